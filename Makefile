@@ -1,0 +1,71 @@
+# Every command of the house; `make` alone lists them.
+#
+# There is one environment, .venv, made from the lock files: `make run` installs what Faden needs, the other commands
+# what its developers need besides. docs/decisions/0002-environment-without-venv.md says why it is made as it is.
+
+PYTHON ?= python3
+WORKERS ?= 2
+ARGS ?=
+
+# The environment belongs to one Python: when the system brings another, it is made anew.
+version := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+runtime := .venv/runtime-$(version)
+tools := .venv/tools-$(version)
+
+# The system's pip installs into .venv from outside, also for who has told it to install for the user only. Any pip3 can do
+# it that knows --python (22.3).
+pip = $(shell $(PYTHON) -m pip --version >/dev/null 2>&1 && echo $(PYTHON) -m pip || echo pip3)
+install = PIP_USER=0 $(pip) --python .venv/bin/python install --quiet --disable-pip-version-check --require-hashes --requirement
+
+# The trial starts only where nobody has set anything.
+trial = $(if $(wildcard config.toml)$(filter FADEN_%,$(.VARIABLES)),,--trial)
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run test check crash bench pictures lock
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: $(runtime) ## Start Faden; without any settings the trial with a sample town (ARGS="--port 8090")
+	@exec .venv/bin/python -m bot serve $(trial) $(ARGS)
+
+test: $(tools) ## Run every test, on SQLite and PostgreSQL, with the coverage gates
+	.venv/bin/pytest --numprocesses $(WORKERS) --cov --cov-report term --cov-report json $(ARGS)
+	.venv/bin/python -m tests.coverage_gate
+
+check: $(tools) ## Check formatting, style, types, imports and the Dockerfile
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy bot storage tests
+	.venv/bin/lint-imports --no-logo
+	.venv/bin/hadolint Dockerfile
+
+crash: $(tools) ## Kill and cancel for a long time: nothing may be lost
+	.venv/bin/pytest tests/crash -m crash $(ARGS)
+
+bench: $(tools) ## Measure, and fail where a bar is missed
+	.venv/bin/python -m tests.bench $(ARGS)
+
+pictures: $(tools) ## Take the README's pictures of the web chat into docs/pictures
+	.venv/bin/python -m tests.pictures $(ARGS)
+
+lock: $(tools) ## Write the lock files anew from pyproject.toml (ARGS=--upgrade for the newest versions)
+	.venv/bin/uv pip compile pyproject.toml $(compile) --output-file requirements.lock $(ARGS)
+	.venv/bin/uv pip compile pyproject.toml --group dev --constraint requirements.lock $(compile) --output-file requirements-dev.lock $(ARGS)
+
+compile := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
+
+$(runtime): requirements.lock
+	@command -v $(PYTHON) >/dev/null || { echo 'Faden needs Python 3.11 or newer: there is no $(PYTHON) here.' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Faden needs Python 3.11 or newer; $(PYTHON) is %d.%d." % sys.version_info[:2])'
+	@$(PYTHON) -m venv --clear --without-pip .venv
+	@$(pip) --python .venv/bin/python --version >/dev/null 2>&1 || { echo 'Faden needs pip 22.3 or newer (on Debian: apt install python3-pip).' >&2; exit 1; }
+	@echo 'Making the environment .venv from requirements.lock; this happens once and takes about a minute.'
+	@$(install) requirements.lock
+	@touch $@
+
+$(tools): requirements-dev.lock $(runtime)
+	@echo 'Adding the developers'"'"' tools to .venv from requirements-dev.lock.'
+	@$(install) requirements-dev.lock
+	@touch $@
