@@ -1,0 +1,1 @@
+"""What Faden knows: tables, migrations, the unit of work. Imports nothing of `bot`."""

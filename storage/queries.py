@@ -1,0 +1,48 @@
+"""Named reads that more than one place needs."""
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+from tortoise.expressions import Q
+from tortoise.queryset import QuerySet
+
+from storage.models import Body, Channel, Membership, Person
+from storage.vocabulary import BodyKind, Network
+
+
+async def person_at(network: Network, address: str) -> Person | None:
+    """The person behind a user id, unless they left."""
+    channel = await Channel.get_or_none(network=network, address=address, person__left_at=None).select_related("person")
+    return channel.person if channel is not None else None
+
+
+def _current(on: date) -> Q:
+    return Q(begins_on__lte=on) & (Q(ends_on=None) | Q(ends_on__gte=on))
+
+
+async def seats_of(person: int, on: date) -> list[Membership]:
+    """The seats a person holds on that day, with their bodies; by the bodies' rank, then by name."""
+    seats = await Membership.filter(_current(on), person_id=person).select_related("body", "organisation")
+    rank = list(BodyKind)
+    return sorted(seats, key=lambda seat: (rank.index(seat.body.kind), seat.body.name))
+
+
+async def seats_in(body: int, on: date) -> list[Membership]:
+    """The seats of a body that somebody holds on that day, with people and organisations; vacant seats are left out."""
+    return await (
+        Membership.filter(_current(on), body_id=body, person__left_at=None)
+        .exclude(person_id=None)
+        .select_related("person", "organisation")
+        .order_by("person__family_name", "person__given_name")
+    )
+
+
+async def column(rows: QuerySet[Any], name: str) -> list[Any]:
+    """One column of rows; the library types it as tuples."""
+    return list(await rows.values_list(name, flat=True))
+
+
+async def bodies(ids: Iterable[int]) -> dict[int, Body]:
+    """Bodies by id."""
+    return {body.id: body for body in await Body.filter(id__in=list(ids))}

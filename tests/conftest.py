@@ -1,0 +1,244 @@
+"""What every test may ask for: a fresh store on either database, the moment `now`, and what was said to the database."""
+
+import asyncio
+import shutil
+import sys
+import sysconfig
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import FrameType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
+from tortoise.backends.asyncpg.client import AsyncpgDBClient
+from tortoise.backends.asyncpg.client import TransactionWrapper as PostgresTransaction
+from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClient
+from tortoise.backends.base_postgres.client import BasePostgresClient
+from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionWrapper
+
+from storage import db
+from storage.migrate import migrate
+from storage.sqlite import ImmediateTransaction
+
+if TYPE_CHECKING:
+    from tests.postgres import Server  # pytest must be the one that imports its plugins
+
+pytest_plugins = ["tests.postgres"]
+
+T = TypeVar("T")
+NewDatabase = Callable[[], Awaitable[str]]
+
+TESTS = Path(__file__).parent
+HOUSE = TESTS.parent
+LIBRARIES = sysconfig.get_path("purelib")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--store",
+        choices=["sqlite", "postgres", "both"],
+        default="both",
+        help="on which database the tests of the store run",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that asks for a database once on each; one that is marked `only_on("sqlite")` on that one."""
+    asked = {"database_url", "new_database"} & set(metafunc.fixturenames)
+    if not asked:
+        return
+    only = metafunc.definition.get_closest_marker("only_on")
+    wanted = only.args if only else ("sqlite", "postgres")
+    chosen = metafunc.config.getoption("store")
+    marks = {"sqlite": (), "postgres": (pytest.mark.postgres,)}
+    kinds = [pytest.param(kind, marks=marks[kind]) for kind in wanted if chosen in {kind, "both"}]
+    metafunc.parametrize(asked.pop(), kinds, indirect=True)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "only_on(*databases): what is tested is special to these databases")
+
+
+@pytest.fixture
+def now() -> datetime:
+    """Wednesday, 18 November 2026, 9:00 in Berlin."""
+    return datetime(2026, 11, 18, 8, 0, tzinfo=UTC)
+
+
+def run_apart(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run in a loop and a thread of its own: fixtures of the session must not touch the loop of a test."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the whole schema and no row, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "faden.sqlite3"
+    run_apart(migrate(f"sqlite:///{path}", backup_dir=None))
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_server: "Server") -> str:
+    """A database with the whole schema and no row, to be used as a template."""
+
+    async def make() -> str:
+        url = await postgres_server.create_database()
+        await migrate(url, backup_dir=None)
+        return url
+
+    return run_apart(make())
+
+
+@pytest.fixture
+async def database_url(request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """The URL of a migrated database that nobody else knows; gone after the test."""
+    if request.param == "sqlite":
+        with TemporaryDirectory(prefix="faden-") as directory:
+            path = f"{directory}/faden.sqlite3"
+            shutil.copyfile(request.getfixturevalue("migrated_sqlite"), path)
+            yield f"sqlite:///{path}"
+    else:
+        server: Server = request.getfixturevalue("postgres_server")
+        url = await server.create_database(template=request.getfixturevalue("migrated_postgres"))
+        yield url
+        await server.drop_database(url)
+
+
+@pytest.fixture
+async def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[NewDatabase]:
+    """`await new_database()` gives the URL of one more database without any table; they are gone after the test."""
+    urls: list[str] = []
+
+    async def create() -> str:
+        if request.param == "sqlite":
+            urls.append(f"sqlite:///{tmp_path}/faden-{len(urls)}.sqlite3")
+        else:
+            server: Server = request.getfixturevalue("postgres_server")
+            urls.append(await server.create_database())
+        return urls[-1]
+
+    yield create
+    for url in urls:
+        if request.param == "postgres":
+            await request.getfixturevalue("postgres_server").drop_database(url)
+
+
+@pytest.fixture
+async def store(database_url: str, spoken: "Spoken") -> AsyncIterator[str]:
+    """The open store, empty; its URL. Fails the test when the product wrote outside of `transaction()`.
+
+    A test arranges its rows as it likes; only what `bot` and `storage` write is watched.
+    """
+    await db.open_store(database_url)
+    try:
+        yield database_url
+    finally:
+        await db.close_store()
+    assert spoken.outside == []
+
+
+@dataclass
+class Counted:
+    """What was said to the database within `with statements() as counted:`, in order, and how often it was committed."""
+
+    statements: list[str] = field(default_factory=list)
+    commits: int = 0
+
+
+@dataclass
+class Spoken:
+    """Hears every statement that Tortoise sends. `outside` says which product code wrote outside of `transaction()`."""
+
+    listening: list[Counted] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+
+    def statement(self, client: BaseDBAsyncClient, statement: str) -> None:
+        writes = statement.lstrip().upper().startswith(("INSERT", "UPDATE", "DELETE", "REPLACE", "WITH"))
+        for counted in self.listening:
+            counted.statements.append(statement)
+            counted.commits += writes and not isinstance(client, TransactionalDBClient)
+        if writes and not (db.is_writing() and isinstance(client, TransactionalDBClient)):
+            place = _nearest_own_file()
+            if place is not None and not place.is_relative_to(TESTS):
+                self.outside.append(f"{place.relative_to(HOUSE)}: {statement}")
+
+    def commit(self, client: TransactionalDBClient) -> None:
+        if not isinstance(client._parent, TransactionalDBClient):  # noqa: SLF001  # else it is a savepoint, kept
+            for counted in self.listening:
+                counted.commits += 1
+
+
+def _nearest_own_file() -> Path | None:
+    """The file, product or test, that caused the statement being sent; `storage.db` only when nobody stands behind it."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  # `inspect.stack` reads sources: too slow for each statement
+    nearest = None
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if name.startswith(f"{HOUSE}/") and not name.startswith(LIBRARIES) and name != __file__:
+            nearest = Path(name)
+            if name != db.__file__:
+                break
+        frame = frame.f_back
+    return nearest
+
+
+@pytest.fixture
+def spoken(monkeypatch: pytest.MonkeyPatch) -> Spoken:
+    """Listens on Tortoise's clients for the time of a test."""
+    spoken = Spoken()
+
+    def listen(owner: type[BaseDBAsyncClient], name: str) -> None:
+        original = getattr(owner, name)
+
+        async def heard(self: BaseDBAsyncClient, query: str, *values: object) -> object:
+            spoken.statement(self, query)
+            return await original(self, query, *values)
+
+        monkeypatch.setattr(owner, name, heard)
+
+    def listen_to_commits(owner: type[TransactionalDBClient]) -> None:
+        original = owner.commit
+
+        async def heard(self: TransactionalDBClient) -> None:
+            await original(self)
+            spoken.commit(self)
+
+        monkeypatch.setattr(owner, "commit", heard)
+
+    for name in ("execute_insert", "execute_many", "execute_query", "execute_query_dict"):
+        listen(SqliteClient, name)
+        listen(AsyncpgDBClient, name)
+    listen(SqliteClient, "execute_script")
+    listen(BasePostgresClient, "execute_script")
+    listen(SqliteTransactionWrapper, "execute_many")
+    listen(PostgresTransaction, "execute_many")
+    listen_to_commits(ImmediateTransaction)
+    listen_to_commits(PostgresTransaction)
+    return spoken
+
+
+@pytest.fixture
+def statements(spoken: Spoken) -> Callable[[], AbstractContextManager[Counted]]:
+    """Counts what is said to the database.
+
+    `with statements() as counted: …`, then compare `len(counted.statements)` (without BEGIN, COMMIT, SAVEPOINT) and
+    `counted.commits`.
+    """
+
+    @contextmanager
+    def counting() -> Iterator[Counted]:
+        counted = Counted()
+        spoken.listening.append(counted)
+        try:
+            yield counted
+        finally:
+            spoken.listening.remove(counted)
+
+    return counting
