@@ -1,0 +1,1 @@
+"""Faden: who gathers the threads and holds them together."""

@@ -1,0 +1,154 @@
+"""One table of steps for all guided entries.
+
+A guided entry is a form that is filled in one answer at a time: the current step is the first one that is needed and not yet
+answered. So it survives a restart, going back is forgetting the last answer, and an entry that begins half filled (the
+one-line command) simply starts further on.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+Data = Mapping[str, Any]
+
+LIFETIME = timedelta(hours=24)
+
+
+def _always(_data: Data) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Step:
+    """A question; its answer is kept under `name`. `needed` says whether it is asked at all."""
+
+    name: str
+    needed: Callable[[Data], bool] = _always
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A guided entry: its steps in order. The last is the confirmation and is never answered by itself."""
+
+    kind: str
+    steps: tuple[Step, ...]
+
+    def current(self, data: Data) -> str:
+        """The step that is open now; the last one when everything has been answered."""
+        return next(
+            (step.name for step in self.steps if step.needed(data) and step.name not in data), self.steps[-1].name
+        )
+
+    def back(self, data: Data) -> dict[str, Any]:
+        """Without the last answer that the person gave, and without what stood behind it; unchanged at the first step.
+
+        Answers that were preset (listed in `preset`) are not asked again.
+        """
+        names = [step.name for step in self.steps]
+        preset = data.get("preset", ())
+        answered = [name for name in names if name in data and name not in preset]
+        if not answered:
+            return dict(data)
+        gone = set(names[names.index(answered[-1]) :])
+        return {key: value for key, value in data.items() if key not in gone}
+
+
+def _has(key: str, *values: object) -> Callable[[Data], bool]:
+    return lambda data: data.get(key) in values
+
+
+def _is(key: str) -> Callable[[Data], bool]:
+    return lambda data: bool(data.get(key))
+
+
+def _lacks(key: str, *values: object) -> Callable[[Data], bool]:
+    return lambda data: data.get(key) not in values
+
+
+ITEM = Flow(
+    "item",
+    (
+        Step("body"),
+        Step("meeting"),
+        Step("purpose"),
+        Step("slots", _has("purpose", "case_consultation")),
+        Step("title", _lacks("purpose", "case_consultation")),
+        Step("kept", _is("suspicious")),
+        Step("minutes"),
+        Step("person", _is("for_somebody")),
+        Step("confirm"),
+    ),
+)
+
+MEETING = Flow(
+    "meeting",
+    (
+        Step("body"),
+        Step("when"),
+        Step("minutes"),
+        Step("format"),
+        Step("place", _lacks("format", "online")),
+        Step("join_link", _lacks("format", "presence")),
+        Step("confirm"),
+    ),
+)
+
+MOVE = Flow("move", (Step("meeting"), Step("when"), Step("minutes"), Step("confirm")))
+
+CANCEL = Flow("cancel", (Step("meeting"), Step("reason"), Step("kept", _is("suspicious")), Step("confirm")))
+
+INVITE = Flow(
+    "invite",
+    (Step("meeting"), Step("reason", _is("short_notice")), Step("kept", _is("suspicious")), Step("confirm")),
+)
+
+REJECT = Flow("reject", (Step("item"), Step("reason"), Step("kept", _is("suspicious")), Step("confirm")))
+
+RETITLE = Flow("retitle", (Step("item"), Step("title"), Step("kept", _is("suspicious")), Step("confirm")))
+
+COMMITMENT = Flow(
+    "commitment",
+    (
+        Step("body"),
+        Step("what"),
+        Step("kept", _is("suspicious")),
+        Step("owners"),
+        Step("counterparts"),
+        Step("due"),
+        Step("due_body", _has("due", "next", "next_but_one")),
+        Step("confirm"),
+    ),
+)
+
+DUE = Flow(
+    "due",
+    (
+        Step("commitment"),
+        Step("due"),
+        Step("due_body", _has("due", "next", "next_but_one")),
+        Step("reason"),
+        Step("confirm"),
+    ),
+)
+
+COMMITMENT_DECLINE = Flow("commitment_decline", (Step("commitment"), Step("reason"), Step("confirm")))
+
+COMMITMENT_DROP = Flow("commitment_drop", (Step("commitment"), Step("reason"), Step("confirm")))
+
+FLOWS: dict[str, Flow] = {
+    flow.kind: flow
+    for flow in (
+        ITEM,
+        MEETING,
+        MOVE,
+        CANCEL,
+        INVITE,
+        REJECT,
+        RETITLE,
+        COMMITMENT,
+        DUE,
+        COMMITMENT_DECLINE,
+        COMMITMENT_DROP,
+    )
+}

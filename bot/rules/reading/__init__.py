@@ -1,0 +1,19 @@
+"""What people type, read strictly: dates and times, durations, and the one-line commands."""
+
+from bot.rules.reading.answers import Choices, Exact, NotADate, Reason
+from bot.rules.reading.durations import duration
+from bot.rules.reading.lines import AgendaLine, CommitmentLine, agenda_line, commitment_line
+from bot.rules.reading.moments import when
+
+__all__ = [
+    "AgendaLine",
+    "Choices",
+    "CommitmentLine",
+    "Exact",
+    "NotADate",
+    "Reason",
+    "agenda_line",
+    "commitment_line",
+    "duration",
+    "when",
+]

@@ -1,0 +1,61 @@
+"""What reading a date can end in: one moment, some to choose from, or a reason why there is none."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Reason(Enum):
+    """Why a text is not read as a date."""
+
+    NOT_UNDERSTOOD = "not_understood"
+    NO_DAY = "no_day"  # "nächste Woche", "KW 48": a stretch of time
+    NO_TIME = "no_time"  # "morgen Nachmittag": a part of the day
+    NO_SUCH_DATE = "no_such_date"  # 30.2., KW 54, the fifth Monday of February
+    NO_SUCH_TIME = "no_such_time"  # 25 Uhr, or the hour that the clock change skips
+    TIME_TWICE = "time_twice"  # the hour that the clock change repeats
+    CONTRADICTION = "contradiction"  # "Montag, 3.12." when that is a Thursday
+    END_BEFORE_START = "end_before_start"  # also an end that would be on the next day
+    PAST = "past"
+
+
+@dataclass(frozen=True)
+class Exact:
+    """One local day; with a start, if one was named, and an end later on the same day, if one was named."""
+
+    date: dt.date
+    time: dt.time | None = None
+    end: dt.time | None = None
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Readings to offer, the nearest first. One alone means "probably this": offer it, do not take it."""
+
+    options: tuple[Exact, ...]
+
+
+@dataclass(frozen=True)
+class NotADate:
+    """Ask again, and say why."""
+
+    reason: Reason
+
+
+class Unreadable(Exception):
+    """Raised inside this package where the reason is found; `when` turns it into NotADate."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def at_most_one(said: Sequence[T]) -> T | None:
+    """What was said once, or more than once the same; raises Unreadable(CONTRADICTION)."""
+    if len(set(said)) > 1:
+        raise Unreadable(Reason.CONTRADICTION)
+    return said[0] if said else None

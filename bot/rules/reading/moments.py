@@ -1,0 +1,151 @@
+"""Reads a typed date the German way, or says why not.
+
+A small strict grammar: the text is taken apart from left to right into pieces (a weekday, a date, a week, a time, …),
+in any order; a word that is no piece makes the whole text no date. What the pieces allow together is the answer: one
+moment, or several to choose from. Nothing is guessed, and nothing is left out.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Callable
+from functools import cache
+from zoneinfo import ZoneInfo
+
+from bot.rules.reading import clock, days
+from bot.rules.reading.answers import Choices, Exact, NotADate, Reason, Unreadable
+from bot.rules.reading.words import WEEKDAY, fold, in_digits, mend
+
+Piece = clock.Piece | days.Piece
+
+_LONGEST = 200
+_SEPARATOR = re.compile(r"[ ,;()|]+|: |(?<= )[-/] |[.!?]+$")
+_WHOLE_WEEKDAYS = "montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonnabend|sonntag"
+_SAID_OTHERWISE = (
+    (re.compile(rf"\b({_WHOLE_WEEKDAYS})(morgen|vormittag|mittag|nachmittag|abend)\b"), r"\1 \2"),
+    (re.compile(rf"\b({WEEKDAY}\.?|heute|uebermorgen) morgen\b"), r"\1 morgens"),
+    (re.compile(r"\bin acht tagen\b"), "in einer woche"),
+    (re.compile(r"\btonight\b"), "today evening"),
+    (re.compile(r"\bthis (?=morning|afternoon|evening)"), "today "),
+    (re.compile(r"(?<=[0-9])t(?=[0-9])"), " "),  # 2026-12-03T14:30
+)
+_ROUGHLY = re.compile(r"\b(?:um )?(?:gegen|ca\.?|circa|etwa|ungefaehr|around|about) (?:um )?(?![0-9]+\.[0-9])")
+
+
+def when(text: str, *, now: dt.datetime, zone: ZoneInfo) -> Exact | Choices | NotADate:
+    """The moment or the moments that the text may mean, on the clocks of the zone, none before `now`.
+
+    A day without a year is the next one; a time without a day is offered for today and tomorrow. Raises ValueError for
+    a naive `now`.
+    """
+    if now.tzinfo is None:
+        raise ValueError("now must be aware")
+    try:
+        return _read(text, now.astimezone(zone), zone)
+    except Unreadable as unreadable:
+        return NotADate(unreadable.reason)
+
+
+def _read(text: str, now: dt.datetime, zone: ZoneInfo) -> Exact | Choices:
+    folded = fold(text)
+    taken_for = _ROUGHLY.sub("um ", mend(folded))
+    pieces = _pieces(taken_for)
+    if any(isinstance(piece, clock.FromNow) for piece in pieces):
+        return _from_now(pieces, now, zone)
+    slots = clock.slots([piece for piece in pieces if isinstance(piece, clock.Piece)])
+    found = days.days([piece for piece in pieces if isinstance(piece, days.Piece)], now.date(), timed=bool(slots))
+    if not found.options:
+        found = _today_or_tomorrow(pieces, now.date())
+    options = [option for option in _options(found, slots, zone) if _is_ahead(option, now)]
+    if not options:
+        raise Unreadable(Reason.PAST)
+    # In lower case "so" may not be Sunday.
+    sure = found.sure and taken_for == folded and not re.search(r"\bso\b", text)
+    return options[0] if sure and len(options) == 1 else Choices(tuple(options))
+
+
+def _pieces(folded: str) -> list[Piece]:
+    if len(folded) > _LONGEST:
+        raise Unreadable(Reason.NOT_UNDERSTOOD)
+    for pattern, replacement in _SAID_OTHERWISE:
+        folded = pattern.sub(replacement, folded)
+    folded = in_digits(folded)
+    pieces: list[Piece] = []
+    position = 0
+    while position < len(folded):
+        if separator := _SEPARATOR.match(folded, position):
+            position = separator.end()
+            continue
+        piece, position = _piece(folded, position)
+        pieces.append(piece)
+    return pieces
+
+
+def _piece(folded: str, position: int) -> tuple[Piece, int]:
+    """The first rule that applies here, and where its text ends."""
+    for pattern, build in _rules():
+        if (match := pattern.match(folded, position)) and (piece := build(match)):
+            return piece, match.end()
+    raise Unreadable(Reason.NOT_UNDERSTOOD)
+
+
+@cache
+def _rules() -> list[tuple[re.Pattern[str], Callable[[re.Match[str]], Piece | None]]]:
+    """Compiled for the first date that is read; at import they would be a tenth of the program's start."""
+    rules = (*clock.MARKED, *days.RULES, *clock.UNMARKED)
+    return [(re.compile(pattern), build) for pattern, build in rules]
+
+
+def _from_now(pieces: list[Piece], now: dt.datetime, zone: ZoneInfo) -> Exact:
+    """Counted in real time, over the clock change too; whole minutes."""
+    (piece, *more) = pieces
+    if more or not isinstance(piece, clock.FromNow):
+        raise Unreadable(Reason.NOT_UNDERSTOOD)
+    moment = (now.astimezone(dt.UTC) + piece.length).astimezone(zone)
+    start = dt.time(moment.hour, moment.minute)
+    _check_once(moment.date(), start, zone)
+    return Exact(moment.date(), start)
+
+
+def _today_or_tomorrow(pieces: list[Piece], today: dt.date) -> days.Days:
+    """For a time without a day; "10-12" alone may be anything."""
+    if not pieces or any(isinstance(piece, clock.Clock) and not piece.marked for piece in pieces):
+        raise Unreadable(Reason.NOT_UNDERSTOOD)
+    return days.Days((today, today + dt.timedelta(days=1)), sure=False)
+
+
+def _options(found: days.Days, slots: tuple[clock.Slot, ...], zone: ZoneInfo) -> list[Exact]:
+    """Every day with every slot, in order, once."""
+    if not slots:
+        return [Exact(day) for day in found.options]
+    options = [_exact(day, slot) for day in found.options for slot in slots]
+    for option in options:
+        for time in (option.time, option.end):
+            if time is not None:
+                _check_once(option.date, time, zone)
+    return list(dict.fromkeys(options))
+
+
+def _exact(day: dt.date, slot: clock.Slot) -> Exact:
+    start, end = slot
+    days_on, start = divmod(start, clock.MIDNIGHT)
+    return Exact(day + dt.timedelta(days=days_on), _time(start), None if end is None else _time(end))
+
+
+def _time(minutes: int) -> dt.time:
+    return dt.time(*divmod(minutes, 60))
+
+
+def _check_once(day: dt.date, time: dt.time, zone: ZoneInfo) -> None:
+    """Refuse what the clock change skips or repeats."""
+    local = dt.datetime.combine(day, time, zone)
+    if local.utcoffset() == local.replace(fold=1).utcoffset():
+        return
+    exists = local.astimezone(dt.UTC).astimezone(zone).timetz() == local.timetz()
+    raise Unreadable(Reason.TIME_TWICE if exists else Reason.NO_SUCH_TIME)
+
+
+def _is_ahead(option: Exact, now: dt.datetime) -> bool:
+    """Today counts as ahead, unless its time has passed."""
+    if option.time is None:
+        return option.date >= now.date()
+    return dt.datetime.combine(option.date, option.time, now.tzinfo) >= now

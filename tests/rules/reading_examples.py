@@ -1,0 +1,377 @@
+"""What people type, and what it means: `text = answer` under the moment at which it is typed (local time in Berlin).
+
+An answer is one moment ("2026-12-03 09:00-11:00", "2026-12-03"), several to choose from ("… | …"), or one that is only
+offered ("? …").
+"""
+
+DATES = {
+    # A Wednesday in week 48.
+    "2026-11-25 10:00": """
+        heute 14 Uhr = 2026-11-25 14:00
+        heute um 14.30 Uhr = 2026-11-25 14:30
+        heute Nachmittag um 4 = 2026-11-25 16:00
+        heute abend um 8 = 2026-11-25 20:00
+        heute Abend 19 Uhr = 2026-11-25 19:00
+        heute um 3 = 2026-11-25 15:00
+        heute um Mitternacht = 2026-11-26 00:00
+        heute = 2026-11-25
+        morgen = 2026-11-26
+        morgen 9 Uhr = 2026-11-26 09:00
+        morgen um 9 = 2026-11-26 09:00
+        morgen halb zehn = 2026-11-26 09:30
+        morgen früh um 8 = 2026-11-26 08:00
+        morgen Mittag = 2026-11-26 12:00
+        morgen mittag um 1 = 2026-11-26 13:00
+        morgen Vormittag um 10 = 2026-11-26 10:00
+        morgen Nachmittag von 2 bis 4 = 2026-11-26 14:00-16:00
+        morgen viertel vor neun = 2026-11-26 08:45 | 2026-11-26 20:45
+        morgen dreiviertel acht = 2026-11-26 07:45 | 2026-11-26 19:45
+        morgen drei viertel zehn = 2026-11-26 09:45
+        morgen viertel zehn = 2026-11-26 09:15
+        morgen um 3 = 2026-11-26 03:00 | 2026-11-26 15:00
+        morgen 3 Uhr = 2026-11-26 03:00 | 2026-11-26 15:00
+        morgen 3 Uhr nachmittags = 2026-11-26 15:00
+        morgen 03:00 = 2026-11-26 03:00
+        morgen von 3 bis 5 = 2026-11-26 03:00-05:00 | 2026-11-26 15:00-17:00
+        morgen fünf vor halb drei = 2026-11-26 02:25 | 2026-11-26 14:25
+        morgen zwanzig nach neun = 2026-11-26 09:20
+        morgen halb eins = 2026-11-26 12:30
+        morgen um Mitternacht = 2026-11-26 00:00 | 2026-11-27 00:00
+        morgen 24 Uhr = 2026-11-27 00:00
+        morgen gegen 10 = ? 2026-11-26 10:00
+        morgen, 26.11., 10 Uhr = 2026-11-26 10:00
+        übermorgen um viertel nach 3 = 2026-11-27 03:15 | 2026-11-27 15:15
+        uebermorgen 8 Uhr 30 = 2026-11-27 08:30
+        ÜBERMORGEN, 14H = 2026-11-27 14:00
+        um 9 = ? 2026-11-26 09:00
+        14 Uhr = 2026-11-25 14:00 | 2026-11-26 14:00
+        20.15 = 2026-11-25 20:15 | 2026-11-26 20:15
+        mittags = 2026-11-25 12:00 | 2026-11-26 12:00
+        Mitternacht = 2026-11-26 00:00 | 2026-11-27 00:00
+        von 9 bis 11 = ? 2026-11-26 09:00-11:00
+        in einer halben Stunde = 2026-11-25 10:30
+        in anderthalb Stunden = 2026-11-25 11:30
+        in einer Dreiviertelstunde = 2026-11-25 10:45
+        in 90 Minuten = 2026-11-25 11:30
+        in 14 Tagen = 2026-12-09
+        in vierzehn Tagen um 9 Uhr = 2026-12-09 09:00
+        heute in vierzehn Tagen = 2026-12-09
+        morgen in einer Woche, 10 Uhr = 2026-12-03 10:00
+        in acht Tagen = 2026-12-02
+        in 8 Tagen = 2026-12-02 | 2026-12-03
+        in 3 Wochen = 2026-12-16
+        in zwei Monaten = 2027-01-25
+        in einem halben Jahr = 2027-05-25
+        Do 14 Uhr = 2026-11-26 14:00
+        do 14 uhr = 2026-11-26 14:00
+        Do., 14 Uhr! = 2026-11-26 14:00
+        Donnerstag: 14 Uhr = 2026-11-26 14:00
+        26.11. / 14 Uhr | Do = 2026-11-26 14:00
+        Donnerstag um 14:00 Uhr = 2026-11-26 14:00
+        am Freitag um 14 Uhr = 2026-11-27 14:00
+        Freitag 10-12 Uhr = 2026-11-27 10:00-12:00
+        Fr 10-12 = 2026-11-27 10:00-12:00
+        Fr 8.30–10.00 = 2026-11-27 08:30-10:00
+        Fr 9 bis halb elf = 2026-11-27 09:00-10:30
+        Fr von 7 bis 9 = 2026-11-27 07:00-09:00 | 2026-11-27 19:00-21:00
+        Fr 6-22 Uhr = 2026-11-27 06:00-22:00
+        Fr 9.10-10.10 Uhr = 2026-11-27 09:10-10:10
+        Fr 14 Uhr, 90 min = 2026-11-27 14:00-15:30
+        Freitag 14:30 Uhr (1,5 Stunden) = 2026-11-27 14:30-16:00
+        Freitag ab 14 Uhr für 2 Stunden = 2026-11-27 14:00-16:00
+        Freitagnachmittag um 3 = 2026-11-27 15:00
+        Freitag, 14 Uhr, 30 Minuten = 2026-11-27 14:00-14:30
+        am Freitag um 14.30. = 2026-11-27 14:30
+        am Freitag um 9.10 = 2026-11-27 09:10
+        Freitag Abend 19.30 = 2026-11-27 19:30
+        Freitag morgen um 9 = 2026-11-27 09:00
+        Freitag, dreizehn Uhr dreißig = 2026-11-27 13:30
+        Freitag ein Uhr = 2026-11-27 01:00 | 2026-11-27 13:00
+        Fr viertel nach 15 Uhr = 2026-11-27 15:15
+        kommenden Freitag = 2026-11-27
+        diesen Freitag 11 Uhr = 2026-11-27 11:00
+        diesen Montag = ? 2026-11-30
+        Mittwoch = 2026-11-25 | 2026-12-02
+        Mittwoch 9 Uhr = 2026-12-02 09:00
+        kommenden Mittwoch = 2026-12-02
+        nächsten Dienstag 14:30 = 2026-12-01 14:30 | 2026-12-08 14:30
+        naechsten Dienstag 14.30 Uhr = 2026-12-01 14:30 | 2026-12-08 14:30
+        nächsten Dienstag, 8.12., 9 Uhr = 2026-12-08 09:00
+        übernächsten Montag = 2026-12-07 | 2026-12-14
+        nächste Woche Mittwoch = 2026-12-02
+        Mittwoch nächster Woche, 10 Uhr = 2026-12-02 10:00
+        kommende Woche am Dienstag um 14 Uhr = 2026-12-01 14:00
+        übernächste Woche Mittwoch = 2026-12-09
+        Freitag dieser Woche = 2026-11-27
+        Montag in einer Woche = 2026-11-30 | 2026-12-07
+        Freitag in einer Woche = 2026-12-04
+        Mo in 14 Tagen = 2026-12-07 | 2026-12-14
+        Montag in acht Tagen = 2026-11-30 | 2026-12-07
+        in 3 Tagen, am Samstag = 2026-11-28
+        KW 48 Mittwoch = 2026-11-25
+        KW 49 Mittwoch = 2026-12-02
+        Mittwoch KW 49 10-12 Uhr = 2026-12-02 10:00-12:00
+        49. KW, Donnerstag, 14 Uhr = 2026-12-03 14:00
+        in der KW 50 am Freitag um 9 = 2026-12-11 09:00
+        KW49/2026 Di 9h = 2026-12-01 09:00
+        KW 2/27 Mo = 2027-01-11
+        Kalenderwoche 53, Mittwoch = 2026-12-30
+        nächsten Dienstag in der KW 50 = 2026-12-08
+        3.12. 9 Uhr = 2026-12-03 09:00
+        3.12. = 2026-12-03
+        3.12 9 Uhr = 2026-12-03 09:00
+        3.12 = ? 2026-12-03
+        Do 3.12 = 2026-12-03
+        12.3. 14 Uhr = 2027-03-12 14:00
+        03.12.26 = 2026-12-03
+        3.12.2026, 14:30–16:00 = 2026-12-03 14:30-16:00
+        3. 12. 2026, 9 Uhr = 2026-12-03 09:00
+        3. Dezember 2026 um 14.30 Uhr = 2026-12-03 14:30
+        Donnerstag, den 3. Dezember, 14 bis 16 Uhr = 2026-12-03 14:00-16:00
+        3. Dez. 14:30h = 2026-12-03 14:30
+        3. Dez 26, 14 uhr 30 = 2026-12-03 14:30
+        am dritten Dezember um neun = 2026-12-03 09:00
+        14 Uhr 24. Dezember = 2026-12-24 14:00
+        Mo., 30.11., 9 - 12h = 2026-11-30 09:00-12:00
+        Montag, d. 30.11.26 - 14:30 Uhr = 2026-11-30 14:30
+        Mo 9.30 = 2026-11-30 09:30
+        14:30 am 3.12. = 2026-12-03 14:30
+        um 9 am Dienstag = 2026-12-01 09:00
+        Do, 3.12.2026 (KW 49), 14:30–16:00 = 2026-12-03 14:30-16:00
+        2026-12-03 14:30 = 2026-12-03 14:30
+        2026-12-03T14:30 = 2026-12-03 14:30
+        3. Maerz 10 Uhr = 2027-03-03 10:00
+        3. März 2027 = 2027-03-03
+        am 15. um 10 Uhr = 2026-12-15 10:00
+        am 31. = 2026-12-31
+        Dienstag, den 15. = 2026-12-15
+        am 15. nächsten Monats = 2026-12-15
+        am ersten Montag im Februar = 2027-02-01
+        zweiter Dienstag im März 2027, 9 Uhr = 2027-03-09 09:00
+        1. Montag im Dezember = 2026-12-07
+        am letzten Freitag im Monat = 2026-11-27
+        dritter Donnerstag nächsten Monat = 2026-12-17
+        Mo, 29.12.2031 (KW 1) = 2031-12-29
+        Heiligabend = 2026-12-24
+        Silvester 14 Uhr = 2026-12-31 14:00
+        am Nikolaustag um 15 Uhr = 2026-12-06 15:00
+        zweiter Weihnachtsfeiertag = 2026-12-26
+        Neujahr = 2027-01-01
+        Diensttag 14 Uhr = ? 2026-12-01 14:00
+        Dienstga 14 Uhr = ? 2026-12-01 14:00
+        3. Dezmber 10 Uhr = ? 2026-12-03 10:00
+        3. Dezembr 10 Uhr = ? 2026-12-03 10:00
+        so 10 uhr = ? 2026-11-29 10:00
+        So 10 Uhr = 2026-11-29 10:00
+        24.11. 9 Uhr = ? 2027-11-24 09:00
+        Mittwoch, 24.11. = ? 2027-11-24
+        tomorrow 2:30 pm = 2026-11-26 14:30
+        tomorrow at 9 am = 2026-11-26 09:00
+        tomorrow from 2 to 4 pm = 2026-11-26 14:00-16:00
+        tomorrow from 9 to 11 pm = 2026-11-26 21:00-23:00
+        tomorrow from ten to two = 2026-11-26 10:00-14:00
+        tomorrow 2:30 - 4 pm = 2026-11-26 14:30-16:00
+        tomorrow 12 pm = 2026-11-26 12:00
+        half past nine tomorrow = 2026-11-26 09:30
+        tomorrow at a quarter to ten = 2026-11-26 09:45
+        tomorrow at ten minutes to ten = 2026-11-26 09:50
+        tonight at 8 = 2026-11-25 20:00
+        this afternoon at 4 = 2026-11-25 16:00
+        the day after tomorrow at noon = 2026-11-27 12:00
+        next Tuesday 14:30 = 2026-12-01 14:30 | 2026-12-08 14:30
+        this Friday, 10am-12pm = 2026-11-27 10:00-12:00
+        Friday the 4th at 10 = 2026-12-04 10:00
+        Friday at 9 a.m. = 2026-11-27 09:00
+        next week on Wednesday = 2026-12-02
+        Wednesday, the week after next = 2026-12-09
+        in two weeks = 2026-12-09
+        a week from tomorrow = 2026-12-03
+        Monday in two weeks = 2026-12-07 | 2026-12-14
+        3 December 9:00 = 2026-12-03 09:00
+        the 7th of December at 14:00 = 2026-12-07 14:00
+        December 3, 2026 at 2pm = 2026-12-03 14:00
+        December 7th 10am = 2026-12-07 10:00
+        December 7 = ? 2026-12-07
+        the last Friday in January 2027 = 2027-01-29
+        the first Monday in February at 10:00 = 2027-02-01 10:00
+        week 49 Wednesday = 2026-12-02
+    """,
+    # The Monday and the Sunday of week 48: the coming Tuesday is near or far.
+    "2026-11-23 08:00": """
+        nächsten Dienstag = 2026-11-24 | 2026-12-01
+        diesen Dienstag = 2026-11-24
+        kommenden Montag = 2026-11-30
+        Montag 14 Uhr = 2026-11-23 14:00 | 2026-11-30 14:00
+        Montag 7 Uhr = 2026-11-30 07:00
+        nächste Woche Montag = 2026-11-30
+        Freitag in einer Woche = 2026-12-04
+        KW 48 Montag = 2026-11-23
+    """,
+    "2026-11-29 20:00": """
+        morgen um neun = 2026-11-30 09:00
+        nächste Woche Montag = 2026-11-30
+        kommenden Montag = 2026-11-30
+        diesen Sonntag = 2026-11-29
+        diesen Samstag = ? 2026-12-05
+        Sonntag 18 Uhr = 2026-12-06 18:00
+        am zweiten Advent = NOT_UNDERSTOOD
+    """,
+    # A year's end, in week 53.
+    "2026-12-30 16:00": """
+        morgen 10 Uhr = 2026-12-31 10:00
+        übermorgen = 2027-01-01
+        4.1. 9 Uhr = 2027-01-04 09:00
+        11. Januar, 14-16 Uhr = 2027-01-11 14:00-16:00
+        KW 1 Montag = 2027-01-04
+        KW 53 Donnerstag 9 Uhr = 2026-12-31 09:00
+        KW 53 Sonntag = 2027-01-03
+        in 14 Tagen = 2027-01-13
+        am ersten Dienstag im Januar = 2027-01-05
+        letzter Freitag im Dezember = ? 2027-12-31
+        in zwei Monaten = NO_SUCH_DATE
+        Silvester 20 Uhr = 2026-12-31 20:00
+        Heiligabend = ? 2027-12-24
+        am 15. = 2027-01-15
+    """,
+    # New Year's Day, still in week 53 of the old year.
+    "2027-01-01 12:00": """
+        KW 53 Samstag = 2027-01-02
+        KW 1 Mittwoch = 2027-01-06
+        Neujahr = 2027-01-01
+        30.12. = ? 2027-12-30
+        3.1.2027 10 Uhr = 2027-01-03 10:00
+    """,
+    # Before a leap day.
+    "2028-02-01 09:00": """
+        29.2. 10 Uhr = 2028-02-29 10:00
+        am letzten Dienstag im Februar = 2028-02-29
+        am fünften Dienstag im Februar = 2028-02-29
+        in vier Wochen = 2028-02-29
+        am 29. um 11 = 2028-02-29 11:00
+    """,
+    # The Fridays before the clocks change: 2:00 becomes 3:00 on 28 March 2027, 3:00 becomes 2:00 on 31 October.
+    "2027-03-26 15:00": """
+        Sonntag 28.3. 1:59 Uhr morgens = 2027-03-28 01:59
+        Sonntag 28.3. 03:00 = 2027-03-28 03:00
+        Montag 9 Uhr = 2027-03-29 09:00
+        nächste Woche Freitag 9 Uhr = 2027-04-02 09:00
+        in 14 Tagen 14:30 Uhr = 2027-04-09 14:30
+        Sonntag 28.3. 02:30 = NO_SUCH_TIME
+        Sonntag um 2 = NO_SUCH_TIME
+        28.3. 01:30-02:30 Uhr = NO_SUCH_TIME
+    """,
+    "2027-10-29 15:00": """
+        Sonntag 31.10. 03:00 = 2027-10-31 03:00
+        Montag, 1.11., 9 Uhr = 2027-11-01 09:00
+        Sonntag 31.10. 02:30 = TIME_TWICE
+        31.10. halb drei nachmittags = 2027-10-31 14:30
+    """,
+    # In the changing nights themselves, "in einer Stunde" counts real time.
+    "2027-03-28 01:45": """
+        in einer Stunde = 2027-03-28 03:45
+    """,
+    "2027-10-31 01:45": """
+        in einer Stunde = TIME_TWICE
+        in drei Stunden = 2027-10-31 03:45
+    """,
+}
+
+NON_DATES = """
+     = NOT_UNDERSTOOD
+    ... = NOT_UNDERSTOOD
+    Raum 3.12 = NOT_UNDERSTOOD
+    TOP 3.12 klären = NOT_UNDERSTOOD
+    Version 3.12 = NOT_UNDERSTOOD
+    Kapitel 2.3. = NOT_UNDERSTOOD
+    § 8a = NOT_UNDERSTOOD
+    14 Personen = NOT_UNDERSTOOD
+    um 14 Personen = NOT_UNDERSTOOD
+    3 = NOT_UNDERSTOOD
+    10-12 = NOT_UNDERSTOOD
+    2026 = NOT_UNDERSTOOD
+    1.2.3 = NOT_UNDERSTOOD
+    14:30:15 = NOT_UNDERSTOOD
+    14:75 = NOT_UNDERSTOOD
+    24/7 = NOT_UNDERSTOOD
+    Hallo = NOT_UNDERSTOOD
+    Guten Morgen = NOT_UNDERSTOOD
+    bald = NOT_UNDERSTOOD
+    vor Weihnachten = NOT_UNDERSTOOD
+    zwischen Weihnachten und Neujahr = NOT_UNDERSTOOD
+    Ende des Monats = NOT_UNDERSTOOD
+    Anfang Dezember = NOT_UNDERSTOOD
+    Mai 2027 = NOT_UNDERSTOOD
+    bis Freitag = NOT_UNDERSTOOD
+    spätestens Dienstag 14 Uhr = NOT_UNDERSTOOD
+    nicht am Dienstag = NOT_UNDERSTOOD
+    letzten Dienstag = NOT_UNDERSTOOD
+    vor 14 Tagen = NOT_UNDERSTOOD
+    freitags 14 Uhr = NOT_UNDERSTOOD
+    jeden zweiten Dienstag im Monat = NOT_UNDERSTOOD
+    am zweiten Dienstag 14 Uhr = NOT_UNDERSTOOD
+    Dienstag oder Mittwoch = NOT_UNDERSTOOD
+    Mo-Fr = NOT_UNDERSTOOD
+    3. bis 5. Dezember = NOT_UNDERSTOOD
+    3 - 5. Dezember = NOT_UNDERSTOOD
+    Sitzung mit Frau Montag = NOT_UNDERSTOOD
+    Sontag 14 Uhr = NOT_UNDERSTOOD
+    am 3.12. um 14.30 Uhr in Raum 5 = NOT_UNDERSTOOD
+    Dienstag 14 = NOT_UNDERSTOOD
+    tomorrow ten to two = NOT_UNDERSTOOD
+    3.12-4.12 = NOT_UNDERSTOOD
+    ab 3.12. = NOT_UNDERSTOOD
+    ab 9.10. Freitag = NOT_UNDERSTOOD
+    etwa 3.12. = NOT_UNDERSTOOD
+    Freitag 14 Uhr 30 Minuten = NOT_UNDERSTOOD
+    3.12. in 14 Tagen = NOT_UNDERSTOOD
+    KW 49 in 14 Tagen = NOT_UNDERSTOOD
+    in zwei Monaten am Dienstag = NOT_UNDERSTOOD
+    morgen in einer Stunde = NOT_UNDERSTOOD
+    in 0,333 Stunden = NOT_UNDERSTOOD
+    in 30 Stunden = NOT_UNDERSTOOD
+    morgen 14 Uhr 30 Stunden = NOT_UNDERSTOOD
+    nächste Woche = NO_DAY
+    KW 48 = NO_DAY
+    nächste Woche 14 Uhr = NO_DAY
+    morgen Nachmittag = NO_TIME
+    Dienstag 90 min = NO_TIME
+    30.2. = NO_SUCH_DATE
+    31.11. 9 Uhr = NO_SUCH_DATE
+    29.2. = NO_SUCH_DATE
+    3.13. = NO_SUCH_DATE
+    2026-13-01 = NO_SUCH_DATE
+    KW 54 Montag = NO_SUCH_DATE
+    KW 53/2027 Montag = NO_SUCH_DATE
+    am fünften Montag im Februar = NO_SUCH_DATE
+    morgen 25 Uhr = NO_SUCH_TIME
+    morgen 24:30 = NO_SUCH_TIME
+    morgen 14 Uhr 75 = NO_SUCH_TIME
+    tomorrow 14 pm = NO_SUCH_TIME
+    morgen 99 vor 12 = NO_SUCH_TIME
+    morgen zehn vor null = NO_SUCH_TIME
+    Montag, 3.12. = CONTRADICTION
+    morgen Dienstag = CONTRADICTION
+    nächsten Dienstag, 15.12. = CONTRADICTION
+    Dienstag, 1.12. (KW 50) = CONTRADICTION
+    Dienstag, Mittwoch = CONTRADICTION
+    Mo - Fr = CONTRADICTION
+    3.12. - 5.12. = CONTRADICTION
+    morgen 9.10 = CONTRADICTION
+    morgen 9 Uhr 10 Uhr = CONTRADICTION
+    morgen nachmittags um 8 = CONTRADICTION
+    morgen früh Mitternacht = CONTRADICTION
+    morgen 14-16 Uhr, 90 min = CONTRADICTION
+    in 4 Tagen am Samstag = CONTRADICTION
+    morgen 16-14 Uhr = END_BEFORE_START
+    morgen 9-8 = END_BEFORE_START
+    morgen 9-8 Uhr = END_BEFORE_START
+    morgen 22 Uhr für 3 Stunden = END_BEFORE_START
+    gestern 14 Uhr = PAST
+    heute 9 Uhr = PAST
+    24.11.2026 = PAST
+    3.12.98 = PAST
+    24.11.26, 14 Uhr = PAST
+    Dienstag, 24.11. = PAST
+    diese Woche Montag = PAST
+"""
+"""No dates, and why; typed on Wednesday, 25 November 2026, at 10:00."""
