@@ -1,0 +1,417 @@
+"""The chat page, and what it asks for. Every request checks today's right to the chat; "not there" and "not yours" look alike."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import re
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import aclosing
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from functools import cache, partial
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from aiohttp import BodyPartReader, web
+
+from bot import messages
+from bot.webchat import rooms, updates
+from bot.webchat.errors import NotAllowed
+from bot.webchat.objects import Answer, Json, Seen
+from bot.webchat.reading import Changes
+from bot.webchat.server import BotServer
+from bot.webchat.streams import Reason, Streams, event
+from storage.models import Person
+
+STATIC: Final = Path(__file__).parent / "static"
+STATIC_TYPES: Final = {".css": "text/css", ".js": "text/javascript"}
+
+PAGE_LENGTH: Final = 50
+UPLOAD_BYTES: Final = 20 * 1024 * 1024
+FIELD_BYTES: Final = 64 * 1024
+EXCERPT: Final = 200
+HEARTBEAT_SECONDS: Final = 15.0
+PRESS_SECONDS: Final = 3.0
+SENT_KEYS: Final = 1000
+START_PAYLOAD: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class Refused(web.HTTPException):
+    """No, in a word that the page knows."""
+
+    def __init__(self, status: HTTPStatus, error: str) -> None:
+        self.status_code = status.value
+        super().__init__(text=json.dumps({"error": error}), content_type="application/json")
+
+
+@dataclass(eq=False, kw_only=True)
+class ChatPage:
+    """What the page is given by `bot.app`.
+
+    `clock` is the domain's, by which seats begin and end. `frame` gives the facts that every page has, `reader_of` the person
+    who has signed in, or raises what sends them to sign in. `signed_in` says whether the session behind a request still holds.
+    """
+
+    server: BotServer
+    clock: Callable[[], datetime]
+    frame: Callable[[web.Request], Mapping[str, Any]]
+    reader_of: Callable[[web.Request], Person]
+    signed_in: Callable[[web.Request], Awaitable[bool]]
+    streams: Streams = field(default_factory=Streams)
+    _sent: OrderedDict[tuple[int, str], asyncio.Task[int]] = field(default_factory=OrderedDict)
+
+    async def shut_down(self, _application: web.Application) -> None:
+        """End the open streams, which would otherwise hold up the end; for `on_shutdown`."""
+        self.streams.end()
+
+    def today(self, person: Person) -> date:
+        """The day it is for the person."""
+        return self.clock().astimezone(ZoneInfo(person.zone)).date()
+
+    # The page
+
+    async def page(self, request: web.Request) -> web.Response:
+        """The page itself; `?start=…` is what a link to Faden carries, and is sent once by the page."""
+        person = self.reader_of(request)
+        start = request.query.get("start", "")
+        facts = {
+            "person": person.id,
+            "name": f"{person.given_name} {person.family_name}",
+            "initials": person.given_name[:1] + person.family_name[:1],
+            "start": start if START_PAYLOAD.fullmatch(start) else "",
+            "script": address("chat.js"),
+            "style": address("chat.css"),
+        }
+        text = messages.page("chat", {**self.frame(request), **facts}, request["voice"])
+        return web.Response(text=text, content_type="text/html", headers={"Cache-Control": "no-store"})
+
+    async def static(self, request: web.Request) -> web.Response:
+        """A file of the page; under an old address it is the present one, which nobody may keep."""
+        name = request.match_info["name"]
+        if name not in _names():
+            raise web.HTTPNotFound
+        caching = "public, max-age=31536000, immutable" if request.path == address(name) else "no-cache"
+        return web.Response(
+            body=(STATIC / name).read_bytes(),
+            content_type=STATIC_TYPES[Path(name).suffix],
+            charset="utf-8",
+            headers={"Cache-Control": caching},
+        )
+
+    # What it reads
+
+    async def chats(self, request: web.Request) -> web.Response:
+        """The list of chats, and the number from which to follow what changes."""
+        person, mine = await self._enter(request)
+        number = (await updates.settings(self.server)).change
+        listed = [_room_json(room, person.id) for room in await rooms.rooms(self.server, person.id, mine)]
+        return web.json_response({"number": number, "now": self.server.clock().isoformat(), "chats": listed})
+
+    async def messages(self, request: web.Request) -> web.Response:
+        """A page of messages, the newest or those before one; `before` of the answer leads to the next page."""
+        person, mine = await self._enter(request)
+        chat_id = _allowed(mine, _integer(request.query, "chat"))
+        before = _integer(request.query, "before") if "before" in request.query else None
+        seen = await self.server.messages(chat_id, before=before, limit=PAGE_LENGTH)
+        shown = [message for one in seen if (message := message_json(one, person.id))]
+        earlier = seen[0].message_id if len(seen) == PAGE_LENGTH else None
+        return web.json_response({"messages": shown, "before": earlier})
+
+    async def commands(self, request: web.Request) -> web.Response:
+        """The command menu of a chat, in the reader's language."""
+        person, mine = await self._enter(request)
+        chat_id = _allowed(mine, _integer(request.query, "chat"))
+        return web.json_response({"commands": await self.server.commands_for(person.id, chat_id)})
+
+    async def file(self, request: web.Request) -> web.Response:
+        """A file, to whom can see a message with it; always as a download, whatever it claims to be."""
+        person, _ = await self._enter(request)
+        file = await self.server.file_for(person.id, request.match_info["file_id"])
+        if file is None:
+            raise Refused(HTTPStatus.NOT_FOUND, "not_found")
+        plain = re.sub(r"[^ -!#-\[\]-~]", "_", file.name)
+        known = re.fullmatch(r"[\w.+-]+/[\w.+-]+", file.mime)
+        return web.Response(
+            body=file.content,
+            headers={
+                "Content-Type": file.mime if known else "application/octet-stream",
+                "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(file.name)}",
+                "X-Content-Type-Options": "nosniff",
+                "Cache-Control": "private, no-store",
+            },
+        )
+
+    # What it does
+
+    async def send(self, request: web.Request) -> web.Response:
+        """Send a text (JSON) or a file (multipart: chat, key, caption, file, in this order).
+
+        The page gives each message a key of its own: sent again after a lost answer, it is still one message.
+        """
+        person, mine = await self._enter(request)
+        user = rooms.user_of(person)
+        if request.content_type == "multipart/form-data":
+            fields, upload = await _multipart(request)
+            chat_id = _allowed(mine, _integer(fields, "chat"))
+            sending = partial(self.server.person_sends_file, user, chat_id, *upload, caption=fields.get("caption", ""))
+        else:
+            fields = await _body(request)
+            chat_id = _allowed(mine, _integer(fields, "chat"))
+            sending = partial(self.server.person_writes, user, chat_id, str(fields.get("text", "")))
+        message_id = await self._once(person.id, str(fields.get("key", "")), sending)
+        sent = await self.server.message(chat_id, message_id)
+        return web.json_response({"message": message_json(sent, person.id) if sent else None})
+
+    async def _once(self, person_id: int, key: str, sending: Callable[[], Coroutine[Any, Any, int]]) -> int:
+        """Send, unless this key has been sent already; whoever hangs up meanwhile does not stop it."""
+        task = self._sent.get((person_id, key))
+        if task is None or (task.done() and task.exception() is not None):
+            task = self._sent[person_id, key] = asyncio.create_task(sending())
+            while len(self._sent) > SENT_KEYS:
+                self._sent.popitem(last=False)
+        try:
+            return await asyncio.shield(task)
+        except NotAllowed as error:
+            raise Refused(HTTPStatus.CONFLICT, "refused") from error
+
+    async def press(self, request: web.Request) -> web.Response:
+        """Press a button. The answer comes along when the bot gives it in time, and through the stream in any case."""
+        person, mine = await self._enter(request)
+        fields = await _body(request)
+        chat_id, message_id = _allowed(mine, _integer(fields, "chat")), _integer(fields, "message")
+        with self.server.feed.reader(person.id) as reader:
+            try:
+                query = await self.server.person_presses(
+                    rooms.user_of(person), chat_id, message_id, str(fields.get("data", ""))
+                )
+            except NotAllowed as error:
+                raise Refused(HTTPStatus.CONFLICT, "refused") from error
+            answer = None
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PRESS_SECONDS):
+                    while (answer := await self.server.answer_of(query)) is None:
+                        await reader.woken.wait()
+                        reader.woken.clear()
+        return web.json_response({"query": query, "answer": asdict(answer) if answer else None})
+
+    async def read(self, request: web.Request) -> web.Response:
+        """The messages of a chat have been seen, up to this one."""
+        person, mine = await self._enter(request)
+        fields = await _body(request)
+        chat_id = _allowed(mine, _integer(fields, "chat"))
+        await rooms.mark_read(self.server, person.id, chat_id, _integer(fields, "message"))
+        return web.Response(status=HTTPStatus.NO_CONTENT)
+
+    # What happens meanwhile
+
+    async def changes(self, request: web.Request) -> web.StreamResponse:
+        """What is new since a change number, as it happens, until the session ends."""
+        person = _person(request)
+        last = {"after": request.headers.get("Last-Event-ID") or request.query.get("after", "0")}
+        after = _integer(last, "after")
+        headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(request)
+        with contextlib.suppress(ConnectionResetError), self.streams.open(person.id) as ended:
+            async with aclosing(self._events(request, person.id, after, ended)) as events:
+                async for told in events:
+                    await response.write(told)
+        return response
+
+    async def _events(
+        self, request: web.Request, person_id: int, after: int, ended: asyncio.Future[Reason]
+    ) -> AsyncGenerator[bytes, None]:
+        """The stream's events: `news`, a `beat` when there are none, and at the end why it ends."""
+        yield event("beat", after, None)
+        listed: list[Json] | None = None
+        async with aclosing(self.server.changes(person_id, after)) as changes:
+            coming = asyncio.ensure_future(anext(changes))
+            try:
+                while True:
+                    either: set[asyncio.Future[Any]] = {coming, ended}
+                    await asyncio.wait(either, timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                    person = await Person.get_or_none(id=person_id, left_at=None)
+                    if person is None or not await self.signed_in(request):
+                        yield event("signed_out", after, None)
+                        return
+                    if ended.done():
+                        yield event(ended.result(), after, None)
+                        return
+                    if not coming.done():
+                        yield event("beat", after, None)
+                        continue
+                    found = coming.result()
+                    coming = asyncio.ensure_future(anext(changes))
+                    after = found.number
+                    mine = await rooms.enter(self.server, person, self.today(person))
+                    list_now = [_room_json(room, person_id) for room in await rooms.rooms(self.server, person_id, mine)]
+                    news = _news_json(found, person_id, mine)
+                    if any(news.values()) or list_now != listed:
+                        yield event("news", after, news | {"chats": list_now})
+                        listed = list_now
+                    else:
+                        yield f"id: {after}\n\n".encode()
+            finally:
+                coming.cancel()
+                await asyncio.wait({coming})
+
+    # Behind the doors
+
+    async def _enter(self, request: web.Request) -> tuple[Person, frozenset[int]]:
+        """Who asks, and the chats that are theirs today."""
+        person = _person(request)
+        return person, await rooms.enter(self.server, person, self.today(person))
+
+
+def routes(chat: ChatPage) -> list[web.RouteDef]:
+    """The page's URLs."""
+    return [
+        web.get("/chat", chat.page),
+        web.get("/chat/static/{version:[0-9a-f]{16}}/{name}", chat.static, name="static_chat"),
+        web.get("/chat/api/chats", chat.chats),
+        web.get("/chat/api/messages", chat.messages),
+        web.get("/chat/api/commands", chat.commands),
+        web.get("/chat/api/changes", chat.changes),
+        web.post("/chat/api/send", chat.send),
+        web.post("/chat/api/press", chat.press),
+        web.post("/chat/api/read", chat.read),
+        web.get("/chat/file/{file_id:[A-Za-z0-9_-]{1,64}}", chat.file),
+    ]
+
+
+@cache
+def _names() -> frozenset[str]:
+    return frozenset(path.name for path in STATIC.iterdir() if path.suffix in STATIC_TYPES)
+
+
+@cache
+def _version() -> str:
+    """Changes with any of the files: they import each other by name."""
+    contents = b"".join((STATIC / name).read_bytes() for name in sorted(_names()))
+    return hashlib.sha256(contents).hexdigest()[:16]
+
+
+def address(name: str) -> str:
+    """Where a file of the page is to be found, for as long as all of them stay as they are."""
+    return f"/chat/static/{_version()}/{name}"
+
+
+def _person(request: web.Request) -> Person:
+    person: Person | None = request["person"]
+    if person is None:
+        raise Refused(HTTPStatus.UNAUTHORIZED, "signed_out")
+    return person
+
+
+def _allowed(mine: frozenset[int], chat_id: int) -> int:
+    if chat_id not in mine:
+        raise Refused(HTTPStatus.NOT_FOUND, "not_found")
+    return chat_id
+
+
+def _integer(fields: Mapping[str, Any], name: str) -> int:
+    value = str(fields.get(name, ""))
+    if not re.fullmatch(r"-?\d{1,18}", value):
+        raise Refused(HTTPStatus.BAD_REQUEST, "bad_request")
+    return int(value)
+
+
+async def _body(request: web.Request) -> dict[str, Any]:
+    try:
+        body = await request.json()
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise Refused(HTTPStatus.BAD_REQUEST, "bad_request")
+    return body
+
+
+async def _multipart(request: web.Request) -> tuple[dict[str, str], tuple[str, str, bytes]]:
+    """The fields before the file, and the file: name, kind, content. Read here, because other requests may carry far less."""
+    fields: dict[str, str] = {}
+    async for part in await request.multipart():
+        if not isinstance(part, BodyPartReader) or part.name is None:
+            break
+        if part.name != "file":
+            fields[part.name] = (await _limited(part, FIELD_BYTES)).decode(errors="replace")
+            continue
+        content = await _limited(part, UPLOAD_BYTES)
+        if not content:
+            raise Refused(HTTPStatus.BAD_REQUEST, "empty_file")
+        name = re.split(r"[/\\]", part.filename or "")[-1]
+        return fields, (name, part.headers.get("Content-Type", "application/octet-stream"), content)
+    raise Refused(HTTPStatus.BAD_REQUEST, "bad_request")
+
+
+async def _limited(part: BodyPartReader, most: int) -> bytes:
+    content = bytearray()
+    while chunk := await part.read_chunk():
+        content += chunk
+        if len(content) > most:
+            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_big")
+    return bytes(content)
+
+
+# What the page is told
+
+
+def message_json(seen: Seen, reader: int) -> Json | None:
+    """A message as its reader sees it; None for a service message, of which there is nothing to show."""
+    identity = {"chat": seen.chat_id, "id": seen.message_id, "change": seen.change}
+    if seen.deleted:
+        return identity | {"deleted": True}
+    message = seen.message
+    if not seen.html and "document" not in message:
+        return None
+    file = message.get("document")
+    return identity | {
+        **_excerpt(message, reader),
+        "html": seen.html,
+        "edited": "edit_date" in message,
+        "file": file and {"id": file["file_id"], "name": file["file_name"], "size": file["file_size"]},
+        "keyboard": message.get("reply_markup", {}).get("inline_keyboard", []),
+        "reply": _excerpt(message["reply_to_message"], reader) if "reply_to_message" in message else None,
+    }
+
+
+def _excerpt(message: Json, reader: int) -> Json:
+    """A message in a line: who, when, and how it begins. Without a sender's name it is Faden's."""
+    sender = message["from"]
+    name = None if sender["is_bot"] else f"{sender['first_name']} {sender.get('last_name', '')}".strip()
+    text = message.get("text") or message.get("caption") or message.get("document", {}).get("file_name", "")
+    own = sender["id"] == reader
+    return {
+        "message": message["message_id"],
+        "own": own,
+        "sender": name,
+        "date": message["date"],
+        "text": text[:EXCERPT],
+    }
+
+
+def _room_json(room: rooms.Room, reader: int) -> Json:
+    return {
+        "id": room.chat_id,
+        "title": room.title,
+        "unread": room.unread,
+        "read": room.read,
+        "pinned": _excerpt(room.pinned.message, reader) if room.pinned else None,
+        "latest": _excerpt(room.latest.message, reader) if room.latest else None,
+    }
+
+
+def _news_json(found: Changes, reader: int, mine: frozenset[int]) -> Json:
+    shown = [message_json(one, reader) for one in found.messages if one.chat_id in mine]
+    answers: list[Answer] = [answer for answer in found.answers if answer.chat_id in mine]
+    return {
+        "messages": [message for message in shown if message is not None],
+        "answers": [asdict(answer) for answer in answers],
+        "typing": [chat_id for chat_id in found.typing if chat_id in mine],
+    }

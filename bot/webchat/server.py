@@ -1,0 +1,209 @@
+"""The Bot API server: what it is, and how a call comes in and an update goes out.
+
+What the bot can call stands in `methods`, what people can do in `people`, what they can read in `reading`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from http import HTTPStatus
+from typing import Literal, TypeVar
+
+from bot.webchat import methods, people, reading, updates
+from bot.webchat.calls import Call
+from bot.webchat.errors import ApiError, ConnectionCut, bad_request, too_many_requests
+from bot.webchat.feed import Feed
+from bot.webchat.limits import DOWNLOAD_BYTES
+from bot.webchat.objects import Identity, Json
+from bot.webchat.rates import Limits, Pace
+from storage import db
+from storage.models.webchat import WebchatFile, WebchatUpdate
+from storage.vocabulary import Network
+
+T = TypeVar("T")
+
+DEFAULT_UPDATES = frozenset({"message", "edited_message", "callback_query", "my_chat_member"})
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What a test does to a call instead of answering it, or, cut after it has taken effect, besides."""
+
+    error: ApiError | None = None
+    cut: Literal["before", "after"] | None = None
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the server behaves; the defaults are Telegram's.
+
+    `own_hosts` ("127.0.0.1:8080", "localhost:8080") are let through in links of the web chat, and only there.
+    `first_contact` says whether a person must write before the bot may. `limits` enforces Telegram's rates.
+    `faults` sees every call first and may spoil it.
+    """
+
+    own_hosts: frozenset[str] = frozenset()
+    first_contact: bool = True
+    limits: Limits | None = None
+    faults: Callable[[Call], Fault | None] | None = None
+
+
+@dataclass(eq=False)
+class BotServer:
+    """A Bot API server for one bot on one network.
+
+    `clock` gives the machine's time, aware. An update is a row, committed together with what it tells of; then `on_update`
+    takes it, and only when that returns is the row forgotten. So a crash loses no update, but may hand one over twice: the
+    receiver knows it by its `update_id`. Call `hand_over` at the start, for what the last run left. Without `on_update` the
+    rows wait for getUpdates or the webhook.
+    """
+
+    network: Network
+    token: str
+    clock: Callable[[], datetime]
+    on_update: Callable[[Json], Awaitable[None]] | None = None
+    options: Options = Options()
+    username: str = "FadenBot"
+    first_name: str = "Faden"
+    privacy: bool = True
+
+    bot: Identity = field(init=False)
+    feed: Feed = field(init=False, default_factory=Feed)
+    polls: updates.Polls = field(init=False, default_factory=updates.Polls)
+    _pace: Pace | None = field(init=False)
+    _handing_over: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
+
+    def __post_init__(self) -> None:
+        """The bot's id is the part of its token before the colon, as with Telegram."""
+        self.bot = Identity(int(self.token.split(":")[0]), self.username, self.first_name, self.privacy)
+        self._pace = Pace(self.options.limits) if self.options.limits else None
+
+    # What people do and read (the chat page, the tests).
+    person_arrives = people.arrives
+    person_writes = people.writes
+    person_edits = people.edits
+    person_sends_file = people.sends_file
+    person_presses = people.presses
+    person_blocks_bot = people.blocks_bot
+    create_group = people.create_group
+    open_bot_group = people.open_bot_group
+    add_bot = people.add_bot
+    kick_bot = people.kick_bot
+    join_group = people.join_group
+    leave = people.leave
+    upgrade_group_to_supergroup = people.upgrade_group_to_supergroup
+    messages = reading.messages
+    message = reading.message
+    chats = reading.chats
+    changes = reading.changes
+    commands_for = reading.commands_for
+    answer_of = reading.answer_of
+    file_for = reading.file_for
+
+    @property
+    def own_hosts(self) -> frozenset[str]:
+        """Hosts of our own that links may name: in the web chat only."""
+        return self.options.own_hosts if self.network is Network.WEBCHAT else frozenset()
+
+    async def call(self, call: Call) -> object:
+        """Answer one call of the bot. Raises ApiError, and ConnectionCut where `faults` ask for it."""
+        name = call.method.lower()
+        fault = self.options.faults(call) if self.options.faults else None
+        if fault and fault.cut == "before":
+            raise ConnectionCut
+        if fault and fault.error:
+            raise fault.error
+        if name in methods.WRITING:
+            self._check_pace(name, call)
+            result: object = await self.unit(partial(methods.WRITING[name], self, call))
+            if name in methods.TELLING:
+                await self.hand_over()
+        elif name in methods.READING:
+            result = await methods.READING[name](self, call)
+        else:
+            raise ApiError(HTTPStatus.NOT_FOUND, "Not Found: method not found")
+        if fault and fault.cut == "after":
+            raise ConnectionCut
+        return result
+
+    async def respond(self, token: str, call: Call) -> tuple[HTTPStatus, Json]:
+        """The answer as it goes over a wire. Raises ConnectionCut."""
+        if token != self.token:
+            return _refusal(ApiError(HTTPStatus.UNAUTHORIZED, "Unauthorized"))
+        try:
+            return HTTPStatus.OK, {"ok": True, "result": await self.call(call)}
+        except ApiError as error:
+            return _refusal(error)
+
+    async def download(self, path: str) -> bytes | None:
+        """The content behind a `file_path` of getFile; None when there is none."""
+        file = await WebchatFile.get_or_none(network=self.network, file_id=path.removeprefix("documents/"))
+        return file.content if file and file.size <= DOWNLOAD_BYTES else None
+
+    def _check_pace(self, name: str, call: Call) -> None:
+        if self._pace is None or name not in methods.PACED:
+            return
+        chat_id = call.integer("chat_id")
+        if chat_id is None:
+            raise bad_request("chat_id is empty")
+        if seconds := self._pace.wait(chat_id, self.clock()):
+            raise too_many_requests(seconds)
+
+    async def write(self, work: Callable[[int], Awaitable[T]]) -> T:
+        """Run `work(change)` as `unit` does, then hand over the updates that it made."""
+        result = await self.unit(work)
+        await self.hand_over()
+        return result
+
+    async def unit(self, work: Callable[[int], Awaitable[T]]) -> T:
+        """Run `work(change)` in a unit of work of its own; `change` is the number of what it changes."""
+
+        async def in_transaction() -> T:
+            async with db.transaction():
+                return await work(await self._next_change())
+
+        return await db.unit_of_work(in_transaction)
+
+    async def _next_change(self) -> int:
+        rows = await db.execute(
+            "INSERT INTO webchat_server (network, change) VALUES (?, 1) "
+            "ON CONFLICT (network) DO UPDATE SET change = webchat_server.change + 1 RETURNING change",
+            [self.network.value],
+        )
+        return int(rows[0]["change"])
+
+    async def emit(self, kind: str, body: Json) -> None:
+        """Make an update, in the transaction under way, unless the bot did not ask for its kind."""
+        rows = await db.execute(
+            "UPDATE webchat_server SET update_id = update_id + 1 WHERE network = ? RETURNING update_id, allowed_updates",
+            [self.network.value],
+        )
+        allowed = rows[0]["allowed_updates"]
+        if kind not in (DEFAULT_UPDATES if allowed is None else allowed.split(",")):
+            return
+        update: Json = {"update_id": int(rows[0]["update_id"]), kind: body}
+        await WebchatUpdate.create(
+            network=self.network, update_id=update["update_id"], payload=update, queued_at=self.clock()
+        )
+        db.when_kept(self.feed.update_queued)
+
+    async def hand_over(self) -> None:
+        """Give the updates that wait to `on_update`, in their order."""
+        if self.on_update is None:
+            return
+        async with self._handing_over:
+            while waiting := await updates.waiting_updates(self, updates.MOST_UPDATES):
+                for update in waiting:
+                    await self.on_update(update)
+                await updates.delivered(self, [update["update_id"] for update in waiting])
+
+    def touched(self, chat_id: int) -> None:
+        """Tell the readers of a chat, once the change is committed."""
+        db.when_kept(partial(self.feed.wake, chat_id))
+
+
+def _refusal(error: ApiError) -> tuple[HTTPStatus, Json]:
+    body: Json = {"ok": False, "error_code": error.status.value, "description": error.description}
+    return error.status, body | ({"parameters": error.parameters} if error.parameters else {})

@@ -1,0 +1,65 @@
+"""python-telegram-bot's wire, when Telegram is an object in the same process."""
+
+import json
+from http import HTTPStatus
+from urllib.parse import unquote, urlsplit
+
+import httpx
+from telegram.error import NetworkError
+from telegram.request import BaseRequest, RequestData
+
+from bot.webchat.calls import Call, Upload
+from bot.webchat.errors import ConnectionCut
+from bot.webchat.server import BotServer
+
+
+class InProcessRequest(BaseRequest):
+    """Carries each call to a `BotServer`; timeouts have no meaning here."""
+
+    def __init__(self, server: BotServer) -> None:
+        self._server = server
+
+    @property
+    def read_timeout(self) -> float | None:
+        """None: the server always answers."""
+        return None
+
+    async def initialize(self) -> None:
+        """Nothing to open."""
+
+    async def shutdown(self) -> None:
+        """Nothing to close."""
+
+    async def do_request(  # noqa: PLR0917  # the signature is the library's
+        self,
+        url: str,
+        method: str,
+        request_data: RequestData | None = None,
+        read_timeout: object = None,  # noqa: ARG002  # no wire, no timeout
+        write_timeout: object = None,  # noqa: ARG002  # no wire, no timeout
+        connect_timeout: object = None,  # noqa: ARG002  # no wire, no timeout
+        pool_timeout: object = None,  # noqa: ARG002  # no wire, no timeout
+    ) -> tuple[int, bytes]:
+        """Answer `…/bot<token>/<method>`, and `…/file/bot<token>/<path>` with the file itself."""
+        path = unquote(urlsplit(url).path)
+        token, _, rest = path.partition("/bot")[2].partition("/")
+        if method == "GET" and path.startswith("/file/"):
+            content = await self._server.download(rest) if token == self._server.token else None
+            return (HTTPStatus.NOT_FOUND, b"{}") if content is None else (HTTPStatus.OK, content)
+        params = request_data.parameters if request_data else {}
+        try:
+            status, body = await self._server.respond(token, Call(rest, params, _uploads(request_data)))
+        except ConnectionCut as error:
+            # As the library's own wire tells it when a server hangs up without an answer.
+            cause = httpx.RemoteProtocolError("Server disconnected without sending a response.")
+            cause.__cause__ = error
+            message = f"httpx.RemoteProtocolError: {cause}"
+            raise NetworkError(message) from cause
+        return status, json.dumps(body).encode()
+
+
+def _uploads(request_data: RequestData | None) -> dict[str, Upload]:
+    uploads = {}
+    for field, (name, content, mime) in (request_data.multipart_data if request_data else {}).items():
+        uploads[field] = Upload(name, mime, content if isinstance(content, bytes) else content.read())
+    return uploads

@@ -1,0 +1,122 @@
+"""The Telegram of the tests: the strict Bot API server over real HTTP.
+
+In the test's own process, with the store that is open there:
+
+    async with running(BotServer(Network.TELEGRAM, token, clock)) as address: …
+
+Or as a process of its own, with a database of its own, which prints its address and ends on SIGTERM:
+
+    python -m tests.telegram_server --database sqlite:////tmp/telegram.sqlite3 --port 0
+
+There people act by `POST /people/<what>`, where `<what>` is a method of the people's side of `BotServer`, and its arguments
+come as a JSON list; a user is an object: `POST /people/person_writes [{"id": 101, "first_name": "Anna"}, 101, "/start"]`.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import dataclasses
+import signal
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from bot.webchat.errors import NotAllowed
+from bot.webchat.http import application
+from bot.webchat.objects import Answer, Seen, User
+from bot.webchat.rates import Limits
+from bot.webchat.server import BotServer, Options
+from storage import db
+from storage.migrate import migrate
+from storage.vocabulary import Network
+
+TOKEN = "4711:invented"
+SERVER = web.AppKey("server", BotServer)
+PEOPLE = {
+    "person_arrives",
+    "person_writes",
+    "person_edits",
+    "person_presses",
+    "person_blocks_bot",
+    "create_group",
+    "add_bot",
+    "kick_bot",
+    "join_group",
+    "leave",
+    "upgrade_group_to_supergroup",
+    "messages",
+    "answer_of",
+}
+
+
+@contextlib.asynccontextmanager
+async def running(server: BotServer, *, port: int = 0) -> AsyncIterator[str]:
+    """Serve on the loopback; gives the address, "http://127.0.0.1:<port>"."""
+    app = application(server)
+    app[SERVER] = server
+    app.add_routes([web.post("/people/{what}", _people)])
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", port)
+        await site.start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+async def _people(request: web.Request) -> web.Response:
+    what = request.match_info["what"]
+    if what not in PEOPLE:
+        raise web.HTTPNotFound
+    arguments = [User(**one) if isinstance(one, dict) else one for one in await request.json()]
+    try:
+        result = await getattr(request.app[SERVER], what)(*arguments)
+    except NotAllowed as refused:
+        return web.json_response({"refused": str(refused)}, status=409)
+    return web.json_response({"result": _plain(result)})
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return dataclasses.asdict(value) if isinstance(value, Seen | Answer) else value
+
+
+def machine_now() -> datetime:
+    """This process stands outside of Faden, as Telegram does, and has a clock of its own."""
+    return datetime.now(UTC)  # noqa: TID251  # see above
+
+
+async def serve(database: str, *, port: int, token: str, strict: bool) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    await migrate(database, backup_dir=None)
+    await db.open_store(database)
+    try:
+        options = Options(limits=Limits() if strict else None)
+        server = BotServer(Network.TELEGRAM, token, machine_now, options=options)
+        ended = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, ended.set)
+        async with running(server, port=port) as address:
+            print(address, flush=True)  # noqa: T201  # a program that tells its caller where it is
+            await ended.wait()
+    finally:
+        await db.close_store()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="The strict Bot API server of the tests.")
+    parser.add_argument("--database", required=True, help="URL, such as sqlite:////tmp/telegram.sqlite3")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--token", default=TOKEN)
+    parser.add_argument(
+        "--strict-rates", action="store_true", help="enforce Telegram's limits on how fast a bot may write"
+    )
+    given = parser.parse_args()
+    asyncio.run(serve(given.database, port=given.port, token=given.token, strict=given.strict_rates))
+
+
+if __name__ == "__main__":
+    main()
