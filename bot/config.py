@@ -1,0 +1,478 @@
+"""Settings: data from TOML and the environment, each with default and help.
+
+A setting is a field of a section below: its row says what it takes, what it is without being set, and what it is for.
+`config.example.toml` has a paragraph for each. The environment (`FADEN_WEB__PORT`) goes before the file and suffices alone;
+a secret may stand in a file of its own (`FADEN_TELEGRAM__TOKEN_FILE`). An empty variable counts as not set.
+"""
+
+import contextlib
+import difflib
+import ipaddress
+import os
+import re
+import secrets
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from zoneinfo import ZoneInfo
+
+PREFIX = "FADEN_"
+FOR_TESTS = "FADEN_TEST_"
+KEY_BYTES = 32
+TRIAL_FILE = Path(__file__).with_name("trial.toml")
+LAENDER = ("BW", "BY", "BE", "BB", "HB", "HH", "HE", "MV", "NI", "NW", "RP", "SL", "SN", "ST", "SH", "TH")
+SMTP_PORTS = {"smtp": 587, "smtps": 465}
+
+
+class BadSetting(Exception):
+    """A setting that cannot be used. `shown` is its value, never a secret's; `where` is the variable or the file."""
+
+    def __init__(self, key: str, shown: str, expected: str, where: str = "") -> None:
+        """Carry what is wrong."""
+        super().__init__(key)
+        self.key = key
+        self.shown = shown
+        self.expected = expected
+        self.where = where
+
+    def __str__(self) -> str:
+        """The sentence for the operator."""
+        place = f" ({self.where})" if self.where and self.where != self.key else ""
+        return f"{self.key}{place} is {self.shown}; expected {self.expected}."
+
+
+class UnknownSetting(BadSetting):
+    """A key that no setting has; `expected` is the nearest one."""
+
+    def __str__(self) -> str:
+        """The sentence for the operator."""
+        nearest = f" Did you mean {self.expected}?" if self.expected else ""
+        return f"{self.key} ({self.where}) is no setting.{nearest}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmtpServer:
+    """A mail server: `smtps` speaks TLS from the first byte, `smtp` begins it (STARTTLS) where the server offers it."""
+
+    host: str
+    port: int
+    tls: bool
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+def smtp_server(url: str) -> SmtpServer:
+    """The server of `smtp://user:password@host:587` or `smtps://…`. Raises ValueError."""
+    parts = urlsplit(url)
+    if parts.scheme not in SMTP_PORTS or not parts.hostname or parts.path.strip("/") or parts.query:
+        raise ValueError
+    return SmtpServer(
+        host=parts.hostname,
+        port=parts.port or SMTP_PORTS[parts.scheme],
+        tls=parts.scheme == "smtps",
+        user=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+    )
+
+
+# --- what a setting takes ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a setting takes, in words, and how it is read from TOML or from a variable's text. Reading raises ValueError."""
+
+    expected: str
+    read: Callable[[Any], Any]
+
+
+def _matching(pattern: str, expected: str) -> Kind:
+    def read(raw: Any) -> str:  # noqa: ANN401  # whatever stands in the file
+        if not isinstance(raw, str) or not re.fullmatch(pattern, raw):
+            raise ValueError
+        return raw
+
+    return Kind(expected, read)
+
+
+def _one_of(*words: str) -> Kind:
+    return _matching("|".join(re.escape(word) for word in words), " or ".join(f'"{word}"' for word in words))
+
+
+def _port(raw: Any) -> int:  # noqa: ANN401  # whatever stands in the file
+    port = raw if isinstance(raw, int) and not isinstance(raw, bool) else int(str(raw), 10)
+    if not 0 <= port <= 65535:  # noqa: PLR2004  # said in PORT
+        raise ValueError
+    return port
+
+
+def _networks(raw: Any) -> tuple[IPv4Network | IPv6Network, ...]:  # noqa: ANN401  # whatever stands in the file
+    parts = raw.split(",") if isinstance(raw, str) else raw
+    if not isinstance(parts, list):
+        raise ValueError  # noqa: TRY004  # a kind knows one error
+    return tuple(ipaddress.ip_network(str(part).strip()) for part in parts)
+
+
+def _zone(raw: Any) -> str:  # noqa: ANN401  # whatever stands in the file
+    try:
+        return ZoneInfo(str(raw)).key
+    except (KeyError, OSError) as error:
+        raise ValueError from error
+
+
+def _smtp(raw: Any) -> str:  # noqa: ANN401  # whatever stands in the file
+    url = str(raw)
+    smtp_server(url)
+    return url
+
+
+LINE = _matching(r"[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*", "a line of text")
+TEXT = _matching(r"(?s).*\S.*", "a text, or the path of a .md or .txt file")
+PORT = Kind("a port number from 0 to 65535 (0: any free one)", _port)
+WEB_ADDRESS = _matching(r"https?://[^\s/?#]+[^\s?#]*", "an address that begins with https:// or http://")
+DATABASE = _matching(
+    r"sqlite:///.+|postgres(ql)?://.+/.+",
+    'an address such as "sqlite:///var/faden.sqlite3" or "postgresql://user:password@host/name"',
+)
+SMTP = Kind('an address such as "smtp://user:password@host:587" or "smtps://user:password@host"', _smtp)
+MAIL = _matching(r"[^\s@<>,;]+@[^\s@<>,;]+", "a mail address")
+NETWORKS = Kind('a list of addresses or networks such as ["127.0.0.1", "10.0.0.0/8"]', _networks)
+SECRET = _matching(r"[A-Za-z0-9_-]{1,256}", "up to 256 letters, digits, - and _")
+TOKEN = _matching(r"\d+:[A-Za-z0-9_-]{10,}", "a token from @BotFather: digits, a colon, letters")
+ZONE = Kind('a time zone such as "Europe/Berlin"', _zone)
+
+
+def _setting(kind: Kind, default: Any, text: str, *, secret: bool = False, key: str | None = None) -> Any:  # noqa: ANN401  # any type
+    """One row of the table. A secret is never shown. `key` is the name in TOML when it is no name in Python."""
+    return field(default=default, repr=not secret, metadata={"kind": kind, "help": text, "secret": secret, "key": key})
+
+
+# --- the settings -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class TelegramSettings:
+    """The bot on Telegram. Without a token Faden works in the web chat and by mail alone."""
+
+    token: str | None = _setting(TOKEN, None, "The bot's token.", secret=True)
+    api_base: str = _setting(WEB_ADDRESS, "https://api.telegram.org", "Where the Bot API is.")
+    mode: str = _setting(_one_of("polling", "webhook"), "polling", "How updates arrive.")
+    webhook_secret: str | None = _setting(SECRET, None, "What Telegram shows with each update.", secret=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseSettings:
+    """Where everything is kept. The address may hold a password."""
+
+    url: str = _setting(DATABASE, "sqlite:///var/faden.sqlite3", "The database's address.", secret=True)
+    directory: str = _setting(LINE, "", "Where secret.key and backups lie; by default beside the database.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebSettings:
+    """Pages, feeds, web chat and webhook."""
+
+    host: str = _setting(LINE, "127.0.0.1", "The address to listen on.")
+    port: int = _setting(PORT, 8080, "The port to listen on.")
+    given_url: str = _setting(
+        WEB_ADDRESS, "", "How people reach the pages; by default http:// with host and port.", key="public_url"
+    )
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = _setting(
+        NETWORKS, (), "Whose X-Forwarded headers are believed."
+    )
+    metrics_token: str | None = _setting(SECRET, None, "Who has it may read /metrics from elsewhere.", secret=True)
+
+    @property
+    def public_url(self) -> str:
+        """How people reach the pages, without a slash at the end."""
+        return self.given_url or f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailSettings:
+    """Mail out. Without a server nobody gets mail."""
+
+    smtp_url: str | None = _setting(SMTP, None, "The mail server's address.", secret=True)
+    sender: str | None = _setting(MAIL, None, "The address that mails come from.", key="from")
+    reply_to: str | None = _setting(MAIL, None, "The address that answers go to.")
+
+    @property
+    def server(self) -> "SmtpServer | None":
+        """The mail server, if there is one."""
+        return smtp_server(self.smtp_url) if self.smtp_url is not None else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TownSettings:
+    """The town. The label is what it calls its areas; the legal texts stand on the pages."""
+
+    name: str = _setting(LINE, "Faden", "The town's name, as it stands in mails and on pages.")
+    land: str = _setting(_one_of(*LAENDER), "", "Whose public holidays are kept; without it the nationwide ones.")
+    zone: str = _setting(ZONE, "Europe/Berlin", "The time zone in which meetings are planned.")
+    language: str = _setting(_one_of("de", "en"), "de", "The language for people who have not chosen one.")
+    area_label: str = _setting(LINE, "Sozialraum", "What an area is called.")
+    area_label_plural: str = _setting(LINE, "Sozialräume", "What several are called.")
+    area_label_gender: str = _setting(_one_of("m", "f", "n"), "m", "The label's grammatical gender.")
+    gender_form: str = _setting(_one_of("*", ":"), "*", "How gender-neutral forms are written.")
+    contact: str = _setting(LINE, "", "Whom people may ask: a name, a number, an address.")
+    imprint: str = _setting(TEXT, "", "The Impressum.")
+    privacy: str = _setting(TEXT, "", "The privacy notice (Datenschutz).")
+    accessibility: str = _setting(TEXT, "", "The accessibility statement (Barrierefreiheit).")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogSettings:
+    """What the program says about itself, on standard error."""
+
+    level: str = _setting(_one_of("debug", "info", "warning", "error"), "info", "From which importance on.")
+    format: str = _setting(_one_of("text", "json"), "text", "For people or for machines.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All of them. `trial` runs the sample town, on this machine only."""
+
+    telegram: TelegramSettings = TelegramSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    web: WebSettings = WebSettings()
+    mail: MailSettings = MailSettings()
+    town: TownSettings = TownSettings()
+    log: LogSettings = LogSettings()
+    trial: bool = False
+
+    @property
+    def directory(self) -> Path:
+        """Where secret.key, backups and whatever else is the town's own lie: beside the database file, or `var`."""
+        if self.database.directory:
+            return Path(self.database.directory)
+        if self.database.url.startswith("sqlite:"):
+            return Path(unquote(self.database.url.removeprefix("sqlite:///"))).parent
+        return Path("var")
+
+
+SECTIONS: dict[str, type[Any]] = {
+    "telegram": TelegramSettings,
+    "database": DatabaseSettings,
+    "web": WebSettings,
+    "mail": MailSettings,
+    "town": TownSettings,
+    "log": LogSettings,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """A row of the table: `telegram.token`, what it takes, its default, what it is for."""
+
+    section: str
+    key: str
+    attribute: str
+    kind: Kind
+    default: object
+    help: str
+    secret: bool
+
+    @property
+    def name(self) -> str:
+        """As it is called in messages and, by section, in TOML."""
+        return f"{self.section}.{self.key}"
+
+    @property
+    def variable(self) -> str:
+        """As it is called in the environment."""
+        return f"{PREFIX}{self.section}__{self.key}".upper()
+
+
+def _rows() -> Iterator[Setting]:
+    for section, model in SECTIONS.items():
+        row: Field[Any]
+        for row in fields(model):
+            assert row.default is not MISSING  # noqa: S101  # every row of the table has one
+            yield Setting(
+                section=section,
+                key=row.metadata["key"] or row.name,
+                attribute=row.name,
+                kind=row.metadata["kind"],
+                default=row.default,
+                help=row.metadata["help"],
+                secret=row.metadata["secret"],
+            )
+
+
+SETTINGS = {row.name: row for row in _rows()}
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Given:
+    """A value as it was found, and where: the variable or the file."""
+
+    raw: object
+    where: str
+    folder: Path
+
+
+def any_given(environ: Mapping[str, str]) -> bool:
+    """Whether the environment says anything about settings."""
+    return any(value and name.startswith(PREFIX) and not name.startswith(FOR_TESTS) for name, value in environ.items())
+
+
+def load(path: Path | None, environ: Mapping[str, str], *, trial: bool = False) -> Settings:
+    """Read the file, if there is one, and the environment. Raises BadSetting.
+
+    The trial is a settings file of its own; telegram and mail cannot be set in it: its people do not exist.
+    """
+    file = TRIAL_FILE if trial else path
+    given = _from_file(file) if file is not None else {}
+    given |= _from_environment(environ)
+    values: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+    for name, found in given.items():
+        row = SETTINGS[name]
+        values[row.section][row.attribute] = _value(row, found)
+        if trial and row.section in ("telegram", "mail"):
+            raise BadSetting(name, "set", "nothing, because nothing leaves the house in the trial", found.where)
+    made = {section: model(**values[section]) for section, model in SECTIONS.items()}
+    return _checked(Settings(**made, trial=trial))
+
+
+def _from_file(path: Path) -> dict[str, _Given]:
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadSetting(
+            str(path), f"not readable ({error.strerror})", "a settings file; see config.example.toml"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSetting(str(path), f"not valid ({error})", "TOML; see config.example.toml") from error
+    given = {}
+    for section, table in data.items():
+        if section not in SECTIONS:
+            raise UnknownSetting(section, "", _nearest(section, SECTIONS), str(path))
+        if not isinstance(table, dict):
+            raise BadSetting(section, "a value", f"a table: [{section}]", str(path))
+        for key, raw in table.items():
+            name = f"{section}.{key}"
+            if name not in SETTINGS:
+                raise UnknownSetting(name, "", _nearest(name, SETTINGS), str(path))
+            given[name] = _Given(raw, str(path), path.parent)
+    return given
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, _Given]:
+    direct = {row.variable: row for row in SETTINGS.values()}
+    in_files = {f"{row.variable}_FILE": row for row in SETTINGS.values() if row.secret}
+    given: dict[str, _Given] = {}
+    for variable, value in sorted(environ.items()):
+        if not value or not variable.startswith(PREFIX) or variable.startswith(FOR_TESTS):
+            continue
+        row = direct.get(variable) or in_files.get(variable)
+        if row is None:
+            raise UnknownSetting(variable, "", _nearest(variable, [*direct, *in_files]), "environment")
+        if row.name in given:
+            raise BadSetting(row.name, "set twice", f"either {row.variable} or {row.variable}_FILE", variable)
+        given[row.name] = _Given(value if variable in direct else _secret_in(value, row, variable), variable, Path())
+    return given
+
+
+def _secret_in(file: str, row: Setting, variable: str) -> str:
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSetting(
+            row.name, f"in a file that cannot be read: {file}", "a file with the secret in it", variable
+        ) from error
+
+
+def _value(row: Setting, found: _Given) -> object:
+    try:
+        value = row.kind.read(found.raw)
+    except ValueError as error:
+        shown = "a secret that does not fit" if row.secret else repr(found.raw)
+        raise BadSetting(row.name, shown, row.kind.expected, found.where) from error
+    if row.kind is TEXT and "\n" not in value and value.endswith((".md", ".txt")):
+        try:
+            return (found.folder / value).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadSetting(
+                row.name, f"a file that cannot be read: {value}", row.kind.expected, found.where
+            ) from error
+    return value.rstrip("/") if row.kind is WEB_ADDRESS else value
+
+
+def _nearest(name: str, known: Any) -> str:  # noqa: ANN401  # names, in whatever order
+    return next(iter(difflib.get_close_matches(name, known, n=1)), "")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach it."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def with_address(settings: Settings, host: str | None, port: int | None) -> Settings:
+    """The settings, listening elsewhere: the command line goes before file and environment. Raises BadSetting."""
+    web = replace(settings.web, host=host or settings.web.host, port=settings.web.port if port is None else port)
+    return _checked(replace(settings, web=web))
+
+
+def _checked(settings: Settings) -> Settings:
+    """What settings mean for each other. Raises BadSetting."""
+    telegram, web, mail = settings.telegram, settings.web, settings.mail
+    if telegram.mode == "webhook":
+        if telegram.token is None:
+            raise BadSetting("telegram.token", "not set", "a token, because telegram.mode is webhook")
+        if telegram.webhook_secret is None:
+            raise BadSetting("telegram.webhook_secret", "not set", "a secret, because telegram.mode is webhook")
+        if not web.public_url.startswith("https://"):
+            raise BadSetting("web.public_url", web.public_url, "an https:// address, because telegram.mode is webhook")
+    if mail.smtp_url is not None and mail.sender is None:
+        raise BadSetting("mail.from", "not set", "a mail address, because mail.smtp_url is set")
+    if settings.trial and not is_loopback(web.host):
+        raise BadSetting("web.host", web.host, "a loopback address, because the trial lets everybody be anybody")
+    return settings
+
+
+# --- the secret key ---------------------------------------------------------------------------------------------------
+
+
+def secret_key(settings: Settings) -> bytes:
+    """The key of the town's signatures; made at the first start, for its owner's eyes only. Raises BadSetting."""
+    path = settings.directory / "secret.key"
+    try:
+        if not path.exists():
+            _make_key(path)
+        mode = path.stat().st_mode
+        key = path.read_bytes()
+    except OSError as error:
+        raise BadSetting(
+            str(path), f"not readable or writable ({error.strerror})", "a file that Faden may make and read"
+        ) from error
+    if mode & 0o077:
+        raise BadSetting(str(path), "readable by others", f"a file of its owner alone: chmod 600 {path}")
+    if len(key) != KEY_BYTES:
+        raise BadSetting(str(path), f"{len(key)} bytes long", f"{KEY_BYTES} bytes; restore it from the backup")
+    return key
+
+
+def _make_key(path: Path) -> None:
+    """Whole or not at all, and never over one that another process has just made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(KEY_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        draft.unlink()

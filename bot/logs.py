@@ -1,0 +1,75 @@
+"""What the program says about itself: structured, on standard error, with secrets taken out."""
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+from bot.config import LogSettings
+
+_SECRETS = (
+    re.compile(r"()\b\d{3,}:[A-Za-z0-9_-]{20,}"),  # a bot token
+    re.compile(r"(/(?:anmelden|antwort|kalender|einladung)/)[A-Za-z0-9._-]{10,}"),  # a link that opens a door
+    re.compile(r"(://)[^/\s:@]+:[^/\s@]+(?=@)"),  # a password in a URL
+    re.compile(r"([?&]start=)[A-Za-z0-9_-]+"),
+)
+HIDDEN = "•••"
+
+
+def redacted(text: str) -> str:
+    """The text without tokens, signed links and passwords."""
+    for secret in _SECRETS:
+        text = secret.sub(rf"\1{HIDDEN}", text)
+    return text
+
+
+def _redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = redacted(value)
+        elif not isinstance(value, int | float | bool | None):
+            event[key] = redacted(repr(value))
+    return event
+
+
+def configure(settings: LogSettings) -> None:
+    """Send everything, the libraries' lines too, through one formatter. httpx never logs below WARNING: its lines name URLs."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _redact,
+    ]
+    renderer = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if settings.format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(settings.level.upper())
+    for name in ("httpx", "httpcore", "telegram", "apscheduler", "tortoise", "aiosqlite", "asyncio"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
