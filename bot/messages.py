@@ -1,0 +1,265 @@
+"""Words: a template and plain facts become a chat message, a mail or a page, in the reader's language.
+
+German is the language of the templates; `locale/en.po` has the English. A template sees facts and nothing else: no models, no
+queries, and a fact that is missing is an error. Buttons stand in the template, beside the text they belong to.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_time
+from babel.messages.catalog import Catalog
+from babel.messages.pofile import read_po
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+
+TEMPLATES = Path(__file__).parent / "templates"
+LOCALE = Path(__file__).parent / "locale"
+LANGUAGES = ("de", "en")
+CALLBACK_BYTES = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Button:
+    """What can be pressed: `data` goes back to the bot, `url` opens a page."""
+
+    label: str
+    data: str | None = None
+    url: str | None = None
+
+
+@dataclass
+class Keyboard:
+    """Collects the buttons while a template is rendered; a new row begins with `row()`."""
+
+    base_url: str
+    start_url: str = ""
+    rows: list[list[Button]] = field(default_factory=lambda: [[]])
+
+    def button(self, label: object, code: str, *arguments: object) -> str:
+        """A button that sends `code:argument:…`. Raises ValueError when that is over 64 bytes."""
+        data = ":".join([code, *(str(argument) for argument in arguments)])
+        if len(data.encode()) > CALLBACK_BYTES:
+            raise ValueError(data)
+        self.rows[-1].append(Button(label=_plain(label), data=data))
+        return ""
+
+    def link(self, label: str, path: str) -> str:
+        """A button that opens a page of ours, or an address of its own when `path` is one."""
+        self.rows[-1].append(Button(label=_plain(label), url=path if "://" in path else self.base_url + path))
+        return ""
+
+    def start(self, label: str, payload: str) -> str:
+        """A button that opens the reader's private chat with Faden and sends `/start payload`."""
+        self.rows[-1].append(Button(label=_plain(label), url=self.start_url + payload))
+        return ""
+
+    def row(self) -> str:
+        """Begin a new row."""
+        if self.rows[-1]:
+            self.rows.append([])
+        return ""
+
+    def filled(self) -> tuple[tuple[Button, ...], ...]:
+        """The rows that have a button."""
+        return tuple(tuple(row) for row in self.rows if row)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChatMessage:
+    """Text in the Bot API's HTML, and its buttons."""
+
+    text: str
+    buttons: tuple[tuple[Button, ...], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mail:
+    """Subject and both bodies of a mail."""
+
+    subject: str
+    text: str
+    html: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Voice:
+    """How to speak to the reader: language, zone, Sie or Du, where our pages are, and the link that opens their chat."""
+
+    language: str = "de"
+    zone: str = "Europe/Berlin"
+    informal: bool = False
+    base_url: str = ""
+    start_url: str = ""
+    area_label: str = "Sozialraum"
+
+
+def _plain(text: object) -> str:
+    return Markup(str(text)).unescape()  # noqa: S704  # the other direction: to plain text
+
+
+@cache
+def _catalogue(language: str) -> Catalog | None:
+    path = LOCALE / f"{language}.po"
+    if not path.exists():
+        return None
+    with path.open("rb") as file:
+        return read_po(file, locale=language)
+
+
+class Translations:
+    """gettext over a catalogue; German is its own translation."""
+
+    def __init__(self, language: str) -> None:
+        """For a language of LANGUAGES."""
+        self._catalogue = _catalogue(language)
+
+    def gettext(self, message: str) -> str:
+        """The text in this language, or as it is."""
+        found = self._catalogue.get(message) if self._catalogue else None
+        return str(found.string) if found is not None and found.string else message
+
+    def ngettext(self, singular: str, plural: str, number: int) -> str:
+        """The text for this number."""
+        found = self._catalogue.get(singular) if self._catalogue else None
+        if found is not None and isinstance(found.string, list | tuple) and all(found.string):
+            return str(found.string[0 if number == 1 else 1])
+        return singular if number == 1 else plural
+
+
+@cache
+def environment(language: str) -> Environment:
+    """Jinja's environment for a language; one for each is kept."""
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=False,
+    )
+    translations = Translations(language)
+    made.install_gettext_callables(  # type: ignore[attr-defined]  # added by the i18n extension
+        translations.gettext, translations.ngettext, newstyle=True
+    )
+    made.filters.update(
+        moment=_moment,
+        span=_span,
+        day=_day,
+        clock=_clock,
+        duration=_duration,
+        weekday=_weekday,
+        short_day=_short_day,
+        month=_month,
+    )
+    made.globals["language"] = language
+    return made
+
+
+def _local(context: Context, moment: datetime) -> datetime:
+    return moment.astimezone(ZoneInfo(context["voice"].zone))
+
+
+def _language(context: Context) -> str:
+    return str(context["language"])
+
+
+@pass_context
+def _clock(context: Context, moment: datetime | time) -> str:
+    local = _local(context, moment) if isinstance(moment, datetime) else moment
+    return format_time(local, "H:mm" if _language(context) == "en" else "HH:mm", locale=_language(context))
+
+
+@pass_context
+def _day(context: Context, value: date | datetime) -> str:
+    """Di, 24.11.2026 (KW 48)."""
+    local = _local(context, value) if isinstance(value, datetime) else value
+    if _language(context) == "en":
+        return format_date(local, "EEE, d MMM yyyy", locale="en") + f" (week {local.isocalendar().week})"
+    return format_date(local, "EEE", locale="de").rstrip(".") + local.strftime(
+        f", %d.%m.%Y (KW {local.isocalendar().week})"
+    )
+
+
+@pass_context
+def _short_day(context: Context, value: date | datetime) -> str:
+    """Di, 24.11."""
+    local = _local(context, value) if isinstance(value, datetime) else value
+    if _language(context) == "en":
+        return format_date(local, "EEE, d MMM", locale="en")
+    return format_date(local, "EEE", locale="de").rstrip(".") + local.strftime(", %d.%m.")
+
+
+@pass_context
+def _weekday(context: Context, value: date | datetime) -> str:
+    local = _local(context, value) if isinstance(value, datetime) else value
+    return format_date(local, "EEEE", locale=_language(context))
+
+
+@pass_context
+def _month(context: Context, value: date) -> str:
+    """Dezember 2026."""
+    return format_date(value, "LLLL yyyy", locale=_language(context))
+
+
+@pass_context
+def _moment(context: Context, moment: datetime) -> str:
+    """Di, 24.11.2026 (KW 48), 14:30."""
+    return f"{_day(context, moment)}, {_clock(context, moment)}"
+
+
+@pass_context
+def _span(context: Context, starts: datetime, minutes: int) -> str:
+    """Di, 24.11.2026 (KW 48), 14:30–16:00."""
+    return f"{_moment(context, starts)}–{_clock(context, starts + timedelta(minutes=minutes))}"
+
+
+@pass_context
+def _duration(context: Context, minutes: int) -> str:
+    """20 Min., 1 Std. 30 Min."""
+    hours, rest = divmod(minutes, 60)
+    hour, minute = ("h", "min") if _language(context) == "en" else ("Std.", "Min.")
+    parts = ([f"{hours} {hour}"] if hours else []) + ([f"{rest} {minute}"] if rest or not hours else [])
+    return " ".join(parts)
+
+
+def exists(name: str) -> bool:
+    """Whether there is such a template, e.g. `chat/help.html`."""
+    return (TEMPLATES / name).exists()
+
+
+def chat(template: str, facts: Mapping[str, Any], voice: Voice) -> ChatMessage:
+    """Render `templates/chat/<template>.html`.
+
+    Raises jinja2.UndefinedError when a fact is missing. Three or more line breaks become two.
+    """
+    keyboard = Keyboard(voice.base_url, voice.start_url)
+    text = _rendered(f"chat/{template}.html", facts, voice, keyboard=keyboard)
+    return ChatMessage(text=re.sub(r"\n{3,}", "\n\n", text).strip(), buttons=keyboard.filled())
+
+
+def mail(template: str, facts: Mapping[str, Any], voice: Voice) -> Mail:
+    """Render `templates/mail/<template>.html`: its blocks `subject`, `text` and `html`."""
+    blocks = environment(voice.language).get_template(f"mail/{template}.html")
+    context = blocks.new_context({**facts, "voice": voice, "du": voice.informal, "base_url": voice.base_url})
+    parts = {name: "".join(blocks.blocks[name](context)).strip() for name in ("subject", "text", "html")}
+    text = re.sub(r"\n{3,}", "\n\n", _plain(parts["text"]))
+    return Mail(subject=" ".join(_plain(parts["subject"]).split()), text=text + "\n", html=parts["html"])
+
+
+def page(template: str, facts: Mapping[str, Any], voice: Voice) -> str:
+    """Render `templates/pages/<template>.html`."""
+    return _rendered(f"pages/{template}.html", facts, voice)
+
+
+def _rendered(name: str, facts: Mapping[str, Any], voice: Voice, **more: object) -> str:
+    template = environment(voice.language).get_template(name)
+    return template.render(facts, voice=voice, du=voice.informal, base_url=voice.base_url, **more)

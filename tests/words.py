@@ -1,0 +1,66 @@
+"""Keeps the English catalogue complete: `python -m tests.words` takes every German text out of the templates into `en.po`.
+
+New texts get an empty translation, which a test refuses; texts that no template says any more are dropped.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract
+from babel.messages.pofile import read_po, write_po
+
+from bot.messages import LOCALE, TEMPLATES
+
+CATALOGUE = LOCALE / "en.po"
+OPTIONS = {"extensions": "jinja2.ext.do", "trim_blocks": "true", "lstrip_blocks": "true", "newstyle_gettext": "true", "silent": "false"}
+
+
+def said() -> Iterator[tuple[str | tuple[str, str], str]]:
+    """Every German text (a pair where there is a plural) and the template that says it, in a fixed order."""
+    for path in sorted(TEMPLATES.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as file:
+                for _, message, _, _ in extract("jinja2.ext:babel_extract", file, options=OPTIONS):
+                    text = (message[0], message[1]) if isinstance(message, tuple | list) else message
+                    yield text, path.relative_to(TEMPLATES).as_posix()
+
+
+def catalogue(path: Path = CATALOGUE) -> Catalog:
+    """The catalogue as it is."""
+    if not path.exists():
+        return Catalog(locale="en")
+    with path.open("rb") as file:
+        return read_po(file, locale="en")
+
+
+def renewed(old: Catalog) -> Catalog:
+    """A catalogue of what the templates say now, with the translations that there are."""
+    new = Catalog(locale="en", project="Faden", charset="utf-8", fuzzy=False, header_comment="# The English of Faden.")
+    for text, place in said():
+        known = old.get(text[0] if isinstance(text, tuple) else text)
+        new.add(text, known.string if known else None, locations=[(place, 0)])
+    return new
+
+
+def write(new: Catalog, path: Path = CATALOGUE) -> None:
+    """Write it in a fixed order and without dates, so that a change shows as what it is."""
+    with path.open("wb") as file:
+        write_po(file, new, sort_output=True, omit_header=False, include_lineno=False, ignore_obsolete=True)
+    lines = [line for line in path.read_text().splitlines() if "-Date:" not in line and "Generated-By" not in line]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def untranslated(made: Catalog) -> list[str]:
+    """The German texts that have no English."""
+    return [
+        str(message.id)
+        for message in made
+        if message.id and not (all(message.string) if isinstance(message.string, list | tuple) else message.string)
+    ]
+
+
+if __name__ == "__main__":
+    made = renewed(catalogue())
+    write(made)
+    print(*untranslated(made), sep="\n")
