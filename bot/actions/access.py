@@ -1,0 +1,67 @@
+"""Fetching and checking go together: "there is no such thing" and "it is not for you" look alike."""
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from typing import NoReturn
+from zoneinfo import ZoneInfo
+
+from bot.rules import names
+from bot.rules.facts import PersonName, Plain
+from bot.rules.permissions import Seat
+from bot.rules.refusals import NotAllowed, NotAMember, NotFoundHere
+from storage import queries
+from storage.models import Body, Membership, Person
+
+Right = Callable[[Sequence[Seat], int], bool]
+
+
+def today(person: Person, now: datetime) -> date:
+    """The day it is for the person."""
+    return now.astimezone(ZoneInfo(person.zone)).date()
+
+
+def name_of(person: Person) -> PersonName:
+    """A person's name as a fact."""
+    return names.full(person.given_name, person.family_name)
+
+
+def as_seats(memberships: Sequence[Membership]) -> tuple[Seat, ...]:
+    """What the rules need to know of memberships."""
+    return tuple(Seat(body=seat.body_id, role=seat.role) for seat in memberships)
+
+
+async def memberships(person: Person, now: datetime) -> list[Membership]:
+    """The seats the person holds today, with their bodies."""
+    return await queries.seats_of(person.id, today(person, now))
+
+
+async def body(by: Person, wanted: int | str, now: datetime, may: Right) -> Body:
+    """The body, by id or code in any case, when the person may do that there.
+
+    Raises NotFoundHere when there is no such body or the person has no seat in it, NotAllowed when the seat lacks the right.
+    """
+    held = await memberships(by, now)
+    for seat in held:
+        if wanted == seat.body_id or (isinstance(wanted, str) and wanted.casefold() == seat.body.code.casefold()):
+            if may(as_seats(held), seat.body_id):
+                return seat.body
+            raise NotAllowed(body=Plain(seat.body.code))
+    raise NotAMember(body=Plain(wanted) if isinstance(wanted, str) else None)
+
+
+async def bodies(by: Person, now: datetime, may: Right) -> list[Body]:
+    """The bodies in which the person may do that, each once."""
+    held = await memberships(by, now)
+    seats = as_seats(held)
+    return list({seat.body_id: seat.body for seat in held if may(seats, seat.body_id)}.values())
+
+
+async def member(by: Person, body_id: int, now: datetime, wanted: int) -> Person:
+    """Somebody with a seat in the body today. Raises NotFoundHere."""
+    people = [seat.person for seat in await queries.seats_in(body_id, today(by, now)) if seat.person_id == wanted]
+    return people[0] or not_found() if people else not_found()
+
+
+def not_found() -> NoReturn:
+    """Refuse without a hint."""
+    raise NotFoundHere

@@ -1,0 +1,27 @@
+"""What is not needed any more is erased. Times are the machine's."""
+
+from datetime import datetime, timedelta
+
+from storage.db import transaction
+from storage.models import InboxUpdate, Notice, OneTimeToken, WebSession
+from storage.vocabulary import NoticeKind, NoticeState, UpdateState
+
+PARKED_KEPT = timedelta(days=30)
+DONE_KEPT = timedelta(days=2)
+TOLD_KEPT = timedelta(days=1)
+
+
+async def tidy(*, machine_now: datetime) -> None:
+    """Erase the payload of parked updates after 30 days, done updates after two, and the facts of what was told a day ago.
+
+    A done update's row is kept for two days because Telegram delivers an update again for up to 24 hours.
+    """
+    async with transaction():
+        await InboxUpdate.filter(state=UpdateState.DONE, done_at__lt=machine_now - DONE_KEPT).delete()
+        await InboxUpdate.filter(state=UpdateState.PARKED, received_at__lt=machine_now - PARKED_KEPT).update(
+            payload=None
+        )
+        told = Notice.filter(state=NoticeState.SENT, sent_at__lt=machine_now - TOLD_KEPT).exclude(kind=NoticeKind.CARD)
+        await told.update(facts={}, frozen=None)
+        await OneTimeToken.filter(expires_at__lt=machine_now - PARKED_KEPT).delete()
+        await WebSession.filter(expires_at__lt=machine_now).delete()

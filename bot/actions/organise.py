@@ -1,0 +1,66 @@
+"""What whoever runs a body has to do there."""
+
+from datetime import datetime
+from typing import Any
+
+from bot.actions import access
+from bot.actions.agenda import item_facts
+from bot.actions.meetings import AHEAD, facts_of
+from bot.rules import names, permissions
+from bot.rules.facts import Plain, Title
+from storage import queries
+from storage.models import AgendaItem, Meeting, Person
+from storage.vocabulary import ItemState
+
+Facts = dict[str, Any]
+LISTED = 8
+
+
+async def overview(*, by: Person, now: datetime) -> Facts:
+    """The bodies that the person runs, with what waits there."""
+    bodies = await access.bodies(by, now, permissions.may_schedule)
+    waiting = await queries.column(
+        AgendaItem.filter(body_id__in=[body.id for body in bodies], state=ItemState.PROPOSED), "body_id"
+    )
+    return {
+        "bodies": [
+            {
+                "id": body.id,
+                "level": body.level,
+                "code": Plain(body.code),
+                "name": Title(body.name),
+                "waiting": waiting.count(body.id),
+            }
+            for body in bodies
+        ]
+    }
+
+
+async def one(*, by: Person, body: int, now: datetime) -> Facts:
+    """A body that the person runs: meetings ahead, items to decide about, who sits there. Raises NotAllowed, NotAMember."""
+    found = await access.body(by, body, now, permissions.may_schedule)
+    meetings = await Meeting.filter(body_id=body, ends_at__gt=now, state__in=AHEAD).order_by("starts_at").limit(LISTED)
+    items = (
+        await AgendaItem.filter(body_id=body, state=ItemState.PROPOSED)
+        .order_by("id")
+        .limit(LISTED)
+        .select_related("body", "submitted_by")
+    )
+    seats = [seat for seat in await queries.seats_in(body, access.today(by, now)) if seat.person is not None]
+    seats.sort(
+        key=lambda seat: names.sort_key(seat.person.given_name, seat.person.family_name) if seat.person else ("", "")
+    )
+    return {
+        "body": {"id": found.id, "code": Plain(found.code), "name": Title(found.name)},
+        "meetings": [facts_of(meeting, found) for meeting in meetings],
+        "items": [item_facts(item, found, by=by) for item in items],
+        "people": [
+            {
+                "name": access.name_of(seat.person),
+                "role": Plain(seat.role.value),
+                "organisation": Plain(seat.organisation.name) if seat.organisation else None,
+            }
+            for seat in seats
+            if seat.person is not None
+        ],
+    }

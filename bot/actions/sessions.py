@@ -1,0 +1,169 @@
+"""Ways in: one-time links, and the browsers that are signed in. Tokens are stored as hashes; who holds the row cannot sign in.
+
+All times here are the machine's: a trial that moves its clock signs nobody out.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.actions import notices
+from bot.rules import tokens
+from bot.rules.facts import OneTimeLink
+from bot.rules.refusals import NotFoundHere, Refusal
+from storage.db import transaction
+from storage.models import OneTimeToken, Person, WebSession
+from storage.vocabulary import Lane, NoticeKind, TokenPurpose
+
+LINK_LASTS = {
+    TokenPurpose.SIGN_IN: timedelta(minutes=10),
+    TokenPurpose.INVITATION: timedelta(days=14),
+    TokenPurpose.ADMINISTRATOR: timedelta(days=1),
+}
+SESSION_LASTS = timedelta(days=30)
+TOUCHED_EVERY = timedelta(hours=1)
+
+
+class LinkUsedUp(Refusal):
+    """The link is unknown, used or expired: all three look alike."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedIn:
+    """A browser that is signed in; `prolonged` says that its cookie has to be prolonged as well."""
+
+    session: WebSession
+    person: Person
+    prolonged: bool = False
+
+
+async def request_sign_in(*, mail: str, now: datetime, machine_now: datetime) -> None:
+    """Queue the mail with a sign-in link when somebody has that address. The caller cannot tell whether.
+
+    Asked twice within a minute, it is sent once.
+    """
+    person = await Person.filter(mail__iexact=mail.strip(), left_at=None).first()
+    if person is None:
+        return
+    draft = notices.Draft(
+        key=f"sign_in:{person.id}:{int(machine_now.timestamp()) // 60}",
+        template="sign_in",
+        facts={"link": OneTimeLink(TokenPurpose.SIGN_IN.value)},
+        due_at=now,
+        person=person.id,
+        kind=NoticeKind.MAIL,
+        lane=Lane.ANSWER,
+    )
+    await notices.queue([draft], now=now)
+
+
+async def issue(*, person: int | None, purpose: TokenPurpose, now: datetime) -> str:
+    """Make a one-time token at the moment of sending. Only its hash is kept, so a second sending needs a second token."""
+    token = secrets.token_urlsafe(32)
+    async with transaction():
+        await OneTimeToken.create(
+            purpose=purpose,
+            token_hash=tokens.hashed(token),
+            person_id=person,
+            created_at=now,
+            expires_at=now + LINK_LASTS[purpose],
+        )
+    return token
+
+
+async def check(*, token: str, purpose: TokenPurpose, now: datetime) -> None:
+    """Raises LinkUsedUp unless the link still works. Does not use it: mail programs open links by themselves."""
+    if not await OneTimeToken.exists(
+        token_hash=tokens.hashed(token), purpose=purpose, used_at=None, expires_at__gt=now
+    ):
+        raise LinkUsedUp
+
+
+async def consume(*, token: str, purpose: TokenPurpose, now: datetime) -> int | None:
+    """Use a one-time token and give the id of its person. Of two at the same moment, one gets it.
+
+    Raises LinkUsedUp.
+    """
+    async with transaction():
+        hit = OneTimeToken.filter(token_hash=tokens.hashed(token), purpose=purpose, used_at=None, expires_at__gt=now)
+        if not await hit.update(used_at=now):
+            raise LinkUsedUp
+        used = await OneTimeToken.get(token_hash=tokens.hashed(token))
+        return used.person_id
+
+
+async def sign_in(*, token: str, label: str, now: datetime) -> str:
+    """Trade a sign-in link for a session; gives the session's token. `label` is what the browser calls itself.
+
+    Raises LinkUsedUp, also when the person has left since.
+    """
+    async with transaction():
+        person = await consume(token=token, purpose=TokenPurpose.SIGN_IN, now=now)
+        if not await Person.exists(id=person, left_at=None):
+            raise LinkUsedUp
+        return await begin(person=person, label=label, now=now)
+
+
+async def begin(*, person: int | None, label: str, now: datetime) -> str:
+    """Open a session for somebody who has shown who they are; gives its token."""
+    token = secrets.token_urlsafe(32)
+    async with transaction():
+        await WebSession.create(
+            token_hash=tokens.hashed(token),
+            person_id=person,
+            label=label[:100],
+            created_at=now,
+            seen_at=now,
+            expires_at=now + SESSION_LASTS,
+        )
+    return token
+
+
+async def resume(*, token: str, now: datetime) -> SignedIn | None:
+    """Who is behind the session's token; None when it has ended or the person has left.
+
+    Every use prolongs the session, but at most once an hour, so that reading pages does not mean writing rows.
+    """
+    session = await WebSession.get_or_none(
+        token_hash=tokens.hashed(token), expires_at__gt=now, person__left_at=None
+    ).select_related("person")
+    if session is None:
+        return None
+    if now - session.seen_at < TOUCHED_EVERY:
+        return SignedIn(session=session, person=session.person)
+    async with transaction():
+        await WebSession.filter(id=session.id).update(seen_at=now, expires_at=now + SESSION_LASTS)
+    return SignedIn(session=session, person=session.person, prolonged=True)
+
+
+async def of_person(person: Person, *, now: datetime) -> Sequence[WebSession]:
+    """The person's sessions, last used first."""
+    return await WebSession.filter(person_id=person.id, expires_at__gt=now).order_by("-seen_at", "-id")
+
+
+async def end(*, by: Person, session: int) -> None:
+    """Sign one of one's own browsers out. Raises NotFoundHere."""
+    async with transaction():
+        if not await WebSession.filter(id=session, person_id=by.id).delete():
+            raise NotFoundHere
+
+
+async def end_others(*, by: Person, current: int) -> None:
+    """Sign all of one's own browsers out but this one."""
+    async with transaction():
+        await WebSession.filter(person_id=by.id).exclude(id=current).delete()
+
+
+async def end_all(person: int) -> None:
+    """Sign somebody out everywhere and make their open links worthless: they have left."""
+    async with transaction():
+        await WebSession.filter(person_id=person).delete()
+        await OneTimeToken.filter(person_id=person, used_at=None).delete()
+
+
+async def sweep(*, now: datetime) -> None:
+    """Erase sessions and links that are over; a link that was used is kept until it would have expired."""
+    async with transaction():
+        await WebSession.filter(expires_at__lte=now).delete()
+        await OneTimeToken.filter(expires_at__lte=now).delete()
