@@ -1,0 +1,285 @@
+"""Updates become rows, then work: in order per chat, chats in parallel.
+
+An update is a row before it is acknowledged; redelivered, it finds its row. Its work is one unit: what changed, the answers,
+and the row marked done, are kept together or not at all. What cannot be decoded, or fails three times, is parked and visible,
+and holds nobody up.
+"""
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from telegram import Update
+from telegram.ext import Application
+
+from bot.actions.notices import Draft
+from bot.rules import facts as typed
+from bot.rules.refusals import Refusal
+from storage.db import transaction, unit_of_work
+from storage.models import InboxUpdate, Notice
+from storage.vocabulary import Lane, Network, NoticeKind, NoticeState, UpdateState
+
+log = structlog.get_logger(__name__)
+
+AnyApplication = Application[Any, Any, Any, Any, Any, Any]
+
+ATTEMPTS = 3
+RETRY_SECONDS = 0.1
+ANSWER_LEASE = timedelta(seconds=60)
+KEPT_FIELDS = ("message", "callback_query", "my_chat_member", "edited_message")
+
+
+@dataclass
+class Turn:
+    """One update on its way through a handler: where it came from, when, and what is to be answered."""
+
+    network: Network
+    update_id: int
+    chat_id: int
+    now: datetime
+    thread_id: int | None = None
+    callback_id: str | None = None
+    language: str | None = None
+    answers: list[Draft] = field(default_factory=list)
+
+    def answer(self, template: str, facts: typed.Facts, *, kind: NoticeKind, target_id: str | None = None) -> None:
+        """Queue an answer into this chat; it leaves with the commit."""
+        key = f"answer:{self.network}:{self.update_id}:{len(self.answers)}"
+        self.answers.append(
+            Draft(
+                key=key,
+                template=template,
+                facts=facts,
+                due_at=self.now,
+                network=self.network,
+                chat_id=self.chat_id,
+                thread_id=self.thread_id,
+                target_id=target_id,
+                kind=kind,
+                lane=Lane.ANSWER,
+            )
+        )
+
+
+turn: ContextVar[Turn] = ContextVar("turn")
+
+
+class Inbox:
+    """The rows that came in and the workers that go through them, one worker per chat."""
+
+    def __init__(
+        self,
+        *,
+        applications: Mapping[Network, AnyApplication],
+        hand_over: Callable[[Sequence[Notice]], Awaitable[None]],
+        domain_now: Callable[[], datetime],
+        machine_now: Callable[[], datetime],
+    ) -> None:
+        """`hand_over` takes the answers that have just been committed, leased to it."""
+        self._applications = applications
+        self._hand_over = hand_over
+        self._domain_now = domain_now
+        self._machine_now = machine_now
+        self._waiting: dict[tuple[Network, int | None], deque[InboxUpdate]] = {}
+        self._workers: set[asyncio.Task[None]] = set()
+
+    async def receive(self, network: Network, payload: Mapping[str, Any]) -> None:
+        """Keep an update, then work on it. Returns when it is kept: from then on it may be acknowledged."""
+        row = InboxUpdate(
+            network=network,
+            update_id=int(payload["update_id"]),
+            chat_id=_chat_of(payload),
+            payload={key: payload[key] for key in ("update_id", *KEPT_FIELDS) if key in payload},
+            received_at=self._machine_now(),
+        )
+
+        async def keep() -> bool:
+            async with transaction():
+                await InboxUpdate.bulk_create([row], ignore_conflicts=True)
+            return True
+
+        await unit_of_work(keep)
+        kept = await InboxUpdate.get(network=network, update_id=row.update_id)
+        if kept.state is UpdateState.WAITING and not self._known(kept):
+            self._enqueue(kept)
+
+    async def resume(self, network: Network) -> None:
+        """Take up what was kept and not finished before the last stop."""
+        for row in await InboxUpdate.filter(state=UpdateState.WAITING, network__in=list(self._applications)).order_by(
+            "id"
+        ):
+            if not self._known(row):
+                self._enqueue(row)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is waiting or under way."""
+        return bool(self._workers)
+
+    async def drain(self) -> None:
+        """Wait until nothing is waiting or under way."""
+        while self._workers:
+            await asyncio.wait(set(self._workers))
+
+    async def stop(self) -> None:
+        """Finish what is under way; what has not begun stays a row."""
+        for queue in self._waiting.values():
+            queue.clear()
+        await self.drain()
+
+    def _known(self, row: InboxUpdate) -> bool:
+        return any(other.id == row.id for other in self._waiting.get((row.network, row.chat_id), ()))
+
+    def _enqueue(self, row: InboxUpdate) -> None:
+        chat = (row.network, row.chat_id)
+        queue = self._waiting.get(chat)
+        if queue is not None:
+            queue.append(row)
+            return
+        self._waiting[chat] = deque([row])
+        worker = asyncio.create_task(self._work(chat))
+        self._workers.add(worker)
+        worker.add_done_callback(self._workers.discard)
+
+    async def _work(self, chat: tuple[Network, int | None]) -> None:
+        """Go through a chat's updates, the eldest first; it stays in the queue while it is worked on."""
+        queue = self._waiting[chat]
+        try:
+            while queue:
+                await self._settle(queue[0])
+                if queue:
+                    queue.popleft()
+        finally:
+            del self._waiting[chat]
+
+    async def _settle(self, row: InboxUpdate) -> None:
+        application = self._applications[row.network]
+        try:
+            update = Update.de_json(dict(row.payload or {}), application.bot)
+            started = self._turn(row, update)
+        except Exception:
+            log.exception("update cannot be decoded", network=row.network, update_id=row.update_id)
+            await self._park(row, "undecodable")
+            return
+        while True:
+            attempt = replace(started, now=self._domain_now(), answers=[])
+            try:
+                answers = await unit_of_work(lambda attempt=attempt: self._handle(row, application, update, attempt))  # type: ignore[misc]  # mypy cannot infer a lambda's default
+            except Refusal as refusal:
+                answers = await self._refuse(row, started, refusal)
+            except Exception as error:  # noqa: BLE001  # whatever a handler raises must not hold its chat up
+                if await self._failed(row, started, error):
+                    return
+                continue
+            await self._hand_over(answers)
+            return
+
+    def _turn(self, row: InboxUpdate, update: Update) -> Turn:
+        message = update.effective_message
+        user = update.effective_user
+        return Turn(
+            network=row.network,
+            update_id=row.update_id,
+            chat_id=row.chat_id if row.chat_id is not None else 0,
+            now=self._domain_now(),
+            thread_id=message.message_thread_id
+            if message is not None and hasattr(message, "message_thread_id")
+            else None,
+            callback_id=update.callback_query.id if update.callback_query else None,
+            language=user.language_code if user else None,
+        )
+
+    async def _handle(
+        self, row: InboxUpdate, application: AnyApplication, update: Update, started: Turn
+    ) -> list[Notice]:
+        turn.set(started)
+        await application.process_update(update)
+        return await self._done(row, started)
+
+    async def _refuse(self, row: InboxUpdate, started: Turn, refusal: Refusal) -> list[Notice]:
+        async def refuse() -> list[Notice]:
+            answered = replace(started, answers=[])
+            kind = NoticeKind.TOAST if answered.callback_id else NoticeKind.MESSAGE
+            answered.answer(refusal.template, refusal.facts, kind=kind, target_id=answered.callback_id)
+            return await self._done(row, answered)
+
+        return await unit_of_work(refuse)
+
+    async def _failed(self, row: InboxUpdate, started: Turn, error: Exception) -> bool:
+        """Count the failure; True when the update has been given up and the person knows."""
+        row.attempts += 1
+        if row.attempts < ATTEMPTS:
+            log.warning(
+                "update failed, again", network=row.network, update_id=row.update_id, error=type(error).__name__
+            )
+            await asyncio.sleep(RETRY_SECONDS)
+            return False
+        code = secrets.token_hex(3).upper()
+        log.error("update parked", network=row.network, update_id=row.update_id, code=code, exc_info=error)
+
+        async def apologise() -> list[Notice]:
+            answered = replace(started, answers=[])
+            answered.answer("trouble", {"code": typed.Plain(code)}, kind=NoticeKind.MESSAGE)
+            return await self._done(row, answered, state=UpdateState.PARKED, error=f"{type(error).__name__} {code}")
+
+        await self._hand_over(await unit_of_work(apologise))
+        return True
+
+    async def _park(self, row: InboxUpdate, error: str) -> None:
+        async def park() -> None:
+            async with transaction():
+                await InboxUpdate.filter(id=row.id).update(
+                    state=UpdateState.PARKED, error=error, done_at=self._machine_now()
+                )
+
+        await unit_of_work(park)
+
+    async def _done(
+        self, row: InboxUpdate, answered: Turn, *, state: UpdateState = UpdateState.DONE, error: str | None = None
+    ) -> list[Notice]:
+        """Write the answers, already leased to the sender, and mark the row; a press is always answered."""
+        if answered.callback_id and not any(draft.kind is NoticeKind.TOAST for draft in answered.answers):
+            answered.answer("", {}, kind=NoticeKind.TOAST, target_id=answered.callback_id)
+        machine_now = self._machine_now()
+        async with transaction():
+            notices = [
+                await Notice.create(
+                    key=draft.key,
+                    kind=draft.kind,
+                    lane=draft.lane,
+                    network=draft.network,
+                    chat_id=draft.chat_id,
+                    thread_id=draft.thread_id,
+                    target_id=draft.target_id,
+                    template=draft.template,
+                    facts=typed.encode(draft.facts),
+                    state=NoticeState.SENDING,
+                    due_at=draft.due_at,
+                    held_until=machine_now + ANSWER_LEASE,
+                    created_at=machine_now,
+                )
+                for draft in answered.answers
+            ]
+            erased = {"payload": None} if state is UpdateState.DONE else {}
+            await InboxUpdate.filter(id=row.id).update(
+                state=state, attempts=row.attempts, error=error, done_at=machine_now, **erased
+            )
+        return notices
+
+
+def _chat_of(payload: Mapping[str, Any]) -> int | None:
+    """The chat that an update belongs to, for the order; None when it has none that we can read."""
+    for key in ("message", "edited_message", "my_chat_member"):
+        if key in payload:
+            chat = payload[key].get("chat") if isinstance(payload[key], Mapping) else None
+            return int(chat["id"]) if isinstance(chat, Mapping) and "id" in chat else None
+    pressed = payload.get("callback_query")
+    if isinstance(pressed, Mapping) and isinstance(pressed.get("message"), Mapping):
+        return int(pressed["message"]["chat"]["id"])
+    return None

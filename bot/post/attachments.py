@@ -1,0 +1,116 @@
+"""What goes with a message: calendar objects, built when they are sent, and papers."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from telegram import Bot
+
+from bot.post.chat import File
+from bot.post.words import PostSettings
+from bot.rules.facts import FULL
+from storage.models import Document, Person
+from storage.vocabulary import Answer, Network
+
+if TYPE_CHECKING:
+    from bot import calendars
+
+CALENDAR_MIME = "text/calendar"
+NEUTRAL_PAPER = "dokument"
+CANCELLED = "cancelled"
+
+
+async def chat_file(
+    fact: Mapping[str, Any], *, level: int, network: Network, bots: Mapping[Network, Bot], settings: PostSettings
+) -> File | None:
+    """The file that `facts["document"]` asks for, with a neutral name below level 3; None when there is none to send."""
+    if fact["type"] == "stored":
+        return await _paper(int(fact["id"]), level=level, network=network, bots=bots)
+    return _calendar_file(fact, level=level, settings=settings)
+
+
+def _calendar_file(fact: Mapping[str, Any], *, level: int, settings: PostSettings) -> File | None:
+    """A date to take home. A meeting that is off has none: a file cannot take a date out of a calendar."""
+    from bot import calendars  # noqa: PLC0415  # icalendar is loaded when it is needed
+
+    if str(fact["status"]).lower() == CANCELLED:
+        return None
+    shown = fact if level >= FULL else {**fact, "join_link": None, "description": None}
+    meeting = meeting_facts(shown, settings)
+    code = str(fact.get("code") or "") if level >= FULL else ""
+    return File(
+        name=calendars.file_name(code, meeting.starts.date()) if code else calendars.NEUTRAL_FILE_NAME,
+        mime=CALENDAR_MIME,
+        content=calendars.publish(meeting, organizer=_organizer(settings), stamp=fact["stamp"]),
+    )
+
+
+def calendar_mail(fact: Mapping[str, Any], person: Person, settings: PostSettings) -> tuple[str, bytes]:
+    """The method of `facts["calendar"]` and the object for one reader.
+
+    Raises what `bot.calendars` raises for facts that no calendar object can carry, also for an unusable address.
+    """
+    from bot import calendars  # noqa: PLC0415  # icalendar is loaded when it is needed
+
+    meeting, stamp, organizer = meeting_facts(fact, settings), fact["stamp"], _organizer(settings)
+    recipient = calendars.Attendee(
+        address=calendars.usable_address(person.mail or "") or "",
+        name=f"{person.given_name} {person.family_name}",
+        role=calendars.Role(str(fact.get("role") or calendars.Role.REQUIRED)),
+        answer=Answer(str(fact.get("answer") or Answer.OPEN)),
+    )
+    method = calendars.Method(str(fact["method"]).upper())
+    if method is calendars.Method.REQUEST:
+        return method, calendars.request(meeting, organizer=organizer, recipient=recipient, stamp=stamp)
+    if fact.get("uninvite"):
+        return method, calendars.uninvite(meeting, organizer=organizer, recipient=recipient, stamp=stamp)
+    return method, calendars.cancel(meeting, organizer=organizer, recipient=recipient, stamp=stamp)
+
+
+def meeting_facts(fact: Mapping[str, Any], settings: PostSettings) -> "calendars.MeetingFacts":
+    """What `bot.actions.meetings.calendar_facts` gives, as `bot.calendars` wants it."""
+    from bot import calendars  # noqa: PLC0415  # icalendar is loaded when it is needed
+
+    zone = ZoneInfo(str(fact["zone"]))
+    return calendars.MeetingFacts(
+        uid=str(fact["uid"]),
+        sequence=int(fact["sequence"]),
+        title=str(fact["title"]),
+        starts=fact["starts"].astimezone(zone),
+        ends=fact["ends"].astimezone(zone),
+        status=calendars.Status(str(fact["status"]).upper()),
+        url=settings.base_url + str(fact["path"]),
+        created=fact["created"],
+        last_modified=fact["last_modified"],
+        place=str(fact.get("place") or ""),
+        join_link=str(fact.get("join_link") or ""),
+        description=str(fact.get("description") or ""),
+        categories=tuple(str(category) for category in fact.get("categories") or ()),
+        private=bool(fact.get("private")),
+    )
+
+
+def _organizer(settings: PostSettings) -> "calendars.Organizer":
+    from bot import calendars  # noqa: PLC0415  # icalendar is loaded when it is needed
+
+    return calendars.Organizer(address=settings.mailbox, name=settings.town)
+
+
+async def _paper(document_id: int, *, level: int, network: Network, bots: Mapping[Network, Bot]) -> File | None:
+    """A paper as the network knows it, or its bytes; its name only where everything may be shown."""
+    document = await Document.get_or_none(id=document_id)
+    if document is None:
+        return None
+    if level >= FULL and document.network is network and document.file_id:
+        return File(name=document.name, file_id=document.file_id)
+    name = document.name if level >= FULL else NEUTRAL_PAPER + _suffix(document.name)
+    content = document.content
+    if content is None and document.network in bots and document.file_id:
+        held = await bots[document.network].get_file(document.file_id)
+        content = bytes(await held.download_as_bytearray())
+    return File(name=name, mime=document.mime, content=content) if content else None
+
+
+def _suffix(name: str) -> str:
+    stem, dot, suffix = name.rpartition(".")
+    return f".{suffix}" if stem and dot and suffix.isalnum() else ""

@@ -1,0 +1,222 @@
+"""How a message leaves by chat: the calls of the Bot API for each kind of notice, and what its errors mean."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum, auto
+from html import escape
+from urllib.parse import urlsplit
+
+import httpx
+from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, InputFile, LinkPreviewOptions
+from telegram.constants import ParseMode
+from telegram.error import (
+    BadRequest,
+    Forbidden,
+    InvalidToken,
+    RetryAfter,
+    TelegramError,
+    TimedOut,
+)
+
+from bot.messages import Button, ChatMessage
+from bot.post import texts
+from storage.models import Notice
+from storage.vocabulary import Network, NoticeKind
+
+NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """What goes with a message: bytes, or the id by which the network knows them."""
+
+    name: str
+    mime: str = "application/octet-stream"
+    content: bytes | None = None
+    file_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """Where a notice goes: the network's bot and the chat. `turn` waits until the next message may be sent."""
+
+    bot: Bot
+    network: Network
+    chat_id: int
+    turn: Callable[[], Awaitable[None]]
+
+
+class Trouble(Enum):
+    """What an error of the Bot API means for the notice, where the error's type does not say it already."""
+
+    NOT_SENT = auto()
+    UNCERTAIN = auto()
+    SERVER = auto()
+    REFUSED = auto()
+    BLOCKED = auto()
+
+
+def trouble(error: TelegramError) -> Trouble:
+    """Sort an error. Only what broke after the connection stood may have taken effect."""
+    if isinstance(error, Forbidden) or (isinstance(error, BadRequest) and "chat not found" in error.message.lower()):
+        return Trouble.BLOCKED
+    if isinstance(error, BadRequest):
+        return Trouble.REFUSED
+    if isinstance(error, InvalidToken) or isinstance(error.__cause__, NOT_SENT):
+        return Trouble.NOT_SENT  # a wrong token is the operator's to mend, and no notice is to blame
+    if isinstance(error, TimedOut) or isinstance(error.__cause__, httpx.HTTPError):
+        return Trouble.UNCERTAIN
+    return Trouble.SERVER
+
+
+def pause(error: RetryAfter) -> timedelta:
+    """How long Telegram wants to be left alone."""
+    seconds = error.retry_after
+    return seconds if isinstance(seconds, timedelta) else timedelta(seconds=seconds)
+
+
+async def send(desk: Desk, notice: Notice, message: ChatMessage, file: File | None = None) -> int | None:
+    """Do what the notice's kind says; gives the id of the message that it became. Raises TelegramError."""
+    match notice.kind:
+        case NoticeKind.TOAST:
+            await _toast(desk, notice, message)
+            return None
+        case NoticeKind.ERASE:
+            await _erase(desk, notice)
+            return None
+        case NoticeKind.EDIT:
+            return await _edit(desk, notice, message, int(notice.target_id or 0))
+        case NoticeKind.CARD if notice.message_id is not None:
+            return await _edit(desk, notice, message, notice.message_id)
+        case NoticeKind.CARD:
+            sent = await _say(desk, notice, message)
+            await _pin(desk, sent)
+            return sent
+        case _:
+            return await _say(desk, notice, message, file)
+
+
+async def _say(desk: Desk, notice: Notice, message: ChatMessage, file: File | None = None) -> int:
+    """Say it, in as many messages as it takes; the buttons hang on the last one. A short text is the file's caption."""
+    text, keyboard = _with_keyboard(desk, message)
+    caption = file is not None and texts.units(text) <= texts.CAPTION_UNITS
+    parts = [] if caption else texts.split(text)
+    last = 0
+    for number, part in enumerate(parts, start=1):
+        await desk.turn()
+        sent = await desk.bot.send_message(
+            desk.chat_id,
+            part,
+            parse_mode=ParseMode.HTML,
+            link_preview_options=NO_PREVIEW,
+            disable_notification=notice.silent,
+            message_thread_id=notice.thread_id,
+            reply_markup=keyboard if file is None and number == len(parts) else None,
+        )
+        last = sent.message_id
+    if file is None:
+        return last
+    await desk.turn()
+    sent = await desk.bot.send_document(
+        desk.chat_id,
+        file.file_id or InputFile(file.content or b"", filename=file.name),
+        caption=text if caption else None,
+        parse_mode=ParseMode.HTML,
+        disable_notification=notice.silent,
+        message_thread_id=notice.thread_id,
+        reply_markup=keyboard,
+    )
+    return sent.message_id
+
+
+async def _edit(desk: Desk, notice: Notice, message: ChatMessage, message_id: int) -> int:
+    """Change a message; where that cannot be done any more, say it anew. What is too long for one message follows below."""
+    text, keyboard = _with_keyboard(desk, message)
+    first, *more = texts.split(text)
+    await desk.turn()
+    try:
+        await desk.bot.edit_message_text(
+            first,
+            desk.chat_id,
+            message_id,
+            parse_mode=ParseMode.HTML,
+            link_preview_options=NO_PREVIEW,
+            reply_markup=None if more else keyboard,
+        )
+    except BadRequest as error:
+        problem = error.message.lower()
+        if "not modified" in problem:
+            return message_id
+        if "no text in the message" in problem and texts.units(text) <= texts.CAPTION_UNITS:
+            return await _edit_caption(desk, notice, message, message_id)
+        if any(reason in problem for reason in ("to edit not found", "can't be edited", "no text in the message")):
+            return await _say(desk, notice, message)
+        raise
+    if not more:
+        return message_id
+    return await _say(desk, notice, ChatMessage(text="\n\n".join(more), buttons=message.buttons))
+
+
+async def _edit_caption(desk: Desk, notice: Notice, message: ChatMessage, message_id: int) -> int:
+    """Change what stands under a file."""
+    text, keyboard = _with_keyboard(desk, message)
+    await desk.turn()
+    try:
+        await desk.bot.edit_message_caption(
+            desk.chat_id, message_id, caption=text, parse_mode=ParseMode.HTML, reply_markup=keyboard
+        )
+    except BadRequest as error:
+        if "not modified" in error.message.lower():
+            return message_id
+        if "to edit not found" in error.message.lower():
+            return await _say(desk, notice, message)
+        raise
+    return message_id
+
+
+async def _toast(desk: Desk, notice: Notice, message: ChatMessage) -> None:
+    """Answer a press, which stops the client's waiting; a press that is too old needs no answer any more."""
+    try:
+        await desk.bot.answer_callback_query(notice.target_id or "", texts.cut(texts.plain(message.text)) or None)
+    except BadRequest as error:
+        if "query is too old" not in error.message.lower() and "query id is invalid" not in error.message.lower():
+            raise
+
+
+async def _erase(desk: Desk, notice: Notice) -> None:
+    """Take a message out of the chat, if it is still there."""
+    try:
+        await desk.bot.delete_message(desk.chat_id, int(notice.target_id or 0))
+    except BadRequest as error:
+        problem = error.message.lower()
+        if "to delete not found" not in problem and "can't be deleted" not in problem:
+            raise
+
+
+async def _pin(desk: Desk, message_id: int) -> None:
+    """Pin a group's card; a bot without that right does without."""
+    if desk.chat_id >= 0:
+        return
+    try:
+        await desk.bot.pin_chat_message(desk.chat_id, message_id, disable_notification=True)
+    except TelegramError:
+        return  # the card itself is out, and must not be sent again for want of a pin
+
+
+def _with_keyboard(desk: Desk, message: ChatMessage) -> tuple[str, InlineKeyboardMarkup | None]:
+    """The text and its buttons. Telegram refuses links to a host without a dot: they go into the text."""
+    refused = [button for row in message.buttons for button in row if not _taken(desk.network, button)]
+    rows = [[_button(button) for button in row if button not in refused] for row in message.buttons]
+    text = "\n".join([message.text, *(escape(f"{button.label}: {button.url}") for button in refused)])
+    filled: Sequence[Sequence[InlineKeyboardButton]] = [row for row in rows if row]
+    return text, InlineKeyboardMarkup(filled) if filled else None
+
+
+def _taken(network: Network, button: Button) -> bool:
+    return button.url is None or network is not Network.TELEGRAM or "." in (urlsplit(button.url).hostname or "")
+
+
+def _button(button: Button) -> InlineKeyboardButton:
+    return InlineKeyboardButton(button.label, url=button.url, callback_data=button.data)

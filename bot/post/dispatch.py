@@ -1,0 +1,227 @@
+"""The post: takes due notices from the outbox, has them carried, and writes down what became of them.
+
+Four desks work side by side, so that no one holds up the others: answers and mailings, by chat and by mail. One process leads
+the post of a town; what a dead predecessor left half done, it takes back at its start.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import structlog
+from telegram import Bot
+
+from bot.post import outbox, readers
+from bot.post.courier import Courier, Moment
+from bot.post.mail import Mailer
+from bot.post.outbox import LEASE, Desk, Outcome
+from bot.post.readers import Reader
+from bot.post.turns import Turns
+from bot.post.words import Links, PostSettings, Words
+from bot.rules.facts import AnswerLink, FeedLink, OneTimeLink
+from bot.rules.pacing import Pacer
+from storage.models import Notice
+from storage.vocabulary import Lane, Network, NoticeState
+
+log = structlog.get_logger(__name__)
+
+DESKS = (
+    Desk(lane=Lane.ANSWER, mail=False, places=64),
+    Desk(lane=Lane.MAILING, mail=False, places=32),
+    Desk(lane=Lane.ANSWER, mail=True, places=4),
+    Desk(lane=Lane.MAILING, mail=True, places=4),
+)
+TICK_SECONDS = 1.0
+LEASE_CHECK_SECONDS = 15.0
+STOP_SECONDS = 5.0
+WAKE_WITHIN_SECONDS = 60.0  # what is held longer than that is found by a tick
+
+Chat = tuple[Network | None, int | None]
+
+
+class Post:
+    """Sends what lies in the outbox, for as long as `run` runs."""
+
+    def __init__(
+        self,
+        *,
+        bots: Mapping[Network, Bot],
+        mailer: Mailer | None,
+        voices: PostSettings,
+        domain_now: Callable[[], datetime],
+        machine_now: Callable[[], datetime],
+        one_time_link: Callable[[OneTimeLink, int], Awaitable[str]],
+        feed_link: Callable[[FeedLink, int], Awaitable[str]],
+        answer_link: Callable[[AnswerLink, int], Awaitable[str]],
+        pacers: Mapping[Network, Pacer] | None = None,
+    ) -> None:
+        """Make it before the inbox starts; the bots are initialised by the caller.
+
+        `pacers` default to Telegram's limits, for Telegram alone. With clocks that stand still use `drain`, or no pacers.
+        """
+        links = Links(one_time=one_time_link, feed=feed_link, answer=answer_link)
+        pacers = {Network.TELEGRAM: Pacer()} if pacers is None else pacers
+        self._turns = Turns(pacers=pacers, now=machine_now)
+        self._courier = Courier(bots=bots, mailer=mailer, words=Words(settings=voices, links=links), turns=self._turns)
+        self._domain_now, self._machine_now = domain_now, machine_now
+        self._started_at = machine_now()
+        self._wakes = {desk: asyncio.Event() for desk in DESKS}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._in_hand: set[int] = set()
+        self._waiting_answers: defaultdict[Chat, set[int]] = defaultdict(set)
+
+    async def run(self) -> None:
+        """Send until `stop`."""
+        await outbox.give_back(leased_before=self._started_at, except_for=self._in_hand)
+        for number, network, chat_id in await outbox.waiting_answers():
+            self._waiting_answers[network, chat_id].add(number)
+        async with asyncio.TaskGroup() as working:
+            for desk in DESKS:
+                working.create_task(self._work(desk))
+            working.create_task(self._watch_leases())
+
+    async def stop(self) -> None:
+        """Take nothing new, and give what is on its way a few seconds; the rest stays a row."""
+        self._turns.closing.set()
+        self.wake()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    def wake(self) -> None:
+        """Look again now: something has been queued."""
+        for event in self._wakes.values():
+            event.set()
+
+    async def hand_over(self, notices: Sequence[Notice]) -> None:
+        """Send answers that have just been committed, already leased to us; in order, and ahead of mailings.
+
+        Returns when each is settled, or back in the outbox: what must wait behind an older answer of its chat, or for a mail
+        server, is left to the desks.
+        """
+        if notices and not self._turns.closing.is_set():
+            await asyncio.shield(self._start(self._send_answers(notices)))
+
+    async def drain(self) -> None:
+        """Send all that is due now, one by one and without pacing, until nothing is left. For clocks that stand still."""
+        busy = True
+        while busy:
+            busy = False
+            for desk in DESKS:
+                claimed = await self._claim(desk, desk.places)
+                known = await self._readers(claimed)
+                for notice in claimed:
+                    busy = True
+                    await self._deliver(notice, known[notice.id], paced=False)
+
+    # --- the desks ----------------------------------------------------------------------------------------------------
+
+    async def _work(self, desk: Desk) -> None:
+        """Keep a desk's places filled with due notices."""
+        wake = self._wakes[desk]
+        working: set[asyncio.Task[None]] = set()
+
+        def done(task: asyncio.Task[None]) -> None:
+            working.discard(task)
+            if len(working) <= desk.places // 2:  # so that they are claimed in batches
+                wake.set()
+
+        while not self._turns.closing.is_set():
+            wake.clear()
+            try:
+                claimed = await self._claim(desk, desk.places - len(working))
+                known = await self._readers(claimed)
+            except Exception:  # the database may be away for a while; the post stays open
+                log.exception("outbox cannot be read")
+                claimed, known = [], {}
+            for notice in claimed:
+                task = self._start(self._deliver(notice, known[notice.id]))
+                working.add(task)
+                task.add_done_callback(done)
+            await _wait(wake, TICK_SECONDS)
+
+    async def _watch_leases(self) -> None:
+        """Take back what was lost on the way to being settled."""
+        while not self._turns.closing.is_set():
+            await _wait(self._turns.closing, LEASE_CHECK_SECONDS)
+            try:
+                await outbox.give_back(leased_before=self._machine_now() - LEASE, except_for=self._in_hand)
+            except Exception:  # the database may be away for a while; the post stays open
+                log.exception("leases cannot be read")
+
+    async def _claim(self, desk: Desk, places: int) -> list[Notice]:
+        if places <= 0:
+            return []
+        return await outbox.claim(desk, places, domain_now=self._domain_now(), machine_now=self._machine_now())
+
+    async def _readers(self, notices: Sequence[Notice]) -> dict[int, Reader]:
+        return await readers.of(notices, today=self._courier.today(self._moment())) if notices else {}
+
+    # --- one notice ---------------------------------------------------------------------------------------------------
+
+    async def _send_answers(self, notices: Sequence[Notice]) -> None:
+        """Answers of one update, in their order; one that is held back holds back those behind it."""
+        self._in_hand.update(notice.id for notice in notices)
+        try:
+            if any(notice.person_id or notice.body_id for notice in notices):
+                notices = await outbox.load([notice.id for notice in notices])
+            known = await self._readers(notices)
+            for notice in notices:
+                behind = self._waiting_answers.get((notice.network, notice.chat_id))
+                if behind or notice.kind in readers.MAILS:
+                    await self._settle(notice, Outcome(state=NoticeState.WAITING))
+                    self.wake()
+                else:
+                    await self._deliver(notice, known[notice.id])
+        finally:
+            self._in_hand.difference_update(notice.id for notice in notices)
+
+    async def _deliver(self, notice: Notice, reader: Reader, *, paced: bool = True) -> None:
+        """Have it carried, and settle it."""
+        self._in_hand.add(notice.id)
+        try:
+            outcome = await self._courier.carry(notice, reader, self._moment(), paced=paced)
+            await self._settle(notice, outcome)
+        except Exception:  # the database may be away; the lease runs out, and the notice is taken up again
+            log.exception("notice cannot be settled", notice=notice.id)
+        finally:
+            self._in_hand.discard(notice.id)
+
+    async def _settle(self, notice: Notice, outcome: Outcome) -> None:
+        now = self._machine_now()
+        await outbox.settle(notice, outcome, machine_now=now)
+        chat = (notice.network, notice.chat_id)
+        if notice.lane is Lane.ANSWER and notice.chat_id is not None:
+            if outcome.final:
+                self._waiting_answers[chat].discard(notice.id)
+            else:
+                self._waiting_answers[chat].add(notice.id)
+            if not self._waiting_answers[chat]:
+                del self._waiting_answers[chat]
+        if outcome.state in {NoticeState.DEAD, NoticeState.UNCERTAIN}:
+            log.warning("notice not delivered", notice=notice.id, template=notice.template, error=outcome.error)
+        held = (outcome.held_until - now).total_seconds() if outcome.held_until else 0.0
+        if (outcome.held_until or not outcome.final) and held <= WAKE_WITHIN_SECONDS:
+            asyncio.get_running_loop().call_later(max(held, 0.0), self.wake)
+
+    def _moment(self) -> Moment:
+        return Moment(domain=self._domain_now(), machine=self._machine_now())
+
+    def _start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run it as our own task: a caller who gives up does not take the message with them."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return

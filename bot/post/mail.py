@@ -1,0 +1,158 @@
+"""How a mail leaves: the message (RFC 5322, iMIP RFC 6047) and the conversation with the mail server."""
+
+import asyncio
+import hashlib
+import ssl
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP as SMTP_POLICY
+from email.utils import format_datetime, parseaddr
+from enum import Enum, auto
+from urllib.parse import unquote, urlsplit
+
+import aiosmtplib
+
+from bot.messages import Mail
+
+CONVERSATION_SECONDS = 50.0  # below the lease of a notice
+STEP_SECONDS = 20.0
+PERMANENT = 500
+PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+ATTACHMENT_NAME = "termin.ics"
+RETRIES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60)) + (timedelta(hours=4),) * 12  # two days
+
+
+class BadSmtpUrl(ValueError):
+    """The URL names no mail server in a way that we know."""
+
+
+class Reply(Enum):
+    """What the mail server made of a mail."""
+
+    ACCEPTED = auto()
+    LATER = auto()
+    REFUSED = auto()
+    UNCERTAIN = auto()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reported:
+    """How it went; `code` is SMTP's, where the server gave one."""
+
+    reply: Reply
+    code: int | None = None
+
+
+class Mailer:
+    """One mail server, and the mailbox that writes.
+
+    `smtp_url` is `smtp://`, `smtps://` or `smtp+starttls://`, then `user:password@host:port`; user, password and port may be
+    missing. `sender` is an address, with or without a name before it. Raises BadSmtpUrl.
+    """
+
+    def __init__(self, smtp_url: str, sender: str, *, tls: ssl.SSLContext | None = None) -> None:
+        """`tls` replaces the system's trust, for servers with a certificate of their own."""
+        parts = urlsplit(smtp_url)
+        if parts.scheme not in PORTS or not parts.hostname:
+            raise BadSmtpUrl(parts.scheme)
+        self._scheme, self._host = parts.scheme, parts.hostname
+        self._port = parts.port or PORTS[parts.scheme]
+        self._user = unquote(parts.username) if parts.username else None
+        self._password = unquote(parts.password) if parts.password else None
+        self._tls = tls
+        self.name, self.address = parseaddr(sender)
+        if "@" not in self.address:
+            raise BadSmtpUrl("sender")
+
+    async def send(self, message: bytes, recipient: str) -> Reported:
+        """Have one talk with the server about one mail. Never raises for what the server or the network does."""
+        handed_over = False
+        client = self._client()
+        try:
+            async with asyncio.timeout(CONVERSATION_SECONDS):
+                await client.connect()
+                await client.mail(self.address)
+                await client.rcpt(recipient)
+                handed_over = True
+                await client.data(message)
+        except aiosmtplib.SMTPResponseException as error:
+            return _answered(error)
+        except (aiosmtplib.SMTPException, OSError):  # timeouts are OSErrors too
+            return Reported(reply=Reply.UNCERTAIN if handed_over else Reply.LATER)
+        finally:
+            client.close()
+        return Reported(reply=Reply.ACCEPTED)
+
+    async def check(self) -> None:
+        """Connect and sign in, for `python -m bot check`. Raises aiosmtplib.SMTPException and OSError."""
+        client = self._client()
+        try:
+            async with asyncio.timeout(CONVERSATION_SECONDS):
+                await client.connect()
+                await client.noop()
+        finally:
+            client.close()
+
+    def _client(self) -> aiosmtplib.SMTP:
+        return aiosmtplib.SMTP(
+            hostname=self._host,
+            port=self._port,
+            username=self._user,
+            password=self._password,
+            use_tls=self._scheme == "smtps",
+            start_tls=self._scheme == "smtp+starttls",
+            tls_context=self._tls,
+            timeout=STEP_SECONDS,
+        )
+
+
+def _answered(error: aiosmtplib.SMTPResponseException) -> Reported:
+    """What a code means: 4xx comes again, 5xx does not; a refused sign-in is the operator's to mend, not the mail's fault."""
+    permanent = error.code >= PERMANENT and not isinstance(
+        error, aiosmtplib.SMTPAuthenticationError | aiosmtplib.SMTPConnectResponseError | aiosmtplib.SMTPHeloError
+    )
+    return Reported(reply=Reply.REFUSED if permanent else Reply.LATER, code=error.code)
+
+
+def message_id(key: str, mailer: Mailer) -> str:
+    """The Message-ID of a notice's mail, the same at every attempt; it tells nothing about the notice."""
+    return f"<{hashlib.sha256(key.encode()).hexdigest()[:32]}@{mailer.address.rpartition('@')[2]}>"
+
+
+def compose(
+    mail: Mail,
+    *,
+    mailer: Mailer,
+    recipient: Address,
+    key: str,
+    date: datetime,
+    reply_to: str | None = None,
+    calendar: tuple[str, bytes] | None = None,
+) -> bytes:
+    """The mail as it goes over the wire; the same facts give the same bytes.
+
+    `calendar` is a method and an object: it becomes the last alternative and, for clients that look there only, a file.
+    Such a mail is not marked as automatic, because some calendars then skip it.
+    """
+    made = EmailMessage(policy=SMTP_POLICY)
+    made["From"] = Address(display_name=mailer.name, addr_spec=mailer.address)
+    made["To"] = recipient
+    made["Subject"] = mail.subject
+    made["Date"] = format_datetime(date)
+    made["Message-ID"] = message_id(key, mailer)
+    if reply_to:
+        made["Reply-To"] = reply_to
+    if calendar is None:
+        made["Auto-Submitted"] = "auto-generated"
+    made.set_content(mail.text, cte="quoted-printable")
+    made.add_alternative(mail.html, subtype="html", cte="quoted-printable")
+    if calendar is not None:
+        method, content = calendar
+        made.add_alternative(content.decode(), subtype="calendar", params={"method": method}, cte="base64")
+        made.add_attachment(content, maintype="application", subtype="ics", filename=ATTACHMENT_NAME)
+    digest = hashlib.sha256(key.encode()).hexdigest()[:24]
+    for number, part in enumerate(part for part in made.walk() if part.is_multipart()):
+        part.set_boundary(f"={digest}{number}=")
+    return made.as_bytes()

@@ -1,0 +1,111 @@
+"""Who reads a notice: the person, the body it is about, their seats and channels. A few reads for a whole batch."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from tortoise.expressions import Q
+
+from bot.rules.channels import Seat, Way
+from storage.models import Attendance, Body, Channel, Membership, Notice, Person
+from storage.vocabulary import ChannelState, Network, NoticeKind
+
+MAILS = frozenset({NoticeKind.MAIL, NoticeKind.CALENDAR_MAIL})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """Who reads a notice; without a person it is a group, or somebody we do not know. `invited` is to what it is about."""
+
+    person: Person | None = None
+    body: Body | None = None
+    seats: tuple[Seat, ...] = ()
+    ways: tuple[Way, ...] = ()
+    invited: bool = False
+
+    @property
+    def concerned(self) -> bool:
+        """Whether the person still has a place in the body, or in what the notice is about."""
+        return self.body is None or self.invited or any(seat.body == self.body.id for seat in self.seats)
+
+
+async def of(notices: Sequence[Notice], *, today: date) -> dict[int, Reader]:
+    """The readers by the notices' ids. The notices come with their people and bodies, or without both."""
+    channels = await _channels(notices)
+    owners = {(channel.network, channel.address): channel.person for channel in channels}
+    people: dict[int, Person | None] = {}
+    for notice in notices:
+        person = notice.person if notice.person_id else None
+        if person is None and notice.chat_id is not None:
+            person = owners.get((notice.network, str(notice.chat_id)))
+        people[notice.id] = person
+    judged = {
+        person.id
+        for notice in notices
+        if (person := people[notice.id]) is not None
+        and notice.network is not Network.WEBCHAT
+        and notice.kind not in MAILS
+    } | {notice.person_id for notice in notices if notice.person_id and notice.chat_id is None and notice.body_id}
+    seats = await _seats(judged, today)
+    invitations = await _invitations(notices, seats)
+    return {
+        notice.id: Reader(
+            person=person,
+            body=notice.body if notice.body_id else None,
+            seats=tuple(seats[person.id]) if person else (),
+            ways=_ways(channels, person) if person else (),
+            invited=(notice.person_id, notice.about) in invitations,
+        )
+        for notice in notices
+        for person in [people[notice.id]]
+    }
+
+
+async def _channels(notices: Iterable[Notice]) -> list[Channel]:
+    """The channels of people, and those behind private chats."""
+    wanted = Q(
+        person_id__in=[0, *{n.person_id for n in notices if n.person_id and n.chat_id is None and n.kind not in MAILS}]
+    )
+    chats: dict[Network, set[str]] = defaultdict(set)
+    for notice in notices:
+        if notice.chat_id is not None and notice.chat_id > 0 and not notice.person_id:
+            chats[notice.network].add(str(notice.chat_id))
+    for network, addresses in chats.items():
+        wanted |= Q(network=network, address__in=addresses)
+    return await Channel.filter(wanted).exclude(state=ChannelState.UNLINKED).select_related("person").order_by("id")
+
+
+def _ways(channels: Iterable[Channel], person: Person) -> tuple[Way, ...]:
+    return tuple(
+        Way(network=channel.network, address=channel.address, preferred=channel.preferred)
+        for channel in channels
+        if channel.person_id == person.id and channel.state is ChannelState.ACTIVE
+    )
+
+
+async def _seats(people: Collection[int], today: date) -> defaultdict[int, list[Seat]]:
+    seats: defaultdict[int, list[Seat]] = defaultdict(list)
+    if people:
+        current = Q(begins_on__lte=today) & (Q(ends_on=None) | Q(ends_on__gte=today))
+        for held in await Membership.filter(current, person_id__in=people).select_related("organisation"):
+            level = held.organisation.level if held.organisation else None
+            seats[held.person_id or 0].append(Seat(body=held.body_id, organisation_level=level))
+    return seats
+
+
+async def _invitations(
+    notices: Iterable[Notice], seats: defaultdict[int, list[Seat]]
+) -> set[tuple[int | None, str | None]]:
+    """Which person has a place in which "meeting:<id>", asked only for those without a seat."""
+    asked = {
+        (notice.person_id, int(notice.about.removeprefix("meeting:")))
+        for notice in notices
+        if notice.person_id and notice.body_id and notice.about and notice.about.startswith("meeting:")
+        if all(seat.body != notice.body_id for seat in seats[notice.person_id])
+    }
+    if not asked:
+        return set()
+    people, meetings = zip(*asked, strict=True)
+    found = Attendance.filter(person_id__in=people, meeting_id__in=meetings)
+    return {(person, f"meeting:{meeting}") for person, meeting in await found.values_list("person_id", "meeting_id")}

@@ -1,0 +1,100 @@
+"""Texts within Telegram's limits, which count UTF-16 units of the text without its tags. Pure."""
+
+import re
+from collections.abc import Sequence
+from html import unescape
+
+MESSAGE_UNITS = 4096
+CAPTION_UNITS = 1024
+TOAST_UNITS = 200
+
+_TOKEN = re.compile(r"<[^>]*>|&[#\w]+;|\n{2,}|\s|[^<&\s]", re.DOTALL)
+_TAG = re.compile(r"<(/?)([a-z-]+)")
+_BREAKS = ("\n\n", "\n", " ")
+
+
+def units(html: str) -> int:
+    """How long Telegram finds the text, in UTF-16 units after parsing."""
+    return sum(_units(token) for token in _TOKEN.findall(html))
+
+
+def plain(html: str) -> str:
+    """The text without tags and entities, as toasts have it."""
+    return unescape(re.sub(r"<[^>]*>", "", html)).strip()
+
+
+def cut(text: str, limit: int = TOAST_UNITS) -> str:
+    """Plain text of at most `limit` UTF-16 units; what is cut ends after a word, with "…"."""
+    if _utf16(text) <= limit:
+        return text
+    room = limit - _utf16("…")
+    kept = ""
+    for character in text:
+        room -= _utf16(character)
+        if room < 0:
+            break
+        kept += character
+    return (kept.rpartition(" ")[0] or kept).rstrip() + "…"
+
+
+def split(html: str, limit: int = MESSAGE_UNITS) -> list[str]:
+    """The text in parts that Telegram takes: broken between paragraphs, else lines, else words, never inside a tag or character.
+
+    Tags that are open at a break are closed before it and opened again after it.
+    """
+    parts = []
+    tokens = _TOKEN.findall(html)
+    while tokens:
+        end = _end_of_part(tokens, limit)
+        head, tokens = tokens[:end], tokens[end:]
+        still_open = _open_tags(head)
+        parts.append("".join(head).strip() + "".join(f"</{_name(tag)}>" for tag in reversed(still_open)))
+        while tokens and tokens[0].isspace():
+            tokens.pop(0)
+        if tokens:
+            tokens = [*still_open, *tokens]
+    return parts
+
+
+def _end_of_part(tokens: Sequence[str], limit: int) -> int:
+    """How many tokens the next part takes: all, up to the last good break, or as many as fit."""
+    room = limit
+    for position, token in enumerate(tokens):
+        room -= _units(token)
+        if room < 0:
+            return _last_break(tokens[:position]) or max(position, 1)
+    return len(tokens)
+
+
+def _last_break(tokens: Sequence[str]) -> int:
+    for wanted in _BREAKS:
+        for position in range(len(tokens) - 1, 0, -1):
+            if tokens[position].startswith(wanted):
+                return position
+    return 0
+
+
+def _open_tags(tokens: Sequence[str]) -> list[str]:
+    stack: list[str] = []
+    for token in tokens:
+        tag = _TAG.match(token)
+        if tag is None:
+            continue
+        if not tag[1]:
+            stack.append(token)
+        elif stack:
+            stack.pop()
+    return stack
+
+
+def _name(tag: str) -> str:
+    found = _TAG.match(tag)
+    return found[2] if found else ""
+
+
+def _units(token: str) -> int:
+    return 0 if token.startswith("<") else _utf16(unescape(token))
+
+
+def _utf16(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2

@@ -1,0 +1,305 @@
+"""What goes over the wire for each kind of notice."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import httpx
+import pytest
+from telegram.error import BadRequest, Forbidden, InvalidToken, NetworkError, RetryAfter, TelegramError, TimedOut
+
+from bot.messages import Button, ChatMessage
+from bot.post import chat
+from bot.post.chat import Desk, File, Trouble
+from storage.models import Notice
+from storage.vocabulary import Lane, Network, NoticeKind
+from tests.post.conftest import Call, Office, Refusal, Wire
+
+BUTTONS = ((Button(label="Zusage", data="ma:1:accepted"), Button(label="Ansehen", url="https://faden.example/chat")),)
+KEYBOARD = {
+    "inline_keyboard": [
+        [
+            {"text": "Zusage", "callback_data": "ma:1:accepted"},
+            {"text": "Ansehen", "url": "https://faden.example/chat"},
+        ]
+    ]
+}
+LONG = "\n\n".join(["x" * 4000, "y" * 4000, "z"])
+
+
+def row(kind: NoticeKind = NoticeKind.MESSAGE, **more: object) -> Notice:
+    return Notice(kind=kind, lane=Lane.ANSWER, key="k", template="t", silent=bool(more.pop("silent", False)), **more)
+
+
+@pytest.fixture
+def turns() -> list[int]:
+    return []
+
+
+@pytest.fixture
+def desk(office: Office, turns: list[int]) -> Callable[..., Desk]:
+    def make(chat_id: int = 101, network: Network = Network.TELEGRAM) -> Desk:
+        async def turn() -> None:
+            turns.append(chat_id)
+
+        return Desk(bot=office.bots[network], network=network, chat_id=chat_id, turn=turn)
+
+    return make
+
+
+@pytest.fixture
+def wire(office: Office) -> Wire:
+    return office.telegram
+
+
+def refusing(method: str, description: str) -> Callable[[Call], Refusal | None]:
+    return lambda call: Refusal(400, f"Bad Request: {description}") if call.method == method else None
+
+
+async def test_message_goes_with_its_buttons_and_without_a_preview(desk: Callable[..., Desk], wire: Wire) -> None:
+    sent = await chat.send(desk(), row(silent=True, thread_id=7), ChatMessage(text="<b>Neu</b>", buttons=BUTTONS))
+
+    assert sent == 101
+    assert wire.calls == [
+        Call(
+            "sendMessage",
+            {
+                "chat_id": 101,
+                "text": "<b>Neu</b>",
+                "parse_mode": "HTML",
+                "disable_notification": True,
+                "message_thread_id": 7,
+                "link_preview_options": {"is_disabled": True},
+                "reply_markup": KEYBOARD,
+            },
+        )
+    ]
+
+
+async def test_long_message_goes_in_parts_each_in_its_turn_with_the_buttons_at_the_end(
+    desk: Callable[..., Desk], wire: Wire, turns: list[int]
+) -> None:
+    await chat.send(desk(), row(), ChatMessage(text=LONG, buttons=BUTTONS))
+
+    assert [(call.params["text"][0], "reply_markup" in call.params) for call in wire.calls] == [
+        ("x", False),
+        ("y", True),
+    ]
+    assert turns == [101, 101]
+
+
+async def test_link_to_a_host_without_a_dot_stands_in_the_text_on_telegram(
+    desk: Callable[..., Desk], wire: Wire
+) -> None:
+    buttons = ((Button(label="An & Ab", url="http://localhost:8080/chat"),),)
+
+    await chat.send(desk(), row(), ChatMessage(text="Neues", buttons=buttons))
+
+    assert wire.calls[0].params["text"] == "Neues\nAn &amp; Ab: http://localhost:8080/chat"
+    assert "reply_markup" not in wire.calls[0].params
+
+
+async def test_link_to_a_host_without_a_dot_is_a_button_in_the_web_chat(
+    desk: Callable[..., Desk], office: Office
+) -> None:
+    buttons = ((Button(label="Ansehen", url="http://localhost:8080/chat"),),)
+
+    await chat.send(desk(1, Network.WEBCHAT), row(), ChatMessage(text="Neues", buttons=buttons))
+
+    assert office.webchat.calls[0].params["reply_markup"] == {
+        "inline_keyboard": [[{"text": "Ansehen", "url": "http://localhost:8080/chat"}]]
+    }
+
+
+async def test_file_takes_a_short_text_as_its_caption(desk: Callable[..., Desk], wire: Wire) -> None:
+    file = File(name="termin.ics", mime="text/calendar", content=b"BEGIN")
+
+    await chat.send(desk(), row(), ChatMessage(text="Einladung", buttons=BUTTONS), file)
+
+    (call,) = wire.calls
+    assert (call.method, call.params["caption"], call.params["reply_markup"]) == ("sendDocument", "Einladung", KEYBOARD)
+    assert [upload[:2] for upload in call.files.values()] == [("termin.ics", b"BEGIN")]
+
+
+async def test_file_follows_a_long_text(desk: Callable[..., Desk], wire: Wire) -> None:
+    await chat.send(desk(), row(), ChatMessage(text="x" * 1025, buttons=BUTTONS), File(name="a.pdf", file_id="F1"))
+
+    assert [(call.method, "reply_markup" in call.params) for call in wire.calls] == [
+        ("sendMessage", False),
+        ("sendDocument", True),
+    ]
+    assert (wire.calls[1].params["document"], wire.calls[1].params.get("caption")) == ("F1", None)
+
+
+async def test_edit_changes_the_message(desk: Callable[..., Desk], wire: Wire) -> None:
+    sent = await chat.send(desk(), row(NoticeKind.EDIT, target_id="55"), ChatMessage(text="neu", buttons=BUTTONS))
+
+    assert sent == 55
+    assert [(call.method, call.params["message_id"], call.params["text"]) for call in wire.calls] == [
+        ("editMessageText", 55, "neu")
+    ]
+
+
+async def test_edit_that_changes_nothing_is_a_success(desk: Callable[..., Desk], wire: Wire) -> None:
+    wire.script = refusing("editMessageText", "message is not modified: the same content")
+
+    assert await chat.send(desk(), row(NoticeKind.EDIT, target_id="55"), ChatMessage(text="alt")) == 55
+
+
+@pytest.mark.parametrize("reason", ["message to edit not found", "message can't be edited"])
+async def test_edit_of_what_cannot_be_edited_is_said_anew(desk: Callable[..., Desk], wire: Wire, reason: str) -> None:
+    wire.script = refusing("editMessageText", reason)
+
+    assert await chat.send(desk(), row(NoticeKind.EDIT, target_id="55"), ChatMessage(text="neu")) == 101
+    assert [call.method for call in wire.calls] == ["editMessageText", "sendMessage"]
+
+
+async def test_edit_refused_for_another_reason_is_not_hidden(desk: Callable[..., Desk], wire: Wire) -> None:
+    wire.script = refusing("editMessageText", "can't parse entities")
+
+    with pytest.raises(BadRequest):
+        await chat.send(desk(), row(NoticeKind.EDIT, target_id="55"), ChatMessage(text="neu"))
+
+
+async def test_edit_under_a_file_changes_its_caption(desk: Callable[..., Desk], wire: Wire) -> None:
+    wire.script = refusing("editMessageText", "there is no text in the message to edit")
+
+    assert await chat.send(desk(), row(NoticeKind.EDIT, target_id="55"), ChatMessage(text="neu")) == 55
+    assert [call.method for call in wire.calls] == ["editMessageText", "editMessageCaption"]
+
+
+@pytest.mark.parametrize(("reason", "becomes"), [("message is not modified", 55), ("message to edit not found", 101)])
+async def test_edit_under_a_file_may_change_nothing_or_come_too_late(
+    desk: Callable[..., Desk], wire: Wire, reason: str, becomes: int
+) -> None:
+    reasons = {"editMessageText": "there is no text in the message to edit", "editMessageCaption": reason}
+    wire.script = lambda call: Refusal(400, reasons[call.method]) if call.method in reasons else None
+
+    assert await chat.send(desk(), row(NoticeKind.EDIT, target_id="55"), ChatMessage(text="neu")) == becomes
+
+
+async def test_edit_under_a_file_refused_for_another_reason_is_not_hidden(
+    desk: Callable[..., Desk], wire: Wire
+) -> None:
+    reasons = {"editMessageText": "there is no text in the message to edit", "editMessageCaption": "no"}
+    wire.script = lambda call: Refusal(400, reasons[call.method]) if call.method in reasons else None
+
+    with pytest.raises(BadRequest):
+        await chat.send(desk(), row(NoticeKind.EDIT, target_id="55"), ChatMessage(text="neu"))
+
+
+async def test_edit_that_is_too_long_goes_on_below(desk: Callable[..., Desk], wire: Wire) -> None:
+    message = ChatMessage(text=LONG, buttons=BUTTONS)
+
+    assert await chat.send(desk(), row(NoticeKind.EDIT, target_id="55"), message) == 101
+    assert [(call.method, call.params["text"][0], "reply_markup" in call.params) for call in wire.calls] == [
+        ("editMessageText", "x", False),
+        ("sendMessage", "y", True),
+    ]
+
+
+async def test_toast_is_plain_and_short(desk: Callable[..., Desk], wire: Wire, turns: list[int]) -> None:
+    sent = await chat.send(desk(), row(NoticeKind.TOAST, target_id="q1"), ChatMessage(text="<b>ja</b> " + "x" * 300))
+
+    assert sent is None
+    assert wire.calls == [Call("answerCallbackQuery", {"callback_query_id": "q1", "text": "ja…"})]
+    assert turns == []
+
+
+async def test_toast_without_text_only_stops_the_waiting(desk: Callable[..., Desk], wire: Wire) -> None:
+    await chat.send(desk(), row(NoticeKind.TOAST, target_id="q1"), ChatMessage(text=""))
+
+    assert wire.calls == [Call("answerCallbackQuery", {"callback_query_id": "q1"})]
+
+
+async def test_toast_for_an_old_press_is_done(desk: Callable[..., Desk], wire: Wire) -> None:
+    wire.script = refusing(
+        "answerCallbackQuery", "query is too old and response timeout expired or query ID is invalid"
+    )
+
+    assert await chat.send(desk(), row(NoticeKind.TOAST, target_id="q1"), ChatMessage(text="ja")) is None
+
+
+async def test_toast_refused_for_another_reason_is_not_hidden(desk: Callable[..., Desk], wire: Wire) -> None:
+    wire.script = refusing("answerCallbackQuery", "MESSAGE_TOO_LONG")
+
+    with pytest.raises(BadRequest):
+        await chat.send(desk(), row(NoticeKind.TOAST, target_id="q1"), ChatMessage(text="ja"))
+
+
+async def test_erase_takes_a_message_out(desk: Callable[..., Desk], wire: Wire) -> None:
+    await chat.send(desk(), row(NoticeKind.ERASE, target_id="55"), ChatMessage(text=""))
+
+    assert wire.calls == [Call("deleteMessage", {"chat_id": 101, "message_id": 55})]
+
+
+@pytest.mark.parametrize("reason", ["message to delete not found", "message can't be deleted"])
+async def test_erase_of_what_is_gone_or_too_old_is_done(desk: Callable[..., Desk], wire: Wire, reason: str) -> None:
+    wire.script = refusing("deleteMessage", reason)
+
+    assert await chat.send(desk(), row(NoticeKind.ERASE, target_id="55"), ChatMessage(text="")) is None
+
+
+async def test_erase_refused_for_another_reason_is_not_hidden(desk: Callable[..., Desk], wire: Wire) -> None:
+    wire.script = refusing("deleteMessage", "no")
+
+    with pytest.raises(BadRequest):
+        await chat.send(desk(), row(NoticeKind.ERASE, target_id="55"), ChatMessage(text=""))
+
+
+async def test_card_is_pinned_in_a_group(desk: Callable[..., Desk], wire: Wire) -> None:
+    sent = await chat.send(desk(-5), row(NoticeKind.CARD), ChatMessage(text="82. Sitzung"))
+
+    assert sent == 101
+    assert wire.calls[1:] == [Call("pinChatMessage", {"chat_id": -5, "message_id": 101, "disable_notification": True})]
+
+
+async def test_card_without_the_right_to_pin_is_out_all_the_same(desk: Callable[..., Desk], wire: Wire) -> None:
+    wire.script = refusing("pinChatMessage", "not enough rights to manage pinned messages in the chat")
+
+    assert await chat.send(desk(-5), row(NoticeKind.CARD), ChatMessage(text="82. Sitzung")) == 101
+
+
+async def test_card_is_not_pinned_in_a_private_chat(desk: Callable[..., Desk], wire: Wire) -> None:
+    await chat.send(desk(), row(NoticeKind.CARD), ChatMessage(text="82. Sitzung"))
+
+    assert [call.method for call in wire.calls] == ["sendMessage"]
+
+
+async def test_card_that_is_out_is_edited(desk: Callable[..., Desk], wire: Wire) -> None:
+    assert await chat.send(desk(-5), row(NoticeKind.CARD, message_id=55), ChatMessage(text="82. Sitzung")) == 55
+    assert [call.method for call in wire.calls] == ["editMessageText"]
+
+
+def caused(error: TelegramError, cause: Exception) -> TelegramError:
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "means"),
+    [
+        (Forbidden("bot was blocked by the user"), Trouble.BLOCKED),
+        (BadRequest("Chat not found"), Trouble.BLOCKED),
+        (BadRequest("can't parse entities"), Trouble.REFUSED),
+        (InvalidToken(), Trouble.NOT_SENT),
+        (caused(NetworkError("x"), httpx.ConnectError("x")), Trouble.NOT_SENT),
+        (caused(TimedOut(), httpx.ConnectTimeout("x")), Trouble.NOT_SENT),
+        (caused(TimedOut(), httpx.PoolTimeout("x")), Trouble.NOT_SENT),
+        (caused(TimedOut(), httpx.ReadTimeout("x")), Trouble.UNCERTAIN),
+        (caused(NetworkError("x"), httpx.RemoteProtocolError("x")), Trouble.UNCERTAIN),
+        (TimedOut(), Trouble.UNCERTAIN),
+        (NetworkError("Bad Gateway"), Trouble.SERVER),
+        (TelegramError("Invalid server response"), Trouble.SERVER),
+    ],
+)
+def test_trouble_sorts_errors_by_what_they_mean_for_the_message(error: TelegramError, means: Trouble) -> None:
+    assert chat.trouble(error) is means
+
+
+def test_pause_is_what_telegram_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert chat.pause(RetryAfter(7)) == timedelta(seconds=7)
+
+    error = RetryAfter(7)
+    monkeypatch.delenv("PTB_TIMEDELTA")
+    with pytest.deprecated_call():
+        assert chat.pause(error) == timedelta(seconds=7)
