@@ -1,0 +1,207 @@
+"""Calendar feeds: bytes that are built when something changed, kept, and handed out to whoever has the secret link."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+import structlog
+from aiohttp import hdrs, web
+
+from bot import calendars, messages
+from bot.actions import feeds
+from bot.actions.feeds import FeedDue, FeedFacts, FeedMeeting
+from bot.calendars import DueFacts, MeetingFacts, Organizer, Status
+from bot.rules import tokens
+from bot.web.settings import CLOCKS, LIMITS, SETTINGS, WebSettings
+from bot.web.words import do, page, person_of
+from storage.db import execute, transaction, unit_of_work
+from storage.models import FeedCache, Person
+
+log = structlog.get_logger(__name__)
+
+CACHING: Final = "private, max-age=900"
+BUILT_AT_ONCE: Final = 200
+
+# The one query of a request: it checks the right (the link is current, its owner has not left) and leaves the content in
+# the database when the reader has it already.
+READ: Final = """
+    SELECT feed_cache.person_id, feed_cache.etag, feed_cache.changed_at,
+           CASE WHEN feed_cache.etag = ? THEN NULL ELSE feed_cache.content END AS content
+    FROM feed_token
+    JOIN person ON person.id = feed_token.person_id
+    JOIN feed_cache ON feed_cache.person_id = feed_token.person_id
+    WHERE feed_token.token_hash = ? AND person.left_at IS NULL
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Built:
+    """A feed as it is handed out."""
+
+    etag: str
+    changed_at: datetime
+    content: bytes | None
+
+
+async def feed(request: web.Request) -> web.Response:
+    """A person's calendar. Unknown, renewed and withdrawn links look alike."""
+    hashed = tokens.hashed(request.match_info["token"])
+    limit = request.app[LIMITS].feed
+    machine_now = request.app[CLOCKS].machine()
+    if not limit.allows(hashed, machine_now):
+        raise web.HTTPTooManyRequests(headers={"Retry-After": str(int(limit.within.total_seconds()))})
+    known = [etag.value for etag in request.if_none_match or ()]
+    rows = await execute(READ, [known[0] if known else "", hashed])
+    if not rows:
+        raise web.HTTPNotFound
+    built = _built(rows[0]) or await _first_time(request, rows[0]["person_id"])
+    headers = {
+        hdrs.ETAG: f'"{built.etag}"',
+        hdrs.LAST_MODIFIED: built.changed_at.strftime("%a, %d %b %Y %H:%M:%S GMT"),
+        hdrs.CACHE_CONTROL: CACHING,
+    }
+    if _is_current(request, built, known):
+        return web.Response(status=304, headers=headers)
+    return web.Response(body=built.content, headers={**headers, hdrs.CONTENT_TYPE: "text/calendar; charset=utf-8"})
+
+
+def _built(row: dict[str, Any]) -> Built | None:
+    if row["etag"] is None:
+        return None
+    changed_at = row["changed_at"]
+    if not isinstance(changed_at, datetime):  # SQLite keeps moments as text
+        changed_at = datetime.fromisoformat(changed_at)
+    return Built(etag=row["etag"], changed_at=changed_at.astimezone(UTC), content=row["content"])
+
+
+def _is_current(request: web.Request, built: Built, known: Sequence[str]) -> bool:
+    """RFC 9110, 13.2.2: If-Modified-Since counts only where there is no If-None-Match."""
+    if hdrs.IF_NONE_MATCH in request.headers:
+        return built.etag in known or "*" in known
+    since = request.if_modified_since
+    return since is not None and built.changed_at <= since
+
+
+async def _first_time(request: web.Request, person: int) -> Built:
+    clocks = request.app[CLOCKS]
+    await _rebuild(request.app[SETTINGS], person, now=clocks.domain(), machine_now=clocks.machine())
+    cached = await FeedCache.get(person_id=person)
+    if cached.etag is None or cached.changed_at is None:  # pragma: no cover  # somebody withdrew it in between
+        raise web.HTTPNotFound
+    return Built(etag=cached.etag, changed_at=cached.changed_at, content=cached.content)
+
+
+async def rebuild_stale(settings: WebSettings, *, now: datetime, machine_now: datetime) -> int:
+    """Build the feeds that something changed in; gives how many. One that cannot be built does not stop the others."""
+    stale = await FeedCache.filter(stale=True, person__left_at=None).order_by("id").limit(BUILT_AT_ONCE)
+    built = 0
+    for cached in stale:
+        try:
+            await _rebuild(settings, cached.person_id, now=now, machine_now=machine_now)
+            built += 1
+        except Exception:
+            log.exception("feed not built", person=cached.person_id)
+    return built
+
+
+async def _rebuild(settings: WebSettings, person_id: int, *, now: datetime, machine_now: datetime) -> None:
+    """Build one feed. `stale` is taken down first: a change that comes meanwhile waits, and puts it up again."""
+
+    async def work() -> None:
+        async with transaction():
+            await FeedCache.filter(person_id=person_id).update(stale=False)
+            cached = await FeedCache.get(person_id=person_id).select_related("person")
+            content = _content(settings, cached.person, await feeds.facts_of(cached.person, now=now))
+            etag = hashlib.sha256(content).hexdigest()[:32]
+            if etag != cached.etag:
+                changed_at = _later(machine_now, cached.changed_at)
+                await FeedCache.filter(id=cached.id).update(content=content, etag=etag, changed_at=changed_at)
+
+    await unit_of_work(work)
+
+
+def _later(now: datetime, last: datetime | None) -> datetime:
+    """When it changed, in the whole seconds of HTTP: two changes have two times."""
+    whole = now.astimezone(UTC).replace(microsecond=0)
+    return whole if last is None else max(whole, last + timedelta(seconds=1))
+
+
+def _content(settings: WebSettings, person: Person, facts: FeedFacts) -> bytes:
+    words = _words(facts.language)
+    return calendars.feed(
+        [_meeting(settings, meeting) for meeting in facts.meetings],
+        [_due(settings, due, _said(words.due(due))) for due in facts.dues],
+        name=_said(words.name(settings.town)),
+        organizer=Organizer(address=settings.mailbox, name=settings.town),
+        zone=facts.zone,
+        cancelled_suffix=_said(words.cancelled()),
+    )
+
+
+@cache
+def _words(language: str) -> Any:  # noqa: ANN401  # a module of macros has no type
+    return messages.environment(language).get_template("pages/feed.html").module
+
+
+def _said(markup: Any) -> str:  # noqa: ANN401  # what a macro gives
+    return str(markup.unescape()).strip()
+
+
+def _meeting(settings: WebSettings, meeting: FeedMeeting) -> MeetingFacts:
+    return MeetingFacts(
+        uid=meeting.uid,
+        sequence=meeting.sequence,
+        title=meeting.title,
+        starts=meeting.starts,
+        ends=meeting.ends,
+        status=Status.CANCELLED if meeting.cancelled else Status.CONFIRMED,
+        url=f"{settings.public_url}/sitzung/{meeting.id}",
+        created=meeting.created,
+        last_modified=meeting.changed,
+        place=meeting.place,
+        join_link=meeting.join_link,
+    )
+
+
+def _due(settings: WebSettings, due: FeedDue, title: str) -> DueFacts:
+    return DueFacts(
+        uid=f"commitment-{due.id}-{tokens.tag(settings.key, 'commitment', due.id)[:16]}@faden",
+        sequence=due.version - 1,
+        title=title,
+        due=due.due,
+        url=f"{settings.public_url}{settings.home}",
+        created=due.created,
+        last_modified=due.changed,
+    )
+
+
+async def landing(request: web.Request) -> web.Response:
+    """How to subscribe to one's calendar."""
+    person, settings, now = person_of(request), request.app[SETTINGS], request.app[CLOCKS].machine()
+    secret = await do(request, lambda: feeds.secret_link(person=person, key=settings.key, now=now))
+    link = f"{settings.public_url}/kalender/{secret}.ics"
+    webcal = f"webcal://{urlsplit(link).netloc}{urlsplit(link).path}"
+    name = quote(settings.town, safe="")
+    return page(
+        request,
+        "calendar",
+        {
+            "link": link,
+            "webcal": webcal,
+            "google": f"https://calendar.google.com/calendar/render?cid={quote(webcal, safe='')}",
+            "outlook": f"https://outlook.live.com/calendar/0/addfromweb?url={quote(link, safe='')}&name={name}",
+            "office": f"https://outlook.office.com/calendar/0/addfromweb?url={quote(link, safe='')}&name={name}",
+            "renewed": "renewed" in request.query,
+        },
+    )
+
+
+async def renew(request: web.Request) -> web.StreamResponse:
+    """A new secret link; the old one is void at once."""
+    person, settings, now = person_of(request), request.app[SETTINGS], request.app[CLOCKS].machine()
+    await do(request, lambda: feeds.renew(person=person, key=settings.key, now=now))
+    return web.Response(status=303, headers={"Location": "/kalender?renewed"})
