@@ -1,0 +1,451 @@
+"""Puts the parts together in the right order and takes them apart again. The only place that owns the system clock."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from aiohttp import web
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from prometheus_client import CollectorRegistry
+from telegram.error import InvalidToken, TelegramError
+from telegram.ext import ExtBot
+from telegram.request import HTTPXRequest
+
+from bot import config, handlers, logs, messages
+from bot.actions import housekeeping, preferences, sample, sessions, trial
+from bot.config import Settings, TelegramSettings
+from bot.handlers.context import Desk, Town
+from bot.inbox import Inbox
+from bot.polling import ALLOWED_UPDATES, Polling
+from bot.post import Mailer, Post, PostSettings, bundle_unread
+from bot.rules import facts as typed
+from bot.rules import tokens
+from bot.scheduling import TICKS, Tick, scheduler
+from bot.web import routes, webhook, words
+from bot.web.feeds import rebuild_stale
+from bot.web.middlewares import still_signed_in
+from bot.web.settings import Check, LegalTexts, WebSettings
+from bot.webchat import rooms
+from bot.webchat.page import UPLOAD_BYTES, ChatPage
+from bot.webchat.page import routes as routes_of
+from bot.webchat.server import BotServer, Options
+from bot.webchat.wire import InProcessRequest
+from storage import db
+from storage.leadership import Leadership
+from storage.migrate import migrate
+from storage.models import Body, GroupChat, Notice
+from storage.vocabulary import BodyKind, Network, NoticeState, TokenPurpose
+
+log = structlog.get_logger(__name__)
+
+WEBCHAT_TOKEN = "1:the-web-chat-is-in-this-process"  # noqa: S105  # no secret: its wire is a Python object
+TRIAL_GREETING = """
+  Faden läuft zur Probe.  Bitte öffnen:  {address}/probe
+  Faden is running for trial. Ctrl-C ends it.
+
+"""
+GROUP_IDS = -1000
+SHUTDOWN_SECONDS = 3.0
+TELEGRAM_RETRY_SECONDS = 5.0
+TELEGRAM_CONNECTIONS = 32
+OLDEST_NOTICE = timedelta(minutes=10)
+
+
+def system_clock() -> datetime:
+    """The machine's time, UTC. Nothing else in the program asks for it."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class DomainClock:
+    """The domain's time: the machine's, moved by what the trial page says."""
+
+    machine_now: Callable[[], datetime]
+    offset: timedelta = timedelta()
+
+    def __call__(self) -> datetime:
+        """The time now, UTC."""
+        return self.machine_now() + self.offset
+
+    def moved(self, offset: timedelta) -> None:
+        """Be that far ahead of the machine from now on."""
+        self.offset = offset
+
+
+@dataclass
+class Faden:
+    """The running parts."""
+
+    settings: Settings
+    servers: dict[Network, BotServer]
+    desks: dict[Network, Desk]
+    inbox: Inbox
+    post: Post
+    application: web.Application
+    timer: AsyncIOScheduler
+    telegram: "TelegramDoor | None" = None
+    _running: list[asyncio.Task[Any]] = field(default_factory=list)
+
+    async def start(self) -> None:
+        """Open the doors: what was left from the last time is taken up first."""
+        self._running.append(asyncio.create_task(self.post.run()))
+        for network, server in self.servers.items():
+            await self.inbox.resume(network)
+            await server.hand_over()
+        if self.telegram is not None:
+            self._running.append(asyncio.create_task(self.telegram.open()))
+        self.timer.start()
+
+    async def stop(self) -> None:
+        """Close the doors, finish what is under way, and leave the rest as rows."""
+        if self.timer.running:
+            self.timer.shutdown(wait=False)
+        await self.inbox.stop()
+        await self.post.stop()
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        for desk in self.desks.values():
+            await desk.shutdown()
+
+
+@dataclass
+class TelegramDoor:
+    """Telegram comes and goes: Faden starts without it and lets its updates in once it answers."""
+
+    desk: Desk
+    inbox: Inbox
+    settings: TelegramSettings
+    public_url: str
+    polling: Polling
+    ready: bool = False
+
+    async def open(self) -> None:
+        """Introduce the bot, take up what was left, and listen. A refused token is said once; the rest of Faden goes on."""
+        try:
+            await self._introduce()
+            await self.inbox.resume(Network.TELEGRAM)
+            self.ready = True
+            if self.settings.mode == "polling":
+                await self.polling.run()
+            else:
+                await self.desk.bot.set_webhook(
+                    self.public_url + webhook.PATH,
+                    secret_token=self.settings.webhook_secret,
+                    allowed_updates=ALLOWED_UPDATES,
+                )
+        except InvalidToken:
+            log.error("telegram refuses the token; see telegram.token in the settings")  # noqa: TRY400  # no defect of ours
+
+    async def _introduce(self) -> None:
+        while True:
+            try:
+                await self.desk.initialize()
+                await _offer_commands(self.desk.bot)
+            except InvalidToken:
+                raise
+            except TelegramError as error:
+                log.warning("telegram does not answer yet", error=type(error).__name__)
+                await asyncio.sleep(TELEGRAM_RETRY_SECONDS)
+            else:
+                return
+
+    async def receive(self, update: Mapping[str, Any]) -> None:
+        """An update by webhook; before the bot is introduced Telegram is asked to come again."""
+        if not self.ready:
+            raise web.HTTPServiceUnavailable
+        await self.inbox.receive(Network.TELEGRAM, update)
+
+
+async def assemble(
+    settings: Settings,
+    *,
+    key: bytes,
+    domain_now: Callable[[], datetime],
+    machine_now: Callable[[], datetime],
+    clock_moved: Callable[[timedelta], None] = lambda _offset: None,
+    stage: Network = Network.WEBCHAT,
+) -> Faden:
+    """Build all parts on an open store. `stage` lets a strict Bot API server of our own play another network, for tests."""
+    base_url = settings.web.public_url or f"http://{settings.web.host}:{settings.web.port}"
+    hosts = frozenset({urlsplit(base_url).netloc}) if settings.trial or stage is not Network.WEBCHAT else frozenset()
+    servers = {
+        network: BotServer(
+            network=network,
+            token=WEBCHAT_TOKEN,
+            clock=machine_now,
+            options=Options(own_hosts=hosts, first_contact=False),
+        )
+        for network in dict.fromkeys((Network.WEBCHAT, stage))
+    }
+    bots = {network: _bot(server) for network, server in servers.items()}
+    town = Town(
+        zone=settings.town.zone,
+        land=settings.town.land,
+        host=urlsplit(base_url).hostname or "faden.invalid",
+        area_label=settings.town.area_label,
+        key=key,
+    )
+    if settings.telegram.token is not None and stage is Network.WEBCHAT:
+        bots[Network.TELEGRAM] = _telegram_bot(settings.telegram)
+    desks = {network: handlers.application(bot, town) for network, bot in bots.items()}
+    for network in servers:
+        await desks[network].initialize()
+    one_time_link, feed_link, answer_link = _links(base_url, key, machine_now)
+    post = Post(
+        bots=bots,
+        mailer=Mailer(settings.mail.smtp_url, settings.mail.sender)
+        if settings.mail.smtp_url and settings.mail.sender
+        else None,
+        voices=_post_settings(settings, base_url, town.host),
+        domain_now=domain_now,
+        machine_now=machine_now,
+        one_time_link=one_time_link,
+        feed_link=feed_link,
+        answer_link=answer_link,
+    )
+    inbox = Inbox(applications=desks, hand_over=post.hand_over, domain_now=domain_now, machine_now=machine_now)
+    for network, server in servers.items():
+        server.on_update = partial(inbox.receive, network)
+        await _open_groups(server, machine_now())
+        await _offer_commands(bots[network])
+    chat_page = ChatPage(
+        server=servers[Network.WEBCHAT],
+        clock=domain_now,
+        frame=words.frame,
+        reader_of=words.person_of,
+        signed_in=still_signed_in,
+    )
+    telegram = None
+    if Network.TELEGRAM in bots and Network.TELEGRAM not in servers:
+        receive = partial(inbox.receive, Network.TELEGRAM)
+        polling = Polling(bots[Network.TELEGRAM], receive, machine_now=machine_now)
+        telegram = TelegramDoor(desks[Network.TELEGRAM], inbox, settings.telegram, base_url, polling)
+    web_settings = _web_settings(settings, base_url, key, town.host)
+    application = routes.application(
+        web_settings,
+        change_preferences=preferences.change,
+        domain_now=domain_now,
+        machine_now=machine_now,
+        wake=post.wake,
+        registry=CollectorRegistry(),
+        readiness=_readiness(domain_now, telegram),
+        clock_moved=clock_moved,
+        extra_routes=[*routes_of(chat_page), *_webhook(telegram)],
+    )
+    application.on_shutdown.append(chat_page.shut_down)
+    ticks = (
+        *TICKS,
+        Tick(
+            name="feeds", seconds=5, action=lambda now: rebuild_stale(web_settings, now=now, machine_now=machine_now())
+        ),
+        Tick(
+            name="unread",
+            seconds=60,
+            action=lambda _now: bundle_unread(machine_now(), partial(rooms.unread, servers[Network.WEBCHAT])),
+        ),
+        Tick(name="tidy", seconds=3600, action=lambda _now: housekeeping.tidy(machine_now=machine_now())),
+    )
+    timer = scheduler(ticks, domain_now=domain_now, wake=post.wake)
+    return Faden(settings, servers, desks, inbox, post, application, timer, telegram)
+
+
+def _bot(server: BotServer) -> ExtBot[None]:
+    """A bot whose wire is a Python object."""
+    return ExtBot(token=server.token, request=InProcessRequest(server), get_updates_request=InProcessRequest(server))
+
+
+OneTime = Callable[[typed.OneTimeLink, int], Awaitable[str]]
+Feed = Callable[[typed.FeedLink, int], Awaitable[str]]
+Answer = Callable[[typed.AnswerLink, int], Awaitable[str]]
+
+
+def _links(base_url: str, key: bytes, machine_now: Callable[[], datetime]) -> tuple[OneTime, Feed, Answer]:
+    """How typed links become addresses, at the moment of sending."""
+    paths = {TokenPurpose.SIGN_IN: "anmelden", TokenPurpose.INVITATION: "einladung"}
+
+    async def one_time(link: typed.OneTimeLink, person: int) -> str:
+        purpose = TokenPurpose(link.purpose)
+        token = await db.unit_of_work(lambda: sessions.issue(person=person, purpose=purpose, now=machine_now()))
+        return f"{base_url}/{paths[purpose]}/{token}"
+
+    async def feed(link: typed.FeedLink, person: int) -> str:
+        return f"{base_url}/kalender/{tokens.feed(key, person, link.generation)}.ics"
+
+    async def answer(link: typed.AnswerLink, _person: int) -> str:
+        return f"{base_url}/antwort/{tokens.answer(key, link.attendance)}"
+
+    return one_time, feed, answer
+
+
+def _post_settings(settings: Settings, base_url: str, host: str) -> PostSettings:
+    return PostSettings(
+        base_url=base_url,
+        mailbox=settings.mail.sender or f"faden@{host}",
+        land=settings.town.land,
+        town=settings.town.name,
+        zone=settings.town.zone,
+        language=settings.town.language,
+        area_label=settings.town.area_label,
+        reply_to=settings.mail.reply_to,
+    )
+
+
+def _web_settings(settings: Settings, base_url: str, key: bytes, host: str) -> WebSettings:
+    return WebSettings(
+        public_url=base_url,
+        town=settings.town.name,
+        key=key,
+        mailbox=settings.mail.sender or f"faden@{host}",
+        language=settings.town.language,
+        zone=settings.town.zone,
+        area_label=settings.town.area_label,
+        trusted_proxies=settings.web.trusted_proxies,
+        legal=LegalTexts(
+            imprint=settings.town.imprint, privacy=settings.town.privacy, accessibility=settings.town.accessibility
+        ),
+        metrics_token=settings.web.metrics_token,
+        upload_bytes=UPLOAD_BYTES,
+        trial=settings.trial,
+    )
+
+
+async def _open_groups(server: BotServer, now: datetime) -> None:
+    """Every body has its group in the web chat; who may read it is asked at each request."""
+    linked = await GroupChat.filter(network=server.network).values_list("body_id", flat=True)
+    for body in await Body.exclude(id__in=[*linked, 0]).exclude(kind=BodyKind.EXTERNAL):
+        chat_id = GROUP_IDS - body.id
+        await server.open_bot_group(chat_id, body.name)
+
+        async def note(body: Body = body, chat_id: int = chat_id) -> None:
+            async with db.transaction():
+                await GroupChat.get_or_create(
+                    body=body, network=server.network, defaults={"chat_id": chat_id, "linked_at": now}
+                )
+
+        await db.unit_of_work(note)
+
+
+async def _offer_commands(bot: ExtBot[None]) -> None:
+    """Set the command menu per language and kind of chat, only where it changed."""
+    for language in messages.LANGUAGES:
+        for scope, commands in handlers.menus(language).items():
+            shown = None if language == "de" else language
+            wanted = [(command.command, command.description) for command in commands]
+            current = await bot.get_my_commands(scope=scope, language_code=shown)
+            if [(command.command, command.description) for command in current] != wanted:
+                await bot.set_my_commands(commands, scope=scope, language_code=shown)
+
+
+def _telegram_bot(settings: TelegramSettings) -> ExtBot[None]:
+    """The bot on Telegram itself."""
+    base = settings.api_base.rstrip("/")
+    assert settings.token is not None  # noqa: S101  # asked before
+    return ExtBot(
+        token=settings.token,
+        base_url=f"{base}/bot",
+        base_file_url=f"{base}/file/bot",
+        request=HTTPXRequest(connection_pool_size=TELEGRAM_CONNECTIONS),
+    )
+
+
+def _webhook(telegram: TelegramDoor | None) -> list[web.RouteDef]:
+    if telegram is None or telegram.settings.mode != "webhook" or not telegram.settings.webhook_secret:
+        return []
+    return [webhook.route(telegram.settings.webhook_secret, telegram.receive)]
+
+
+def _readiness(
+    domain_now: Callable[[], datetime], telegram: TelegramDoor | None
+) -> Mapping[str, Callable[[], Awaitable[Check]]]:
+    async def database() -> Check:
+        await db.execute("SELECT 1")
+        return Check(ok=True)
+
+    async def oldest_notice() -> Check:
+        waiting = await Notice.filter(state=NoticeState.WAITING, due_at__lt=domain_now() - OLDEST_NOTICE).count()
+        return Check(ok=waiting == 0, detail=f"{waiting} waiting for more than ten minutes")
+
+    async def polling() -> Check:
+        return Check(ok=telegram is None or not telegram.polling.silent(), detail="telegram")
+
+    return {"database": database, "notices": oldest_notice, "polling": polling}
+
+
+# --- serving ----------------------------------------------------------------------------------------------------------
+
+
+def serve(settings: Settings) -> int:
+    """Run until SIGINT or SIGTERM; gives the exit code."""
+    logs.configure(settings.log)
+    try:
+        asyncio.run(_serve(settings))
+    except Exception as error:  # whatever it is, the process must end and say why
+        log.exception("cannot start or go on", error=type(error).__name__)
+        return 1
+    return 0
+
+
+async def _serve(settings: Settings) -> None:
+    key = config.secret_key(settings)
+    await migrate(settings.database.url, backup_dir=settings.directory / "backups")
+    leadership = Leadership(settings.database.url)
+    await db.open_store(settings.database.url)
+    try:
+        clock = DomainClock(system_clock, await trial.clock_offset() if settings.trial else timedelta())
+        if settings.trial:
+            await _furnish(settings, clock())
+        faden = await assemble(settings, key=key, domain_now=clock, machine_now=system_clock, clock_moved=clock.moved)
+        await _run(faden)
+    finally:
+        await db.close_store()
+        await leadership.release()
+
+
+async def _lead(leadership: Leadership) -> None:
+    """One process leads; a second one started by accident waits and says so."""
+    if not await leadership.acquire():
+        log.warning("another process serves this database; waiting until it ends")
+        await leadership.wait()
+        log.info("the other process has ended; taking over")
+
+
+async def _run(faden: Faden) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    runner = web.AppRunner(faden.application, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+    try:
+        await runner.setup()
+        await faden.start()
+        site = web.TCPSite(runner, faden.settings.web.host, faden.settings.web.port)
+        await site.start()
+        _announce(faden.settings)
+        await stopping.wait()
+        log.info("stopping")
+    finally:
+        await runner.cleanup()
+        await faden.stop()
+
+
+def _announce(settings: Settings) -> None:
+    """Say where to go, for a person at the terminal."""
+    address = settings.web.public_url or f"http://{settings.web.host}:{settings.web.port}"
+    if settings.trial:
+        sys.stdout.write(TRIAL_GREETING.format(address=address))
+        sys.stdout.flush()
+    log.info("serving", address=address)
+
+
+async def _furnish(settings: Settings, now: datetime) -> None:
+    """The sample town, once."""
+    host = urlsplit(settings.web.public_url).hostname or sample.HOST
+    await db.unit_of_work(lambda: sample.furnish(now, host=host), seconds=60)

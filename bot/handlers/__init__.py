@@ -1,0 +1,157 @@
+"""The chat door. One list of commands, one of buttons, one of guided entries: nothing is registered anywhere else."""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from telegram import (
+    Bot,
+    BotCommand,
+    BotCommandScope,
+    BotCommandScopeAllGroupChats,
+    BotCommandScopeAllPrivateChats,
+    Update,
+)
+from telegram.ext import (
+    ApplicationBuilder,
+    CallbackQueryHandler,
+    ChatMemberHandler,
+    CommandHandler,
+    ContextTypes,
+    MessageHandler,
+    filters,
+)
+
+from bot import messages
+from bot.handlers import agenda, commitments, dialogues, meetings, organise, settings, start
+from bot.handlers.context import Context, Desk, Town
+from bot.handlers.dialogues import Guide
+from bot.messages import Voice
+from bot.rules.facts import Plain
+
+Handler = Callable[[Update, Context], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command by its German and English name; both always work, the menu shows the reader's."""
+
+    german: str
+    english: str
+    handler: Handler
+    in_groups: bool = False
+
+
+COMMANDS = (
+    Command("start", "start", start.start, in_groups=True),
+    Command("termine", "meetings", meetings.upcoming, in_groups=True),
+    Command("top", "item", agenda.submit),
+    Command("tagesordnung", "agenda", agenda.agenda_, in_groups=True),
+    Command("themen", "topics", agenda.topics),
+    Command("commitments", "commitments", commitments.listed),
+    Command("commitment", "commitment", commitments.record),
+    Command("organisieren", "organise", organise.organise),
+    Command("kalender", "calendar", settings.calendar),
+    Command("einstellungen", "settings", settings.settings),
+    Command("datenschutz", "privacy", start.privacy),
+    Command("hilfe", "help", start.help_, in_groups=True),
+    Command("abbrechen", "cancel", start.give_up),
+)
+MENU = tuple(command for command in COMMANDS if command.german not in ("start", "commitment"))
+
+BUTTONS: dict[str, Handler] = {
+    "menu": start.menu,
+    "help": start.help_,
+    "privacy": start.privacy,
+    "stop": start.give_up,
+    "noop": start.nothing,
+    "meetings": meetings.upcoming,
+    "m": meetings.view,
+    "ma": meetings.answer,
+    "md": meetings.deputies,
+    "mdd": meetings.delegate,
+    "mw": meetings.answers,
+    "mf": meetings.answer_for,
+    "mfa": meetings.answered_for,
+    "mnew": meetings.schedule,
+    "mi": meetings.invite,
+    "mm": meetings.move,
+    "mc": meetings.cancel,
+    "mt": meetings.tell_now,
+    **agenda.BUTTONS,
+    **commitments.BUTTONS,
+    **organise.BUTTONS,
+    **settings.BUTTONS,
+}
+
+GUIDES: dict[str, Guide] = {**meetings.GUIDES, **agenda.GUIDES, **commitments.GUIDES}
+
+
+def application(bot: Bot, town: Town) -> Desk:
+    """The handlers on a network; built alike for Telegram and for the web chat. It is never started: the inbox feeds it."""
+    made = (
+        ApplicationBuilder()
+        .application_class(Desk)
+        .bot(bot)
+        .updater(None)
+        .job_queue(None)
+        .context_types(ContextTypes(context=Context))
+        .build()
+    )
+    made.bot_data["town"] = town
+    for command in COMMANDS:
+        where = filters.ALL if command.in_groups else filters.ChatType.PRIVATE
+        made.add_handler(CommandHandler(list({command.german, command.english}), command.handler, filters=where))
+    made.add_handler(CallbackQueryHandler(_pressed))
+    made.add_handler(ChatMemberHandler(start.membership, ChatMemberHandler.MY_CHAT_MEMBER))
+    made.add_handler(MessageHandler(filters.COMMAND, _unknown_command))
+    made.add_handler(MessageHandler(filters.ChatType.PRIVATE & (filters.TEXT | filters.Document.ALL), _typed))
+    return made  # type: ignore[return-value]  # the builder does not know its own application class
+
+
+def menus(language: str) -> dict[BotCommandScope, list[BotCommand]]:
+    """The command menus in a language, for private chats and for groups; their words stand in the template `commands`."""
+    words = dict(
+        line.split(": ", 1)
+        for line in messages.chat("commands", {}, Voice(language=language)).text.splitlines()
+        if line
+    )
+
+    def shown(command: Command) -> BotCommand:
+        return BotCommand(command.german if language == "de" else command.english, words[command.german])
+
+    return {
+        BotCommandScopeAllPrivateChats(): [shown(command) for command in MENU],
+        BotCommandScopeAllGroupChats(): [shown(command) for command in MENU if command.in_groups],
+    }
+
+
+async def _pressed(update: Update, context: Context) -> None:
+    """A button: a guided entry's, a command's, or one of the list; an unknown code is an old one."""
+    code = context.codes[0]
+    if code == "d":
+        await dialogues.pressed(update, context, GUIDES)
+        return
+    by_name = {command.german: command.handler for command in COMMANDS}
+    handler = by_name.get(context.codes[1]) if code == "k" and len(context.codes) > 1 else BUTTONS.get(code)
+    await (handler or start.outdated)(update, context)
+
+
+async def _typed(update: Update, context: Context) -> None:
+    """Text: the answer to an open question, or else the menu; never silence."""
+    if not await dialogues.typed(update, context, GUIDES):
+        await start.menu(update, context)
+
+
+async def _unknown_command(_update: Update, context: Context) -> None:
+    """Offer the nearest command."""
+    await context.speaker()
+    typed = (
+        (context.message.text or "").removeprefix("/").partition(" ")[0].partition("@")[0] if context.message else ""
+    )
+    names = {name: command.german for command in COMMANDS for name in (command.german, command.english)}
+    nearest = get_close_matches(typed.casefold(), list(names), n=2, cutoff=0.5)
+    context.reply(
+        "unknown_command", {"commands": [Plain(name) for name in dict.fromkeys(names[name] for name in nearest)]}
+    )

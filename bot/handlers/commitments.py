@@ -1,0 +1,413 @@
+"""Commitments in the chat: record (guided or from one line), confirm, say how it stands, move, finish."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from telegram import Update
+
+from bot.actions import access, commitments
+from bot.actions.commitments import Due
+from bot.handlers import dialogues
+from bot.handlers.context import Context
+from bot.handlers.dialogues import Answers, Guide
+from bot.rules import guard, parties, permissions, reading
+from bot.rules.dialogue import COMMITMENT, COMMITMENT_DECLINE, COMMITMENT_DROP, DUE
+from bot.rules.facts import PersonName, Plain, Text, Title
+from bot.rules.followup import date_words, due_words
+from bot.rules.parties import Directory, Party
+from bot.rules.reading.words import fold
+from bot.rules.refusals import NotUnderstood, TooLong
+from storage.models import Body
+from storage.vocabulary import CheckInAnswer, DueKind
+
+MEETINGS = {"next": 1, "next_but_one": 2}
+WITHOUT_DATE = {"standing": DueKind.STANDING, "none": DueKind.NONE}
+
+
+async def listed(_update: Update, context: Context) -> None:
+    """/commitments: what I have promised and was promised; or all of a body whose button was pressed."""
+    by = await context.speaker()
+    if context.turn.callback_id is not None and context.codes[0] == "cl" and len(context.codes) > 1:
+        context.show("commitments_of_body", await commitments.of_body(by=by, body=_id(context), now=context.now))
+        return
+    context.show("commitments", await commitments.listed(by=by, now=context.now))
+
+
+async def record(_update: Update, context: Context) -> None:
+    """/commitment: guided, or begun by a line ("RLK: Beratungsangebot aufbauen, Meier + Caritas, bis 30.09.")."""
+    by = await context.speaker()
+    bodies = await access.bodies(by, context.now, permissions.may_record)
+    if not bodies:
+        raise commitments.MayNotRecord(body=None)
+    line = reading.commitment_line(context.text) if context.text else None
+    answers: Answers = await _of_line(context, line) if line else {}
+    if len(bodies) == 1:
+        answers = {"body": bodies[0].id, **answers}
+    await dialogues.begin(context, GUIDES["commitment"], answers)
+
+
+async def _of_line(context: Context, line: reading.CommitmentLine) -> Answers:
+    """What a line said, as answers of the guided entry; the first party does it, the others are with whom."""
+    answers = _worded(line.what, context)
+    if line.body:
+        body = await commitments.body_to_record_in(await context.speaker(), line.body, context.now)
+        answers["body"] = body.id
+    if line.parties:
+        directory = await commitments.directory(now=context.now)
+        answers |= _with_names("owners", line.parties[:1], {}, directory)
+        answers |= _with_names("counterparts", line.parties[1:], {}, directory)
+    if line.due_text:
+        try:
+            answers |= await _due(context, line.due_text)
+        except NotUnderstood:
+            return answers  # then it is asked
+    return answers
+
+
+async def view(_update: Update, context: Context) -> None:
+    """One commitment."""
+    facts = await commitments.view(by=await context.speaker(), commitment=_id(context), now=context.now)
+    context.show("commitment", facts)
+
+
+async def confirm(_update: Update, context: Context) -> None:
+    """Yes, we agree; who records may say so for another party."""
+    party = int(context.codes[2]) if len(context.codes) > 2 else None  # noqa: PLR2004  # cc:<id>:<party>
+    by = await context.speaker()
+    facts = await commitments.confirm(by=by, commitment=_id(context), party=party, now=context.now)
+    context.toast("commitment_confirmed_toast")
+    context.show("commitment", facts)
+
+
+async def check_in(_update: Update, context: Context) -> None:
+    """How it stands, with one tap."""
+    answer = CheckInAnswer(context.codes[2])
+    by = await context.speaker()
+    facts = await commitments.check_in(by=by, commitment=_id(context), answer=answer, now=context.now)
+    context.toast("check_in_toast", {"answer": Plain(answer.value)})
+    context.show("commitment", facts)
+
+
+async def fulfil(_update: Update, context: Context) -> None:
+    """It is done."""
+    facts = await commitments.fulfil(by=await context.speaker(), commitment=_id(context), now=context.now)
+    context.show("commitment", facts)
+
+
+async def verify(_update: Update, context: Context) -> None:
+    """The body agrees that it is done."""
+    facts = await commitments.verify(by=await context.speaker(), commitment=_id(context), now=context.now)
+    context.show("commitment", facts)
+
+
+async def decline(_update: Update, context: Context) -> None:
+    """No: the guided entry asks why."""
+    await dialogues.begin(context, GUIDES["commitment_decline"], {"commitment": _id(context)})
+
+
+async def drop(_update: Update, context: Context) -> None:
+    """Give it up: the guided entry asks why."""
+    await dialogues.begin(context, GUIDES["commitment_drop"], {"commitment": _id(context)})
+
+
+async def move(_update: Update, context: Context) -> None:
+    """Another end: the guided entry asks until when, and why."""
+    by = await context.speaker()
+    await commitments.for_changing(by=by, commitment=_id(context), now=context.now)
+    await dialogues.begin(context, GUIDES["due"], {"commitment": _id(context)})
+
+
+async def rephrase(_update: Update, context: Context) -> None:
+    """Type it again, without the case."""
+    source = await dialogues.reopen(context, GUIDES, "what", "suspicious", "source")
+    if source is not None:
+        context.erase(int(str(source)))
+
+
+def _id(context: Context) -> int:
+    return int(context.codes[1])
+
+
+# --- the guided entries ---------------------------------------------------------------------------------------------
+
+
+async def _take(context: Context, answers: Answers, step: str, text: str, pressed: bool) -> Answers:  # noqa: FBT001  # a guide's signature
+    match step:
+        case "body":
+            wanted = int(text) if pressed else text
+            return {"body": (await commitments.body_to_record_in(await context.speaker(), wanted, context.now)).id}
+        case "what" | "reason" if not pressed and text:
+            return _worded(text, context) if step == "what" else {"reason": text}
+        case "kept" if pressed and text == "yes":
+            return {"kept": True}
+        case "owners" | "counterparts":
+            return await _parties(context, answers, step, text, pressed=pressed)
+        case "due":
+            return await _due(context, text)
+        case "due_body":
+            return await _due_body(context, answers, text, pressed=pressed)
+        case _:
+            raise NotUnderstood(step=Plain(step))
+
+
+def _worded(what: str, context: Context) -> Answers:
+    if len(what) > commitments.WHAT_LIMIT:
+        raise TooLong(limit=commitments.WHAT_LIMIT)
+    source = context.message.message_id if context.message else None
+    return {"what": what, "suspicious": guard.suspicious(what), "source": source}
+
+
+# Parties are gathered under `<side>_so_far`; the names that are not clear yet wait under `<side>_open`, the first is asked about.
+
+
+async def _parties(context: Context, answers: Answers, side: str, text: str, *, pressed: bool) -> Answers:
+    directory = await commitments.directory(now=context.now)
+    so_far = list(answers.get(f"{side}_so_far", ()))
+    waiting = list(answers.get(f"{side}_open", ()))
+    if not pressed:
+        return _with_names(side, parties.split(text, directory), {**answers, f"{side}_open": []}, directory)
+    if text == "again":
+        return {f"{side}_so_far": [], f"{side}_open": []}
+    if text == "done" and (so_far or side == "counterparts") and not waiting:
+        return {side: so_far}
+    if text == "skip" and waiting:
+        return _with_names(side, waiting[1:], {f"{side}_so_far": so_far}, directory)
+    chosen = Party(name=waiting[0]) if text == "name" and waiting else parties.from_code(text)
+    if chosen is None:
+        raise NotUnderstood(step=Plain(side))
+    gathered = {f"{side}_so_far": [*so_far, chosen.stored()]}
+    return _with_names(side, waiting[1:], gathered, directory) if waiting else gathered
+
+
+def _with_names(side: str, names: Iterable[str], answers: Answers, directory: Directory) -> Answers:
+    """Take the names whose meaning is clear; the rest waits. When all are clear, the question is answered."""
+    so_far = list(answers.get(f"{side}_so_far", ()))
+    waiting = []
+    for name in names:
+        found = parties.named(name, directory)
+        if len(found) == 1:
+            so_far.append(found[0].stored())
+        elif len(name) <= commitments.NAME_LIMIT:
+            waiting.append(name)
+        else:
+            raise TooLong(limit=commitments.NAME_LIMIT)
+    added: Answers = {f"{side}_so_far": so_far, f"{side}_open": waiting}
+    return {**added, side: so_far} if so_far and not waiting else added
+
+
+async def _due(context: Context, text: str) -> Answers:
+    """A button, words ("dauerhaft", "in der übernächsten Sitzung von TK"), or a date; two readings are offered."""
+    fresh: Answers = {"due_options": [], "due_bodies": []}
+    if text in MEETINGS or text in WITHOUT_DATE:
+        return {"due": text, **fresh}
+    bodies = {fold(body.short): body.id for body in (await commitments.directory(now=context.now)).bodies}
+    words = due_words(text, bodies)
+    if words is not None:
+        if words.kind is not DueKind.MEETING:
+            return {"due": words.kind.value, **fresh}
+        known = [bodies[code] for code in words.bodies if code in bodies]
+        complete = {"due_body": known} if known and len(known) == len(words.bodies) else {}
+        return {"due": "next_but_one" if words.nth > 1 else "next", **fresh, **complete}
+    zone = ZoneInfo((await context.speaker()).zone)
+    understood = reading.when(date_words(text), now=context.now, zone=zone)
+    if isinstance(understood, reading.NotADate):
+        raise NotUnderstood(step=Plain("when"), why=Plain(understood.reason.value))
+    if isinstance(understood, reading.Choices):
+        return {"due_options": list(dict.fromkeys(option.date.isoformat() for option in understood.options))}
+    return {"due": understood.date.isoformat(), **fresh}
+
+
+async def _due_body(context: Context, answers: Answers, text: str, *, pressed: bool) -> Answers:
+    """In whose meeting: one or several bodies, pressed or typed by their codes."""
+    chosen = list(answers.get("due_bodies", ()))
+    if pressed and text == "done" and chosen:
+        return {"due_body": chosen}
+    if pressed and text.isdigit():
+        return {"due_bodies": list(dict.fromkeys([*chosen, int(text)]))}
+    directory = await commitments.directory(now=context.now)
+    found = [
+        parties.named(name, replace(directory, people=(), organisations=())) for name in parties.split(text, directory)
+    ]
+    bodies = [match[0].body for match in found if len(match) == 1]
+    if pressed or not bodies or len(bodies) != len(found):
+        raise NotUnderstood(step=Plain("due_body"))
+    return {"due_body": list(dict.fromkeys([*chosen, *bodies]))}
+
+
+def _ends(answers: Answers) -> Due:
+    """The answers as an end."""
+    due = answers["due"]
+    if due in MEETINGS:
+        return Due(kind=DueKind.MEETING, bodies=tuple(answers["due_body"]), nth=MEETINGS[due])
+    if due in WITHOUT_DATE:
+        return Due(kind=WITHOUT_DATE[due])
+    return Due(kind=DueKind.DATE, on=date.fromisoformat(due))
+
+
+async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
+    """What the questions about a new commitment show; a suspicious text is not repeated."""
+    by = await context.speaker()
+    bodies = await access.bodies(by, context.now, permissions.may_record)
+    chosen = next((body for body in bodies if body.id == answers.get("body")), None)
+    directory = await commitments.directory(now=context.now)
+    told = not answers.get("suspicious") or answers.get("kept")
+    return {
+        "level": chosen.level if chosen else None,
+        "bodies": [_body_facts(body) for body in bodies],
+        "body": Title(chosen.name) if chosen else None,
+        "what": Text(answers["what"]) if answers.get("what") and told else None,
+        "flagged": bool(answers.get("kept")),
+        "members": await _members(context, chosen, answers) if chosen else [],
+        "owners": _chosen(answers, "owners", directory, by.id),
+        "owners_asked": _asked(answers, "owners", directory),
+        "counterparts": _chosen(answers, "counterparts", directory, by.id),
+        "counterparts_asked": _asked(answers, "counterparts", directory),
+        **await _due_facts(context, answers, directory),
+    }
+
+
+def _body_facts(body: Body) -> dict[str, Any]:
+    return {"id": body.id, "name": Title(body.name), "code": Plain(body.code), "level": body.level}
+
+
+async def _members(context: Context, body: Body, answers: Answers) -> list[dict[str, Any]]:
+    """The people of the body who can still be pressed; the speaker first."""
+    by = await context.speaker()
+    chosen = [*answers.get("owners_so_far", ()), *answers.get("counterparts_so_far", ())]
+    people = await commitments.members(by=by, body=body.id, now=context.now)
+    return [
+        {"code": Plain(party.code), **_named(person.name, own=by.id == person.id)}
+        for person in people
+        if (party := Party(person=person.id)).stored() not in chosen
+    ]
+
+
+def _named(name: str, *, own: bool) -> dict[str, Any]:
+    return {"name": PersonName(name), "own": own}
+
+
+def _label(party: Party, directory: Directory, reader: int) -> dict[str, Any]:
+    """How a party is called on the screen."""
+    if party.person is not None:
+        found = next((entry for entry in directory.people if entry.id == party.person), None)
+        return {"role": None, **_named(found.name if found else "", own=party.person == reader)}
+    if party.name is not None:
+        return {"role": None, **_named(party.name, own=False)}
+    entries = directory.organisations if party.organisation is not None else directory.bodies
+    wanted = party.organisation if party.organisation is not None else party.body
+    found = next((entry for entry in entries if entry.id == wanted), None)
+    role = Plain(party.role.value) if party.role else None
+    return {"role": role, "name": Title(found.name if found else ""), "own": False}
+
+
+def _chosen(answers: Answers, side: str, directory: Directory, reader: int) -> list[dict[str, Any]]:
+    kept = answers.get(side) or answers.get(f"{side}_so_far") or ()
+    return [_label(Party(**stored), directory, reader) for stored in kept]
+
+
+def _asked(answers: Answers, side: str, directory: Directory) -> dict[str, Any] | None:
+    """The name that is not clear yet, and who may be meant."""
+    waiting = answers.get(f"{side}_open", ())
+    if not waiting:
+        return None
+    found = parties.named(waiting[0], directory)
+    choices = [{"code": Plain(party.code), **_label(party, directory, 0)} for party in found]
+    return {"typed": PersonName(waiting[0]), "choices": choices}
+
+
+async def _due_facts(context: Context, answers: Answers, directory: Directory) -> dict[str, Any]:
+    """What the questions about the end show."""
+    due = answers.get("due")
+    is_date = due is not None and due not in MEETINGS and due not in WITHOUT_DATE
+    kind = WITHOUT_DATE.get(str(due), DueKind.DATE if is_date else DueKind.MEETING)
+    ids = answers.get("due_body") or answers.get("due_bodies") or ()
+    named = [entry for entry in directory.bodies if entry.id in ids]
+    seats = await access.bodies(await context.speaker(), context.now, permissions.may_see)
+    nth = MEETINGS.get(str(due), 1)
+    days = await commitments.meeting_days(bodies=ids, nth=nth, by=await context.speaker(), now=context.now)
+    return {
+        "due": date.fromisoformat(due) if due is not None and is_date else None,
+        "due_kind": Plain(kind.value) if due else None,
+        "due_nth": nth,
+        "due_options": [date.fromisoformat(option) for option in answers.get("due_options", ())],
+        "due_in": [{"code": Plain(entry.short), "nth": nth, "day": days.get(entry.id)} for entry in named],
+        "due_choices": [_body_facts(body) for body in seats if body.id not in ids],
+    }
+
+
+async def _due_questions(context: Context, answers: Answers) -> dict[str, Any]:
+    """What the questions about another end show."""
+    by = await context.speaker()
+    existing = await commitments.for_changing(by=by, commitment=answers["commitment"], now=context.now)
+    directory = await commitments.directory(now=context.now)
+    reason = Text(answers["reason"]) if "reason" in answers else None
+    return {**existing, **await _due_facts(context, answers, directory), "reason": reason}
+
+
+async def _reason_questions(context: Context, answers: Answers) -> dict[str, Any]:
+    """What the question for a reason shows."""
+    by = await context.speaker()
+    existing = await commitments.view(by=by, commitment=answers["commitment"], now=context.now)
+    return {"commitment": existing["commitment"], "reason": Text(answers["reason"]) if "reason" in answers else None}
+
+
+async def _recorded(context: Context, answers: Answers, _choice: str) -> None:
+    facts = await commitments.record(
+        by=await context.speaker(),
+        body=answers["body"],
+        what=answers["what"],
+        owners=[Party(**stored) for stored in answers["owners"]],
+        counterparts=[Party(**stored) for stored in answers["counterparts"]],
+        due=_ends(answers),
+        kept=bool(answers.get("kept")),
+        now=context.now,
+    )
+    context.show("commitment_recorded", facts)
+
+
+async def _moved(context: Context, answers: Answers, _choice: str) -> None:
+    facts = await commitments.move(
+        by=await context.speaker(),
+        commitment=answers["commitment"],
+        due=_ends(answers),
+        reason=answers["reason"],
+        now=context.now,
+    )
+    context.show("commitment", facts)
+
+
+async def _declined(context: Context, answers: Answers, _choice: str) -> None:
+    by, number = await context.speaker(), answers["commitment"]
+    facts = await commitments.decline(by=by, commitment=number, reason=answers["reason"], now=context.now)
+    context.show("commitment_declined_by_me", facts)
+
+
+async def _dropped(context: Context, answers: Answers, _choice: str) -> None:
+    by, number = await context.speaker(), answers["commitment"]
+    facts = await commitments.drop(by=by, commitment=number, reason=answers["reason"], now=context.now)
+    context.show("commitment", facts)
+
+
+GUIDES = {
+    "commitment": Guide(COMMITMENT, _take, _facts, _recorded),
+    "due": Guide(DUE, _take, _due_questions, _moved),
+    "commitment_decline": Guide(COMMITMENT_DECLINE, _take, _reason_questions, _declined),
+    "commitment_drop": Guide(COMMITMENT_DROP, _take, _reason_questions, _dropped),
+}
+
+BUTTONS = {
+    "c": view,
+    "cl": listed,
+    "cnew": record,
+    "cc": confirm,
+    "cx": decline,
+    "cs": check_in,
+    "cd": move,
+    "cf": fulfil,
+    "cv": verify,
+    "co": drop,
+    "cagain": rephrase,
+}

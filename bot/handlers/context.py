@@ -1,0 +1,141 @@
+"""What a handler has at hand: who speaks, what they typed, the time, and how to answer."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from telegram import CallbackQuery, Document, Message, Update
+from telegram.ext import Application, CallbackContext, ExtBot
+
+from bot.inbox import Turn, turn
+from bot.rules.facts import Facts
+from bot.rules.refusals import Outdated, Refusal
+from storage import queries
+from storage.models import Person
+from storage.vocabulary import Network, NoticeKind
+
+
+class Stranger(Refusal):
+    """Nobody of this town is known behind that account."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Town:
+    """What handlers know of the town. `key` signs links."""
+
+    zone: str
+    land: str
+    host: str
+    area_label: str
+    key: bytes = field(repr=False)
+
+
+class Context(CallbackContext[ExtBot[None], dict[Any, Any], dict[Any, Any], dict[Any, Any]]):
+    """One update's context. `reply`, `show` and `toast` queue; what they queue leaves with the commit."""
+
+    def __init__(self, application: "AnyDesk", chat_id: int | None = None, user_id: int | None = None) -> None:
+        """As python-telegram-bot makes it, one for each update."""
+        super().__init__(application=application, chat_id=chat_id, user_id=user_id)
+        self._speaker: Person | None = None
+        self.incoming: Update | None = None
+
+    @classmethod
+    def from_update(cls, update: object, application: "AnyDesk") -> "Context":
+        """Keep the update beside what the library keeps."""
+        made = super().from_update(update, application)
+        made.incoming = update if isinstance(update, Update) else None
+        return made
+
+    @property
+    def turn(self) -> Turn:
+        """The update's way through the inbox."""
+        return turn.get()
+
+    @property
+    def town(self) -> Town:
+        """The town's settings."""
+        town: Town = self.application.bot_data["town"]
+        return town
+
+    @property
+    def now(self) -> datetime:
+        """The domain's time, read when the update was taken up."""
+        return self.turn.now
+
+    @property
+    def message(self) -> Message | None:
+        """The message that came in."""
+        return self.incoming.message if self.incoming else None
+
+    @property
+    def query(self) -> CallbackQuery:
+        """The press that came in. Raises Outdated when there is none."""
+        if self.incoming is None or self.incoming.callback_query is None:
+            raise Outdated
+        return self.incoming.callback_query
+
+    @property
+    def text(self) -> str:
+        """What was typed; for a command, what stands behind it."""
+        text = (self.message.text or "") if self.message else ""
+        return text.partition(" ")[2].strip() if text.startswith("/") else text.strip()
+
+    @property
+    def codes(self) -> list[str]:
+        """The pressed button's code and arguments."""
+        return (self.query.data or "").split(":")
+
+    @property
+    def private(self) -> bool:
+        """Whether this is the person's own chat with Faden."""
+        chat = self.incoming.effective_chat if self.incoming else None
+        return chat is not None and chat.type == "private"
+
+    @property
+    def upload(self) -> Document | None:
+        """The file that came in."""
+        return self.message.document if self.message else None
+
+    async def speaker(self) -> Person:
+        """Who speaks. Raises Stranger when the account belongs to nobody of this town."""
+        if self._speaker is None:
+            user = self.incoming.effective_user if self.incoming else None
+            found = await queries.person_at(Network(self.turn.network), str(user.id)) if user else None
+            if found is None:
+                raise Stranger(language=self.turn.language)
+            self._speaker = found
+        return self._speaker
+
+    def reply(self, template: str, facts: Facts | None = None) -> None:
+        """Answer with a new message."""
+        self.turn.answer(template, facts or {}, kind=NoticeKind.MESSAGE)
+
+    def show(self, template: str, facts: Facts | None = None) -> None:
+        """Change the message whose button was pressed; a new message when nothing was pressed."""
+        query = self.incoming.callback_query if self.incoming else None
+        if query is None or query.message is None:
+            self.reply(template, facts)
+        else:
+            self.turn.answer(template, facts or {}, kind=NoticeKind.EDIT, target_id=str(query.message.message_id))
+
+    def toast(self, template: str, facts: Facts | None = None) -> None:
+        """Say something short over the chat; a message when nothing was pressed."""
+        if self.turn.callback_id is None:
+            self.reply(template, facts)
+        else:
+            self.turn.answer(template, facts or {}, kind=NoticeKind.TOAST, target_id=self.turn.callback_id)
+
+    def erase(self, message_id: int) -> None:
+        """Take a message out of the chat."""
+        self.turn.answer("", {}, kind=NoticeKind.ERASE, target_id=str(message_id))
+
+
+class Desk(Application[ExtBot[None], Context, dict[Any, Any], dict[Any, Any], dict[Any, Any], None]):
+    """An application whose handlers' exceptions come out again: the inbox decides what is kept."""
+
+    async def process_error(self, update: object, error: Exception, *_: Any, **__: Any) -> bool:  # noqa: ANN401, ARG002  # the library's signature
+        """Let it out."""
+        raise error
+
+
+AnyDesk = Application[Any, Any, Any, Any, Any, Any]

@@ -1,0 +1,270 @@
+"""Meetings in the chat: the list, one meeting, the answer; scheduling, inviting, moving and calling off."""
+
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from telegram import Update
+
+from bot.actions import access, meetings
+from bot.handlers import dialogues
+from bot.handlers.context import Context
+from bot.handlers.dialogues import Answers, Guide
+from bot.rules import permissions, reading
+from bot.rules.calendar_grid import month_grid
+from bot.rules.dialogue import CANCEL, INVITE, MEETING, MOVE
+from bot.rules.facts import JoinLink, Place, Plain, Title
+from bot.rules.refusals import NotUnderstood
+from storage.vocabulary import Answer, MeetingFormat
+
+DURATIONS = (60, 90, 120, 180)
+
+
+async def upcoming(_update: Update, context: Context) -> None:
+    """/termine."""
+    context.show("meetings", await meetings.upcoming(by=await context.speaker(), now=context.now))
+
+
+async def view(_update: Update, context: Context) -> None:
+    """One meeting."""
+    context.show("meeting", await meetings.view(by=await context.speaker(), meeting=_id(context), now=context.now))
+
+
+async def answer(_update: Update, context: Context) -> None:
+    """Zusage, Vielleicht, Absage."""
+    given = Answer(context.codes[2])
+    facts = await meetings.answer(by=await context.speaker(), meeting=_id(context), answer=given, now=context.now)
+    context.toast("answered_toast", facts)
+    if context.private:
+        context.show("answered", facts)
+
+
+async def deputies(_update: Update, context: Context) -> None:
+    """Who could come instead."""
+    context.show("deputies", await meetings.deputies(by=await context.speaker(), meeting=_id(context), now=context.now))
+
+
+async def delegate(_update: Update, context: Context) -> None:
+    """Somebody comes instead."""
+    deputy = int(context.codes[2])
+    facts = await meetings.delegate(by=await context.speaker(), meeting=_id(context), deputy=deputy, now=context.now)
+    context.show("answered", facts)
+
+
+async def answers(_update: Update, context: Context) -> None:
+    """Who comes, who does not, who has not said and who was not reached."""
+    context.show("answers", await meetings.answers(by=await context.speaker(), meeting=_id(context), now=context.now))
+
+
+async def answer_for(_update: Update, context: Context) -> None:
+    """Choose what somebody who phoned has said."""
+    facts = await meetings.answers(by=await context.speaker(), meeting=_id(context), now=context.now)
+    wanted = int(context.codes[2])
+    context.show("answer_for", {**facts, "people": [entry for entry in facts["people"] if entry["id"] == wanted]})
+
+
+async def answered_for(update: Update, context: Context) -> None:
+    """Write down what somebody who phoned has said."""
+    person, given = int(context.codes[2]), Answer(context.codes[3])
+    speaker = await context.speaker()
+    facts = await meetings.answer(by=speaker, meeting=_id(context), answer=given, person=person, now=context.now)
+    context.toast("answered_toast", facts)
+    await answers(update, context)
+
+
+async def schedule(_update: Update, context: Context) -> None:
+    """Schedule a meeting: the guided entry."""
+    bodies = await access.bodies(await context.speaker(), context.now, permissions.may_schedule)
+    preset: Answers = {"body": int(context.codes[1])} if context.turn.callback_id and len(context.codes) > 1 else {}
+    if not preset and len(bodies) == 1:
+        preset = {"body": bodies[0].id}
+    await dialogues.begin(context, GUIDES["meeting"], preset)
+
+
+async def invite(_update: Update, context: Context) -> None:
+    """Send the invitations, after a look at the notice period."""
+    check = await meetings.notice_check(
+        by=await context.speaker(), meeting=_id(context), land=context.town.land, now=context.now
+    )
+    await dialogues.begin(context, GUIDES["invite"], {"meeting": _id(context), "short_notice": check["short"]})
+
+
+async def move(_update: Update, context: Context) -> None:
+    """Move a meeting: the guided entry."""
+    await dialogues.begin(context, GUIDES["move"], {"meeting": _id(context)})
+
+
+async def cancel(_update: Update, context: Context) -> None:
+    """Call a meeting off: the guided entry."""
+    await dialogues.begin(context, GUIDES["cancel"], {"meeting": _id(context)})
+
+
+async def tell_now(_update: Update, context: Context) -> None:
+    """Do not wait for the settle time."""
+    facts = await meetings.told_at_once(by=await context.speaker(), meeting=_id(context), now=context.now)
+    context.show("told_at_once", facts)
+
+
+def _id(context: Context) -> int:
+    return int(context.codes[1])
+
+
+# --- the guided entries ---------------------------------------------------------------------------------------------
+
+
+async def _take(context: Context, answers: Answers, step: str, text: str, pressed: bool) -> Answers:  # noqa: FBT001  # a guide's signature; one return for each step
+    match step:
+        case "body":
+            body = await access.body(
+                await context.speaker(), int(text) if pressed else text, context.now, permissions.may_schedule
+            )
+            return {"body": body.id}
+        case "when":
+            return _when(context, answers, text, (await context.speaker()).zone)
+        case "minutes":
+            length = reading.duration(text)
+            if length is None:
+                raise NotUnderstood(step=Plain("minutes"))
+            return {"minutes": int(length.total_seconds()) // 60}
+        case "format":
+            return {"format": MeetingFormat(text).value} if pressed else _typed_only("format")
+        case "place" | "join_link" if pressed:
+            return {step: await _usual(context, answers, step) if text == "usual" else None}
+        case "place" | "join_link" | "reason" if text:
+            return {step: text}
+        case _:
+            raise NotUnderstood(step=Plain(step))
+
+
+async def _usual(context: Context, answers: Answers, step: str) -> str | None:
+    body = await access.body(await context.speaker(), answers["body"], context.now, permissions.may_schedule)
+    return body.place if step == "place" else body.join_link
+
+
+def _typed_only(step: str) -> Answers:
+    raise NotUnderstood(step=Plain(step))
+
+
+def _when(context: Context, answers: Answers, text: str, zone: str) -> Answers:
+    """A date as typed or picked; a month to leaf to (`g2026-12`); a day without a time asks for the time."""
+    if text.startswith("g"):
+        return {"month": text[1:], "options": []}
+    if "day" in answers and "T" not in text:
+        text = f"{answers['day']} {text}"
+    understood = reading.when(text, now=context.now, zone=ZoneInfo(zone))
+    if isinstance(understood, reading.NotADate):
+        raise NotUnderstood(step=Plain("when"), why=Plain(understood.reason.name.lower()))
+    if isinstance(understood, reading.Choices):
+        return {"options": [_stored(option) for option in understood.options]}
+    if understood.time is None:
+        return {"day": understood.date.isoformat(), "options": []}
+    added: Answers = {"when": _stored(understood), "options": []}
+    if understood.end is not None:
+        begins = datetime.combine(understood.date, understood.time)
+        added["minutes"] = int((datetime.combine(understood.date, understood.end) - begins).total_seconds()) // 60
+    return added
+
+
+def _stored(exact: reading.Exact) -> str:
+    return exact.date.isoformat() + (f"T{exact.time:%H:%M}" if exact.time else "")
+
+
+async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
+    """What the questions about a meeting show."""
+    person = await context.speaker()
+    zone = ZoneInfo(person.zone)
+    bodies = await access.bodies(person, context.now, permissions.may_schedule)
+    chosen = next((body for body in bodies if body.id == answers.get("body")), None)
+    today = context.now.astimezone(zone).date()
+    month = date.fromisoformat(f"{answers['month']}-01") if answers.get("month") else today.replace(day=1)
+    existing = await _existing(context, answers)
+    return {
+        "bodies": [{"id": body.id, "name": Title(body.name), "level": body.level} for body in bodies],
+        "body": Title(chosen.name) if chosen else None,
+        "usual_place": Place(chosen.place) if chosen and chosen.place else None,
+        "usual_link": JoinLink(chosen.join_link) if chosen and chosen.join_link else None,
+        "grid": month_grid(month, today),
+        "day": date.fromisoformat(answers["day"]) if "day" in answers else None,
+        "options": [_moment(option, zone) for option in answers.get("options", ())],
+        "starts": _moment(answers["when"], zone) if "when" in answers else None,
+        "minutes": answers.get("minutes"),
+        "durations": list(DURATIONS),
+        "format": Plain(answers["format"]) if "format" in answers else None,
+        "place": Place(answers["place"]) if answers.get("place") else None,
+        "join_link": JoinLink(answers["join_link"]) if answers.get("join_link") else None,
+        "reason": Title(answers["reason"]) if answers.get("reason") else None,
+        **existing,
+    }
+
+
+def _moment(stored: str, zone: ZoneInfo) -> dict[str, Any]:
+    """A typed moment for the screen: `at` is None when only the day is known."""
+    day, _, clock = stored.partition("T")
+    return {
+        "stored": Plain(stored),
+        "day": date.fromisoformat(day),
+        "at": datetime.fromisoformat(stored).replace(tzinfo=zone) if clock else None,
+    }
+
+
+async def _existing(context: Context, answers: Answers) -> dict[str, Any]:
+    """The meeting that is moved, called off or invited to."""
+    if "meeting" not in answers:
+        return {}
+    person = await context.speaker()
+    if "short_notice" in answers:
+        return await meetings.notice_check(
+            by=person, meeting=answers["meeting"], land=context.town.land, now=context.now
+        )
+    return {"meeting": (await meetings.view(by=person, meeting=answers["meeting"], now=context.now))["meeting"]}
+
+
+async def _scheduled(context: Context, answers: Answers, _choice: str) -> None:
+    plan = meetings.Plan(
+        starts=datetime.fromisoformat(answers["when"]),
+        minutes=answers["minutes"],
+        format=MeetingFormat(answers["format"]),
+        place=answers.get("place"),
+        join_link=answers.get("join_link"),
+    )
+    facts = await meetings.schedule(
+        by=await context.speaker(), body=answers["body"], plan=plan, host=context.town.host, now=context.now
+    )
+    context.show("scheduled", facts)
+
+
+async def _invited(context: Context, answers: Answers, _choice: str) -> None:
+    facts = await meetings.invite(
+        by=await context.speaker(),
+        meeting=answers["meeting"],
+        land=context.town.land,
+        reason=answers.get("reason"),
+        now=context.now,
+    )
+    context.show("invited", facts)
+
+
+async def _moved(context: Context, answers: Answers, _choice: str) -> None:
+    facts = await meetings.move(
+        by=await context.speaker(),
+        meeting=answers["meeting"],
+        starts=datetime.fromisoformat(answers["when"]),
+        minutes=answers["minutes"],
+        now=context.now,
+    )
+    context.show("moved_by_me", facts)
+
+
+async def _cancelled(context: Context, answers: Answers, _choice: str) -> None:
+    facts = await meetings.cancel(
+        by=await context.speaker(), meeting=answers["meeting"], reason=answers["reason"], now=context.now
+    )
+    context.show("cancelled_by_me", facts)
+
+
+GUIDES = {
+    "meeting": Guide(MEETING, _take, _facts, _scheduled),
+    "invite": Guide(INVITE, _take, _facts, _invited),
+    "move": Guide(MOVE, _take, _facts, _moved),
+    "cancel": Guide(CANCEL, _take, _facts, _cancelled),
+}

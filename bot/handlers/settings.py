@@ -1,0 +1,57 @@
+"""One's own things in the chat: language, quiet hours, the calendar link."""
+
+from telegram import Update
+
+from bot.actions import feeds, preferences
+from bot.handlers.context import Context
+from bot.rules.facts import FeedLink, Plain
+
+QUIET_HOURS = (("19-7", 19 * 60, 7 * 60), ("18-8", 18 * 60, 8 * 60), ("21-7", 21 * 60, 7 * 60), ("none", 0, 0))
+
+
+async def settings(_update: Update, context: Context) -> None:
+    """/einstellungen."""
+    person = await context.speaker()
+    context.show(
+        "settings",
+        {
+            "speaks": Plain(person.language),
+            "quiet_from": Plain(f"{person.quiet_from // 60:02}:{person.quiet_from % 60:02}"),
+            "quiet_until": Plain(f"{person.quiet_until // 60:02}:{person.quiet_until % 60:02}"),
+            "quiet": person.quiet_from != person.quiet_until,
+            "choices": [Plain(name) for name, _, _ in QUIET_HOURS],
+            "absent_until": person.absent_until,
+        },
+    )
+
+
+async def speak(update: Update, context: Context) -> None:
+    """Change the language; the answer is already in it."""
+    await preferences.speak(by=await context.speaker(), language=context.codes[1], now=context.now)
+    await settings(update, context)
+
+
+async def rest(update: Update, context: Context) -> None:
+    """Change the quiet hours."""
+    for name, quiet_from, quiet_until in QUIET_HOURS:
+        if name == context.codes[1]:
+            await preferences.rest(
+                by=await context.speaker(), quiet_from=quiet_from, quiet_until=quiet_until, now=context.now
+            )
+    await settings(update, context)
+
+
+async def calendar(_update: Update, context: Context) -> None:
+    """/kalender: the secret link."""
+    generation = await feeds.generation(person=await context.speaker(), key=context.town.key, now=context.now)
+    context.show("calendar", {"link": FeedLink(generation), "renewed": False})
+
+
+async def renew(_update: Update, context: Context) -> None:
+    """A new link; the old one ends at once."""
+    await feeds.renew(person=await context.speaker(), key=context.town.key, now=context.now)
+    generation = await feeds.generation(person=await context.speaker(), key=context.town.key, now=context.now)
+    context.show("calendar", {"link": FeedLink(generation), "renewed": True})
+
+
+BUTTONS = {"sl": speak, "sq": rest, "kr": renew}

@@ -1,0 +1,53 @@
+"""The timer door: one list, how often and which action. The database knows what is due; the timer only says "look again"."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from bot.actions import commitments, dialogues, feeds, meetings
+from storage.db import unit_of_work
+
+log = structlog.get_logger(__name__)
+
+Now = Callable[[], datetime]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tick:
+    """Every so many seconds, look again. `action` gets the domain's time."""
+
+    name: str
+    seconds: int
+    action: Callable[[datetime], Awaitable[object]]
+
+
+TICKS = (
+    Tick(name="meetings held", seconds=60, action=lambda now: meetings.held(now=now)),
+    Tick(name="check-ins", seconds=60, action=lambda now: commitments.ask_check_ins(now=now)),
+    Tick(name="overdue", seconds=60, action=lambda now: commitments.mark_overdue(now=now)),
+    Tick(name="dialogues", seconds=3600, action=lambda now: dialogues.expire(now=now)),
+    Tick(name="feed horizon", seconds=3600, action=lambda _now: feeds.touch_all()),
+)
+
+
+async def look(tick: Tick, domain_now: Now, wake: Callable[[], None]) -> None:
+    """One look; a failure is logged and the next look comes all the same."""
+    try:
+        await unit_of_work(lambda: tick.action(domain_now()))
+    except Exception:
+        log.exception("tick failed", tick=tick.name)
+    wake()
+
+
+def scheduler(ticks: tuple[Tick, ...], *, domain_now: Now, wake: Callable[[], None]) -> AsyncIOScheduler:
+    """The timer, not started. A look that is missed is made up for by the next one."""
+    made = AsyncIOScheduler(
+        timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+    )
+    for tick in ticks:
+        made.add_job(look, IntervalTrigger(seconds=tick.seconds), args=(tick, domain_now, wake), id=tick.name)
+    return made
