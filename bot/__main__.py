@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+import sqlite3
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -227,21 +228,19 @@ async def _token(settings: Settings) -> Finding:
 
 
 async def _mail_server(settings: Settings) -> Finding:
-    server = settings.mail.server
-    if server is None:
+    if settings.mail.smtp_url is None or settings.mail.sender is None:
         return Finding("mail", ok=True, detail="not used: mail.smtp_url is not set")
     import aiosmtplib
 
-    client = aiosmtplib.SMTP(hostname=server.host, port=server.port, use_tls=server.tls, timeout=PATIENCE_SECONDS)
+    from bot.post import Mailer
+
     try:
-        async with client:
-            if server.user is not None:
-                await client.login(server.user, server.password or "")
+        await asyncio.wait_for(Mailer(settings.mail.smtp_url, settings.mail.sender).check(), PATIENCE_SECONDS)
     except aiosmtplib.SMTPAuthenticationError:
         return Finding("mail", ok=False, detail="user name or password is refused: look at mail.smtp_url")
     except (aiosmtplib.SMTPException, OSError) as error:
-        return Finding("mail", ok=False, detail=f"{server.host}:{server.port}: {_why(error, settings)}")
-    return Finding("mail", ok=True, detail=f"{server.host}:{server.port}")
+        return Finding("mail", ok=False, detail=f"no server there, or no talk with it: {_why(error, settings)}")
+    return Finding("mail", ok=True, detail=f"from {settings.mail.sender}")
 
 
 def _why(error: Exception, settings: Settings) -> str:
@@ -260,9 +259,9 @@ def _why(error: Exception, settings: Settings) -> str:
 
 
 def _migrate(options: argparse.Namespace) -> int:
+    settings = _settings(options)
     from storage.migrate import migrate, pending
 
-    settings = _settings(options)
     url = settings.database.url
     if options.dry_run:
         names = _run(pending(url), settings)
@@ -271,7 +270,7 @@ def _migrate(options: argparse.Namespace) -> int:
     with _bar("Migrating") as advance:
         begun = lambda _name, number, count: advance(number - 1, count)  # noqa: E731  # too small for a name of its own
         names = _run(migrate(url, backup_dir=settings.directory / "backups", progress=begun), settings)
-    print(f"{len(names)} migrations applied." if names else "The database is up to date.")
+    print(f"Applied: {', '.join(names)}." if names else "The database is up to date.")
     return 0
 
 
@@ -285,6 +284,7 @@ def _run(work: Awaitable[T], settings: Settings) -> T:
     async def awaited() -> T:
         return await work
 
+    unusable: tuple[type[Exception], ...] = (BadDatabaseUrl, BaseORMException, OSError, *_driver_errors(settings))
     try:
         return asyncio.run(awaited())
     except DatabaseIsNewer as error:
@@ -296,8 +296,18 @@ def _run(work: Awaitable[T], settings: Settings) -> T:
     except (MigrationFailed, BrokenReferences) as error:
         cause = _why(error, settings)
         raise Stop(f"A migration failed, and the database is as it was before: {cause}") from error
-    except (BadDatabaseUrl, BaseORMException, OSError) as error:
+    except unusable as error:
         raise Stop(f"The database cannot be used: {_why(error, settings)}") from error
+
+
+def _driver_errors(settings: Settings) -> tuple[type[Exception], ...]:
+    from storage.db import is_sqlite
+
+    if is_sqlite(settings.database.url):
+        return (sqlite3.Error,)
+    import asyncpg
+
+    return (asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 async def _in_store(settings: Settings, work: Callable[[], Awaitable[T]]) -> T:
@@ -317,9 +327,9 @@ async def _in_store(settings: Settings, work: Callable[[], Awaitable[T]]) -> T:
 
 
 def _import(options: argparse.Namespace) -> int:
+    settings = _settings(options)
     from bot.rules import townfile
 
-    settings = _settings(options)
     try:
         town = townfile.parse(_text(options.file), str(options.file))
         from bot.actions import people
@@ -393,11 +403,10 @@ def _shown(value: object) -> str:
 
 
 def _admin_code(options: argparse.Namespace) -> int:
+    settings = _settings(options)
     from bot.actions import sessions
     from bot.app import system_clock
     from storage.vocabulary import TokenPurpose
-
-    settings = _settings(options)
 
     async def work() -> str:
         return await sessions.issue(person=None, purpose=TokenPurpose.ADMINISTRATOR, now=system_clock())
@@ -411,13 +420,12 @@ def _admin_code(options: argparse.Namespace) -> int:
 
 
 def _invite(options: argparse.Namespace) -> int:
+    settings = _settings(options)
     from bot.actions import sessions
     from bot.app import system_clock
     from bot.rules.fields import nearest
     from storage.models import Person
     from storage.vocabulary import TokenPurpose
-
-    settings = _settings(options)
 
     async def work() -> list[tuple[str, str]]:
         known = {person.key: person.id for person in await Person.filter(left_at=None)}

@@ -181,7 +181,7 @@ async def assemble(
             network=network,
             token=WEBCHAT_TOKEN,
             clock=machine_now,
-            options=Options(own_hosts=hosts, first_contact=False),
+            options=Options(own_hosts=hosts, first_contact=False, known=rooms.known),
         )
         for network in dict.fromkeys((Network.WEBCHAT, stage))
     }
@@ -273,7 +273,7 @@ def _links(base_url: str, key: bytes, machine_now: Callable[[], datetime]) -> tu
 
     async def one_time(link: typed.OneTimeLink, person: int) -> str:
         purpose = TokenPurpose(link.purpose)
-        token = await db.unit_of_work(lambda: sessions.issue(person=person, purpose=purpose, now=machine_now()))
+        token = await db.unit_of_work(lambda: sessions.issue(person=link.person or person, purpose=purpose, now=machine_now()))
         return f"{base_url}/{paths[purpose]}/{token}"
 
     async def feed(link: typed.FeedLink, person: int) -> str:

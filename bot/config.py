@@ -25,7 +25,7 @@ FOR_TESTS = "FADEN_TEST_"
 KEY_BYTES = 32
 TRIAL_FILE = Path(__file__).with_name("trial.toml")
 LAENDER = ("BW", "BY", "BE", "BB", "HB", "HH", "HE", "MV", "NI", "NW", "RP", "SL", "SN", "ST", "SH", "TH")
-SMTP_PORTS = {"smtp": 587, "smtps": 465}
+SMTP_SCHEMES = ("smtp", "smtp+starttls", "smtps")
 
 
 class BadSetting(Exception):
@@ -52,31 +52,6 @@ class UnknownSetting(BadSetting):
         """The sentence for the operator."""
         nearest = f" Did you mean {self.expected}?" if self.expected else ""
         return f"{self.key} ({self.where}) is no setting.{nearest}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class SmtpServer:
-    """A mail server: `smtps` speaks TLS from the first byte, `smtp` begins it (STARTTLS) where the server offers it."""
-
-    host: str
-    port: int
-    tls: bool
-    user: str | None = None
-    password: str | None = field(default=None, repr=False)
-
-
-def smtp_server(url: str) -> SmtpServer:
-    """The server of `smtp://user:password@host:587` or `smtps://…`. Raises ValueError."""
-    parts = urlsplit(url)
-    if parts.scheme not in SMTP_PORTS or not parts.hostname or parts.path.strip("/") or parts.query:
-        raise ValueError
-    return SmtpServer(
-        host=parts.hostname,
-        port=parts.port or SMTP_PORTS[parts.scheme],
-        tls=parts.scheme == "smtps",
-        user=unquote(parts.username) if parts.username else None,
-        password=unquote(parts.password) if parts.password else None,
-    )
 
 
 # --- what a setting takes ---------------------------------------------------------------------------------------------
@@ -125,9 +100,16 @@ def _zone(raw: Any) -> str:  # noqa: ANN401  # whatever stands in the file
 
 
 def _smtp(raw: Any) -> str:  # noqa: ANN401  # whatever stands in the file
-    url = str(raw)
-    smtp_server(url)
-    return url
+    parts = urlsplit(str(raw))
+    if (
+        parts.scheme not in SMTP_SCHEMES
+        or not parts.hostname
+        or parts.port == 0
+        or parts.path.strip("/")
+        or parts.query
+    ):
+        raise ValueError
+    return str(raw)
 
 
 LINE = _matching(r"[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*", "a line of text")
@@ -138,7 +120,7 @@ DATABASE = _matching(
     r"sqlite:///.+|postgres(ql)?://.+/.+",
     'an address such as "sqlite:///var/faden.sqlite3" or "postgresql://user:password@host/name"',
 )
-SMTP = Kind('an address such as "smtp://user:password@host:587" or "smtps://user:password@host"', _smtp)
+SMTP = Kind('an address such as "smtp+starttls://user:password@host" or "smtps://user:password@host:465"', _smtp)
 MAIL = _matching(r"[^\s@<>,;]+@[^\s@<>,;]+", "a mail address")
 NETWORKS = Kind('a list of addresses or networks such as ["127.0.0.1", "10.0.0.0/8"]', _networks)
 SECRET = _matching(r"[A-Za-z0-9_-]{1,256}", "up to 256 letters, digits, - and _")
@@ -199,11 +181,6 @@ class MailSettings:
     smtp_url: str | None = _setting(SMTP, None, "The mail server's address.", secret=True)
     sender: str | None = _setting(MAIL, None, "The address that mails come from.", key="from")
     reply_to: str | None = _setting(MAIL, None, "The address that answers go to.")
-
-    @property
-    def server(self) -> "SmtpServer | None":
-        """The mail server, if there is one."""
-        return smtp_server(self.smtp_url) if self.smtp_url is not None else None
 
 
 @dataclass(frozen=True, kw_only=True)

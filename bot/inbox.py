@@ -6,6 +6,7 @@ and holds nobody up.
 """
 
 import asyncio
+import json
 import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -21,7 +22,7 @@ from telegram.ext import Application
 from bot.actions.notices import Draft
 from bot.rules import facts as typed
 from bot.rules.refusals import Refusal
-from storage.db import transaction, unit_of_work
+from storage.db import execute, transaction, unit_of_work
 from storage.models import InboxUpdate, Notice
 from storage.vocabulary import Lane, Network, NoticeKind, NoticeState, UpdateState
 
@@ -32,6 +33,10 @@ AnyApplication = Application[Any, Any, Any, Any, Any, Any]
 ATTEMPTS = 3
 RETRY_SECONDS = 0.1
 ANSWER_LEASE = timedelta(seconds=60)
+KEEP = """
+INSERT INTO inbox_update (network, update_id, chat_id, payload, state, attempts, received_at)
+VALUES (?, ?, ?, ?, 'waiting', 0, ?) ON CONFLICT (network, update_id) DO NOTHING RETURNING id
+"""
 KEPT_FIELDS = ("message", "callback_query", "my_chat_member", "edited_message")
 
 
@@ -43,6 +48,7 @@ class Turn:
     update_id: int
     chat_id: int
     now: datetime
+    machine_now: datetime
     thread_id: int | None = None
     callback_id: str | None = None
     language: str | None = None
@@ -91,29 +97,27 @@ class Inbox:
 
     async def receive(self, network: Network, payload: Mapping[str, Any]) -> None:
         """Keep an update, then work on it. Returns when it is kept: from then on it may be acknowledged."""
-        row = InboxUpdate(
-            network=network,
-            update_id=int(payload["update_id"]),
-            chat_id=_chat_of(payload),
-            payload={key: payload[key] for key in ("update_id", *KEPT_FIELDS) if key in payload},
-            received_at=self._machine_now(),
-        )
+        update_id, chat_id = int(payload["update_id"]), _chat_of(payload)
+        kept = {key: payload[key] for key in ("update_id", *KEPT_FIELDS) if key in payload}
+        received_at = self._machine_now()
 
-        async def keep() -> bool:
+        async def keep() -> list[dict[str, Any]]:
             async with transaction():
-                await InboxUpdate.bulk_create([row], ignore_conflicts=True)
-            return True
+                return await execute(KEEP, [network.value, update_id, chat_id, json.dumps(kept), received_at])
 
-        await unit_of_work(keep)
-        kept = await InboxUpdate.get(network=network, update_id=row.update_id)
-        if kept.state is UpdateState.WAITING and not self._known(kept):
-            self._enqueue(kept)
+        written = await unit_of_work(keep)
+        if written:
+            row = InboxUpdate(network=network, update_id=update_id, chat_id=chat_id, payload=kept, received_at=received_at)
+            row.id, row.attempts = int(written[0]["id"]), 0
+            self._enqueue(row)
+            return
+        known = await InboxUpdate.get(network=network, update_id=update_id)
+        if known.state is UpdateState.WAITING and not self._known(known):
+            self._enqueue(known)
 
     async def resume(self, network: Network) -> None:
         """Take up what was kept and not finished before the last stop."""
-        for row in await InboxUpdate.filter(state=UpdateState.WAITING, network__in=list(self._applications)).order_by(
-            "id"
-        ):
+        for row in await InboxUpdate.filter(state=UpdateState.WAITING, network=network).order_by("id"):
             if not self._known(row):
                 self._enqueue(row)
 
@@ -188,6 +192,7 @@ class Inbox:
             update_id=row.update_id,
             chat_id=row.chat_id if row.chat_id is not None else 0,
             now=self._domain_now(),
+            machine_now=self._machine_now(),
             thread_id=message.message_thread_id
             if message is not None and hasattr(message, "message_thread_id")
             else None,

@@ -9,8 +9,7 @@ transaction of Tortoise begins never gives its connection back. Nothing inside m
 import asyncio
 import contextlib
 import logging
-import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -122,6 +121,7 @@ class _Unit:
     client: TransactionalDBClient | None = None
     kept: list[Callable[[], None]] = field(default_factory=list)
     over: bool = False
+    read: dict[Hashable, Any] = field(default_factory=dict)
 
 
 class _Connections(ConnectionHandler):
@@ -160,8 +160,6 @@ async def open_store(url: str) -> None:
     path = sqlite_path(url)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-    # Tortoise warns of a naive datetime and takes it for UTC: an hour or two wrong. Better no row than a wrong one.
-    warnings.filterwarnings("error", message=".* received a naive datetime", category=RuntimeWarning)
     EXECUTOR_CACHE.clear()  # of statements in the dialect of whichever database was open before
     _store = _Store(TortoiseContext())
     try:
@@ -335,6 +333,17 @@ def is_writing() -> bool:
     """Whether this task is inside `transaction()`, where writing is allowed."""
     unit = _current()
     return unit is not None and unit.client is not None
+
+
+async def once(key: Hashable, read: Callable[[], Awaitable[T]]) -> T:
+    """What `read` gives, read once in a unit of work: for what is asked at every step and not changed by the work itself."""
+    unit = _current()
+    if unit is None:
+        return await read()
+    if key not in unit.read:
+        unit.read[key] = await read()
+    found: T = unit.read[key]
+    return found
 
 
 def when_kept(callback: Callable[[], None]) -> None:

@@ -163,8 +163,9 @@ async def _tables(client: BaseDBAsyncClient, *, like: str = "%") -> list[str]:
 
 
 async def _has_rows(client: BaseDBAsyncClient) -> bool:
-    for table in await _tables(client):
-        if table != RECORDS and await client.execute_query_dict(f'SELECT 1 FROM "{table}" LIMIT 1'):  # noqa: S608  # our tables
+    tables = [table for table in await _tables(client) if table != RECORDS and not table.startswith("sqlite_")]
+    for table in tables:
+        if await client.execute_query_dict(f'SELECT 1 FROM "{table}" LIMIT 1'):  # noqa: S608  # our own tables
             return True
     return False
 

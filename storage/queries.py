@@ -8,12 +8,13 @@ from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from storage.models import Body, Channel, Membership, Person
-from storage.vocabulary import BodyKind, Network
+from storage.vocabulary import BodyKind, ChannelState, Network
 
 
 async def person_at(network: Network, address: str) -> Person | None:
     """The person behind a user id, unless they left."""
-    channel = await Channel.get_or_none(network=network, address=address, person__left_at=None).select_related("person")
+    linked = Channel.filter(network=network, address=address, person__left_at=None).exclude(state=ChannelState.UNLINKED)
+    channel = await linked.select_related("person").first()
     return channel.person if channel is not None else None
 
 
@@ -22,8 +23,9 @@ def _current(on: date) -> Q:
 
 
 async def seats_of(person: int, on: date) -> list[Membership]:
-    """The seats a person holds on that day, with their bodies; by the bodies' rank, then by name."""
-    seats = await Membership.filter(_current(on), person_id=person).select_related("body", "organisation")
+    """The seats a person holds on that day, with their bodies, unless they left; by the bodies' rank, then by name."""
+    held = Membership.filter(_current(on), person_id=person, person__left_at=None)
+    seats = await held.select_related("body", "organisation")
     rank = list(BodyKind)
     return sorted(seats, key=lambda seat: (rank.index(seat.body.kind), seat.body.name))
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from tortoise.fields import Field
-from tortoise.fields.relational import ManyToManyFieldInstance
 from tortoise.indexes import Index
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
 from tortoise.migrations.schema_editor import AsyncpgSchemaEditor, SqliteSchemaEditor
@@ -51,7 +50,8 @@ class SqliteEditor(_IndexesOfColumns, SqliteSchemaEditor):
     """Changes a table by making it anew, as a fresh database would, and moving its rows over.
 
     `before` and `after` are the states around an operation. The connection's foreign keys must be off: dropping the old
-    table deletes its rows, and with them, else, those that point to them.
+    table deletes its rows, and with them, else, those that point to them. Many-to-many fields are not known here: our models
+    name the table between.
     """
 
     before: State
@@ -61,19 +61,13 @@ class SqliteEditor(_IndexesOfColumns, SqliteSchemaEditor):
         for statement in statements_of(sql):
             await self.client.execute_query(statement)
 
-    async def add_field(self, model: type[Model], field_name: str) -> None:
-        """Add a field."""
-        if isinstance(_meta(model).fields_map[field_name], ManyToManyFieldInstance):
-            await super().add_field(model, field_name)
-        else:
-            await self._rebuild(model)
+    async def add_field(self, model: type[Model], _field_name: str) -> None:
+        """Add a field, which the state `after` has."""
+        await self._rebuild(model)
 
-    async def remove_field(self, model: type[Model], field: Field[Any]) -> None:
-        """Remove a field."""
-        if isinstance(field, ManyToManyFieldInstance):
-            await super().remove_field(model, field)
-        else:
-            await self._rebuild(model)
+    async def remove_field(self, model: type[Model], _field: Field[Any]) -> None:
+        """Remove a field, which the state `after` has no more."""
+        await self._rebuild(model)
 
     async def _alter_field(self, model: type[Model], old_field: Field[Any], new_field: Field[Any]) -> None:
         old_column = old_field.source_field or old_field.model_field_name

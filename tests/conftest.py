@@ -113,7 +113,7 @@ async def database_url(request: pytest.FixtureRequest) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[NewDatabase]:
-    """`await new_database()` gives the URL of one more database without any table; they are gone after the test."""
+    """Call and await it for the URL of a database without any table, as often as a test needs."""
     urls: list[str] = []
 
     async def create() -> str:

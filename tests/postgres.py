@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -88,10 +88,15 @@ class Server:
         )
 
 
+def running() -> AbstractContextManager[Server]:
+    """A server for as long as the block lasts."""
+    return _running(_programs())
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Server]:
     """The process's own server."""
-    with _running(_programs()) as server:
+    with running() as server:
         yield server
 
 

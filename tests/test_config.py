@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot import config
-from bot.config import BadSetting, Settings, SmtpServer
+from bot.config import BadSetting, Settings
 
 EXAMPLE = Path(__file__).parents[1] / "config.example.toml"
 
@@ -36,7 +36,6 @@ def test_defaults_without_anything() -> None:
     assert settings == Settings()
     assert settings.web.public_url == "http://127.0.0.1:8080"
     assert settings.directory == Path("var")
-    assert settings.mail.server is None
 
 
 def test_environment_alone_suffices() -> None:
@@ -110,21 +109,13 @@ def test_public_url_of_an_ipv6_host() -> None:
     assert config.load(None, {"FADEN_WEB__HOST": "::1"}).web.public_url == "http://[::1]:8080"
 
 
-@pytest.mark.parametrize(
-    ("url", "server"),
-    [
-        ("smtp://mail.example.org", SmtpServer(host="mail.example.org", port=587, tls=False)),
-        ("smtps://mail.example.org", SmtpServer(host="mail.example.org", port=465, tls=True)),
-        (
-            "smtp://faden%40town:p%3Aw@mail.example.org:2525/",
-            SmtpServer(host="mail.example.org", port=2525, tls=False, user="faden@town", password="p:w"),
-        ),
-    ],
-)
-def test_smtp_server_of_its_url(url: str, server: SmtpServer) -> None:
+@pytest.mark.parametrize("scheme", config.SMTP_SCHEMES)
+def test_smtp_url_of_each_scheme(scheme: str) -> None:
+    url = f"{scheme}://faden%40town:p%3Aw@mail.example.org:2525/"
+
     settings = config.load(None, {"FADEN_MAIL__SMTP_URL": url, "FADEN_MAIL__FROM": "faden@example.org"})
 
-    assert settings.mail.server == server
+    assert settings.mail.smtp_url == url
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------
@@ -191,6 +182,8 @@ def test_bad_variable_is_refused_with_a_sentence(variable: str, value: str, sent
         ("database.url", '"mysql://db/faden"'),
         ("mail.smtp_url", '"mail.example.org"'),
         ("mail.smtp_url", '"smtp://mail.example.org:port"'),
+        ("mail.smtp_url", '"smtp://:password@"'),
+        ("mail.smtp_url", '"imap://mail.example.org"'),
         ("mail.from", '"Faden"'),
         ("town.land", '"XX"'),
         ("town.zone", '"Europe/Rosenheim"'),
@@ -292,7 +285,7 @@ def test_secrets_are_never_shown() -> None:
 
     settings = config.load(None, environ)
 
-    assert re.findall(rf"Geheimnis\d|{TOKEN}", repr((settings, settings.mail.server))) == []
+    assert re.findall(rf"Geheimnis\d|{TOKEN}", repr(settings)) == []
 
 
 # --- the trial --------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from bot.rules.facts import PersonName, Plain
 from bot.rules.permissions import Seat
 from bot.rules.refusals import NotAllowed, NotAMember, NotFoundHere
 from storage import queries
+from storage.db import once
 from storage.models import Body, Membership, Person
 
 Right = Callable[[Sequence[Seat], int], bool]
@@ -32,21 +33,40 @@ def as_seats(memberships: Sequence[Membership]) -> tuple[Seat, ...]:
 
 async def memberships(person: Person, now: datetime) -> list[Membership]:
     """The seats the person holds today, with their bodies."""
-    return await queries.seats_of(person.id, today(person, now))
+    day = today(person, now)
+    return await once(("seats", person.id, day), lambda: queries.seats_of(person.id, day))
 
 
 async def body(by: Person, wanted: int | str, now: datetime, may: Right) -> Body:
-    """The body, by id or code in any case, when the person may do that there.
+    """The body, by id, or by code or name as people type them, when the person may do that there.
 
-    Raises NotFoundHere when there is no such body or the person has no seat in it, NotAllowed when the seat lacks the right.
+    Raises NotAMember when there is no such body or the person has no seat in it, NotAllowed when the seat lacks the right.
     """
     held = await memberships(by, now)
     for seat in held:
-        if wanted == seat.body_id or (isinstance(wanted, str) and wanted.casefold() == seat.body.code.casefold()):
+        if wanted == seat.body_id or (isinstance(wanted, str) and _called(seat.body, wanted)):
             if may(as_seats(held), seat.body_id):
                 return seat.body
             raise NotAllowed(body=Plain(seat.body.code))
     raise NotAMember(body=Plain(wanted) if isinstance(wanted, str) else None)
+
+
+async def named(by: Person, wanted: str, now: datetime, may: Right) -> Body | None:
+    """The same, for words that may name no body at all: then None."""
+    try:
+        return await body(by, wanted, now, may)
+    except NotAMember:
+        if any(_called(found, wanted) for found in await Body.all()):
+            raise
+        return None
+
+
+def _called(found: Body, wanted: str) -> bool:
+    return _folded(wanted) in {_folded(found.code), _folded(found.name)}
+
+
+def _folded(text: str) -> str:
+    return text.casefold().replace("-", " ").strip()
 
 
 async def bodies(by: Person, now: datetime, may: Right) -> list[Body]:

@@ -6,15 +6,15 @@ from datetime import datetime
 from typing import Any
 
 from bot.actions import access, audit, meetings, notices
-from bot.actions.meetings import facts_of
+from bot.actions.meetings import SETTLE, MeetingOver, facts_of
 from bot.actions.notices import Draft
-from bot.rules import agenda, guard, permissions, procedure
+from bot.rules import agenda, guard, names, permissions, procedure
 from bot.rules.facts import Plain, Text, Title
 from bot.rules.procedure import LateItems
 from bot.rules.refusals import ChangedMeanwhile, NotAllowed, Outdated, Refusal, TooLong
 from storage import queries
 from storage.db import transaction
-from storage.models import AgendaItem, AgendaItemPaper, Body, Document, Meeting, Person, Topic
+from storage.models import AgendaItem, AgendaItemPaper, Attendance, Body, Document, Meeting, Person, Topic
 from storage.vocabulary import ItemState, MeetingState, Network, Purpose
 
 TITLE_LIMIT = 200
@@ -23,14 +23,24 @@ PAPER_BYTES = 20 * 1024 * 1024
 LONGEST_MINUTES = 480
 MOST_SLOTS = 20
 OPEN = (ItemState.PROPOSED, ItemState.ACCEPTED)
+CONFIDENTIAL = (ItemState.PROPOSED, ItemState.REJECTED, ItemState.WITHDRAWN)
 TAKING_ITEMS = (MeetingState.SCHEDULED, MeetingState.INVITED)
 LISTED = 20
+EVERY = 1000
 
 Facts = dict[str, Any]
 
 
 class LateItem(Refusal):
     """The deadline (`since`) has passed, and the body takes no late items; it can be handed in for later."""
+
+
+class DeadlineOver(Refusal):
+    """One's own item can be changed until `since`; from then on it is the chair's."""
+
+
+class ItemOver(Refusal):
+    """The item is not open any more; `item` says what became of it."""
 
 
 class LooksLikeACase(Refusal):
@@ -66,6 +76,7 @@ def item_facts(item: AgendaItem, body: Body, *, by: Person | None = None) -> Fac
     own = by is not None and by.id == item.submitted_by_id
     return {
         "id": item.id,
+        "body_id": body.id,
         "level": body.level,
         "title": Title(item.title),
         "purpose": Plain(item.purpose.value),
@@ -83,18 +94,42 @@ def item_facts(item: AgendaItem, body: Body, *, by: Person | None = None) -> Fac
 
 
 async def targets(*, by: Person, body: int, now: datetime) -> list[Facts]:
-    """The meetings for which an item can be handed in, the next first, with their deadlines."""
+    """The meetings for which an item can be handed in, the next first, with their deadlines and what happens after them."""
     where = await access.body(by, body, now, permissions.may_submit)
-    rules = procedure.from_json(where.rules)
-    ahead = await Meeting.filter(body_id=body, state__in=TAKING_ITEMS, starts_at__gt=now).order_by("starts_at").limit(3)
-    return [
-        {
-            **facts_of(meeting, where),
-            "deadline": procedure.submission_deadline(rules, meeting.starts_at, meeting.zone),
-            "late": late.value if (late := procedure.late(rules, meeting.starts_at, meeting.zone, now)) else None,
-        }
-        for meeting in ahead
-    ]
+    ahead = await Meeting.filter(body_id=body, state__in=TAKING_ITEMS, starts_at__gt=now).order_by("starts_at", "id")
+    return [_deadline(meeting, where, now) for meeting in ahead]
+
+
+async def target(*, by: Person, meeting: int, now: datetime) -> Facts:
+    """The same for one meeting. Raises NotFoundHere, NotAMember, MeetingOver."""
+    found = await Meeting.get_or_none(id=meeting)
+    if found is None:
+        access.not_found()
+    where = await access.body(by, found.body_id, now, permissions.may_submit)
+    if found.state not in TAKING_ITEMS or found.starts_at <= now:
+        raise MeetingOver(state=Plain(found.state.value))
+    return {**_deadline(found, where, now), "body_id": where.id}
+
+
+def _deadline(meeting: Meeting, body: Body, now: datetime) -> Facts:
+    rules = procedure.from_json(body.rules)
+    late = procedure.late(rules, meeting.starts_at, meeting.zone, now)
+    return {
+        **facts_of(meeting, body),
+        "deadline": procedure.submission_deadline(rules, meeting.starts_at, meeting.zone),
+        "late": Plain(late.value) if late else None,
+    }
+
+
+async def represented(*, by: Person, body: int, now: datetime) -> list[Facts]:
+    """The people for whom this person may hand something in there: for whoever runs the body, all other members."""
+    seats = access.as_seats(await access.memberships(by, now))
+    if not permissions.may_decide_items(seats, body):
+        return []
+    members = {seat.person_id: seat.person for seat in await queries.seats_in(body, access.today(by, now))}
+    people = [person for person in members.values() if person is not None and person.id != by.id]
+    people.sort(key=lambda person: names.sort_key(person.given_name, person.family_name))
+    return [{"id": person.id, "name": access.name_of(person)} for person in people]
 
 
 async def submit(
@@ -109,7 +144,7 @@ async def submit(
     """Hand in an item: for a meeting, or for the body's topic store when none is given and none is planned.
 
     After the deadline the body's rule decides. Whoever runs the body may hand in for a member who phoned (`person`).
-    Raises NotAMember, LateItem, LooksLikeACase, TitleMissing, UnlikelyLength, TooLong.
+    Raises NotAMember, LateItem, MeetingOver, LooksLikeACase, TitleMissing, UnlikelyLength, TooLong.
     """
     where = await access.body(by, body, now, permissions.may_submit)
     submitter = by if person is None else await _represented(by, where, person, now)
@@ -136,20 +171,23 @@ async def submit(
             minutes=proposal.minutes,
             slots=proposal.slots,
             late=late is not None,
-            flagged=proposal.kept,
+            flagged=guard.suspicious(proposal.title),
             submitted_by=submitter,
             entered_by=by if submitter.id != by.id else None,
             created_at=now,
         )
-        if proposal.papers:
-            own = await Document.filter(id__in=proposal.papers, uploaded_by_id=by.id).values_list("id", flat=True)
-            await AgendaItemPaper.bulk_create([AgendaItemPaper(item=item, document_id=number) for number in own])
-        await _tell_leads(item, where, found, by, now)
+        papers = await queries.column(
+            Document.filter(id__in=[0, *proposal.papers], uploaded_by_id=by.id).order_by("id"), "id"
+        )
+        await AgendaItemPaper.bulk_create([AgendaItemPaper(item=item, document_id=number) for number in papers])
+        await _tell_leads(item, where, found, by, now, "item_submitted")
+        if submitter.id != by.id:
+            await _tell_submitter(item, where, by, "item_entered", now)
     return {
         "item": item_facts(item, where, by=by),
-        "meeting": facts_of(found, where) if found else None,
+        "meeting": _deadline(found, where, now) if found else None,
         "for_whom": access.name_of(submitter) if submitter.id != by.id else None,
-        "papers": len(proposal.papers),
+        "papers": len(papers),
     }
 
 
@@ -181,25 +219,33 @@ async def _target(body: Body, meeting: int | None, now: datetime) -> Meeting | N
     ahead = Meeting.filter(body_id=body.id, state__in=TAKING_ITEMS, starts_at__gt=now)
     found = await (ahead.filter(id=meeting) if meeting else ahead.order_by("starts_at")).first()
     if found is None and meeting:
-        raise Outdated
+        state = await queries.column(Meeting.filter(id=meeting, body_id=body.id), "state")
+        raise MeetingOver(state=Plain(state[0].value)) if state else Outdated
     return found
 
 
-async def _tell_leads(item: AgendaItem, body: Body, meeting: Meeting | None, by: Person, now: datetime) -> None:
+async def _tell_leads(
+    item: AgendaItem, body: Body, meeting: Meeting | None, by: Person, now: datetime, template: str
+) -> None:
+    """Tell those who decide about it what `by` did with an item; changes that follow each other become one message."""
     seats = await queries.seats_in(body.id, access.today(by, now))
     leads = {
         seat.person_id
         for seat in seats
-        if permissions.may_decide_items(access.as_seats([seat]), body.id) and seat.person_id != by.id
+        if permissions.may_decide_items(access.as_seats([seat]), body.id)
+    } - {by.id, item.submitted_by_id}
+    facts = {
+        "item": item_facts(item, body),
+        "meeting": facts_of(meeting, body) if meeting else None,
+        "entered_by": access.name_of(by) if by.id != item.submitted_by_id else None,
     }
-    facts = {"item": item_facts(item, body), "meeting": facts_of(meeting, body) if meeting else None}
     await notices.queue(
         [
             Draft(
-                key=f"item:{item.id}:submitted:{lead}",
-                template="item_submitted",
+                key=f"item:{item.id}:{template}:{item.version}:{lead}",
+                template=template,
                 facts=facts,
-                due_at=now,
+                due_at=now + SETTLE if template == "item_changed" else now,
                 person=lead,
                 body=body.id,
                 about=f"item:{item.id}",
@@ -214,74 +260,104 @@ async def _tell_leads(item: AgendaItem, body: Body, meeting: Meeting | None, by:
 
 
 async def _found(by: Person, item: int, now: datetime) -> tuple[AgendaItem, Body, bool]:
-    """The item for somebody with a seat in its body, and whether they decide about items there."""
-    found = await AgendaItem.get_or_none(id=item).select_related("body", "meeting", "submitted_by")
+    """The item for somebody with a seat in its body, and whether they decide about items there.
+
+    What is not on an agenda is shown only to its submitter and to those who decide.
+    """
+    found = await AgendaItem.get_or_none(id=item).select_related("body", "meeting", "submitted_by", "entered_by")
     if found is None:
         access.not_found()
     seats = access.as_seats(await access.memberships(by, now))
-    if not permissions.may_see(seats, found.body_id):
+    decides = permissions.may_decide_items(seats, found.body_id)
+    shown = found.state not in CONFIDENTIAL or found.submitted_by_id == by.id or decides
+    if not shown or not permissions.may_see(seats, found.body_id):
         access.not_found()
-    return found, found.body, permissions.may_decide_items(seats, found.body_id)
+    return found, found.body, decides
 
 
-def _open_until(item: AgendaItem, body: Body, now: datetime) -> bool:
-    """Whether the submitter may still change it: until the deadline, or until the meeting begins when there is none."""
-    if item.state not in OPEN:
-        return False
+def _changeable_until(item: AgendaItem, body: Body) -> datetime | None:
+    """Until when the submitter may change an open item: the deadline, or the start of the meeting; None without end."""
     if item.meeting is None:
-        return True
-    deadline = procedure.submission_deadline(procedure.from_json(body.rules), item.meeting.starts_at, item.meeting.zone)
-    return now <= (deadline or item.meeting.starts_at) or item.late
+        return None
+    rules = procedure.from_json(body.rules)
+    deadline = procedure.submission_deadline(rules, item.meeting.starts_at, item.meeting.zone)
+    return item.meeting.starts_at if deadline is None or item.late else deadline
+
+
+async def _own(by: Person, item: int, now: datetime) -> tuple[AgendaItem, Body]:
+    """One's own item while it can be changed. Raises NotFoundHere, ItemOver, DeadlineOver."""
+    found, body, _ = await _found(by, item, now)
+    if found.submitted_by_id != by.id:
+        access.not_found()
+    if found.state not in OPEN:
+        raise ItemOver(item=item_facts(found, body))
+    until = _changeable_until(found, body)
+    if until is not None and now > until:
+        raise DeadlineOver(since=until, code=Plain(body.code))
+    return found, body
 
 
 async def view(*, by: Person, item: int, now: datetime) -> Facts:
     """An item, and what this person may do with it."""
     found, body, decides = await _found(by, item, now)
     papers = await AgendaItemPaper.filter(item_id=item).select_related("document").order_by("id")
-    own = found.submitted_by_id == by.id
+    until = _changeable_until(found, body)
+    is_open = found.state in OPEN
     return {
         "item": item_facts(found, body, by=by),
         "meeting": facts_of(found.meeting, body) if found.meeting else None,
+        "entered_by": access.name_of(found.entered_by) if found.entered_by else None,
         "papers": [{"id": paper.document_id, "name": Title(paper.document.name)} for paper in papers],
-        "may_change": own and _open_until(found, body, now),
-        "may_decide": decides and found.state in OPEN,
+        "may_change": found.submitted_by_id == by.id and is_open and (until is None or now <= until),
+        "may_decide": decides and is_open,
+        "leads": decides,
     }
 
 
 async def change(
-    *, by: Person, item: int, now: datetime, title: str | None = None, minutes: int | None = None, kept: bool = False
+    *,
+    by: Person,
+    item: int,
+    now: datetime,
+    title: str | None = None,
+    minutes: int | None = None,
+    slots: int | None = None,
+    kept: bool = False,
 ) -> Facts:
-    """Change one's own item until the deadline. Raises Outdated afterwards, and what `submit` raises."""
-    found, body, _ = await _found(by, item, now)
-    if found.submitted_by_id != by.id:
-        access.not_found()
-    if not _open_until(found, body, now):
-        raise Outdated
+    """Change one's own item until the deadline; who decides about it is told.
+
+    Raises NotFoundHere, ItemOver, DeadlineOver, and what `submit` raises.
+    """
+    found, body = await _own(by, item, now)
     new = Proposal(
         purpose=found.purpose,
         title=title if title is not None else found.title,
         minutes=minutes if minutes is not None else found.minutes,
-        slots=found.slots,
+        slots=slots if slots is not None else found.slots,
         kept=kept or (title is None and found.flagged),
     )
     _check(new)
-    await _write(found, title=new.title, minutes=new.minutes, flagged=new.kept)
     async with transaction():
+        await _write(
+            found, title=new.title, minutes=new.minutes, slots=new.slots, flagged=guard.suspicious(new.title)
+        )
         if found.topic_id is not None:
             await Topic.filter(id=found.topic_id).update(title=new.title)
+        waiting = await notices.withdraw(f"item:{item}", except_for=["item_accepted", "item_entered"])
+        anew = any(notice.template == "item_submitted" for notice in waiting)
+        await _tell_leads(found, body, found.meeting, by, now, "item_submitted" if anew else "item_changed")
     return await view(by=by, item=item, now=now)
 
 
 async def withdraw(*, by: Person, item: int, now: datetime) -> Facts:
-    """Take one's own item back, until the deadline."""
-    found, body, _ = await _found(by, item, now)
-    if found.submitted_by_id != by.id:
-        access.not_found()
-    if not _open_until(found, body, now):
-        raise Outdated
+    """Take one's own item back, until the deadline; who has accepted it is told."""
+    found, body = await _own(by, item, now)
+    accepted = found.state is ItemState.ACCEPTED
     async with transaction():
         await _write(found, state=ItemState.WITHDRAWN)
         await notices.withdraw(f"item:{item}")
+        if accepted:
+            await _tell_leads(found, body, found.meeting, by, now, "item_taken_back")
     return {"item": item_facts(found, body, by=by)}
 
 
@@ -314,7 +390,7 @@ async def _decidable(by: Person, item: int, now: datetime) -> tuple[AgendaItem, 
     if not decides:
         raise NotAllowed(body=Plain(body.code))
     if found.state not in OPEN:
-        raise Outdated
+        raise ItemOver(item=item_facts(found, body))
     return found, body
 
 
@@ -338,6 +414,7 @@ async def _tell_submitter(item: AgendaItem, body: Body, by: Person, template: st
     facts = {
         "item": item_facts(item, body, by=item.submitted_by),
         "meeting": facts_of(item.meeting, body) if item.meeting else None,
+        "entered_by": access.name_of(by),
     }
     draft = Draft(
         key=f"item:{item.id}:{template}:{item.version}",
@@ -356,7 +433,7 @@ async def _tell_submitter(item: AgendaItem, body: Body, by: Person, template: st
 
 async def next_meetings(*, by: Person, now: datetime) -> list[Facts]:
     """The next meeting of each body of the person, to choose an agenda."""
-    upcoming = (await meetings.upcoming(by=by, now=now))["meetings"]
+    upcoming = (await meetings.upcoming(by=by, now=now, limit=EVERY))["meetings"]
     first: dict[str, Facts] = {}
     for meeting in upcoming:
         first.setdefault(meeting["code"], meeting)
@@ -397,7 +474,7 @@ async def of_meeting(*, by: Person, meeting: int, now: datetime) -> Facts:
         "proposed": [
             {**item_facts(item, body, by=by), "papers": papers.get(item.id, [])}
             for item in sorted(items, key=lambda item: item.id)
-            if item.state is ItemState.PROPOSED
+            if item.state is ItemState.PROPOSED and (decides or item.submitted_by_id == by.id)
         ],
         "total_minutes": total,
         "fits": total <= found.minutes,
@@ -492,13 +569,29 @@ async def keep_paper(
     return document.id
 
 
+async def forget_papers(*, by: Person, papers: Sequence[int]) -> None:
+    """What was sent for an item that was not handed in after all."""
+    async with transaction():
+        await Document.filter(id__in=list(papers), uploaded_by_id=by.id, papers__id=None).delete()
+
+
 async def paper(*, by: Person, document: int, now: datetime) -> Document:
-    """A document, when the person has a seat in the body of an item that carries it, or sent it. Raises NotFoundHere."""
+    """A document, for who sits in the body of an item that carries it, stands in at its meeting, or sent it.
+
+    Raises NotFoundHere.
+    """
     found = await Document.get_or_none(id=document)
     if found is None:
         access.not_found()
     bodies = await AgendaItemPaper.filter(document_id=document).values_list("item__body_id", flat=True)
     seats = access.as_seats(await access.memberships(by, now))
-    if found.uploaded_by_id != by.id and not any(permissions.may_see(seats, int(str(body))) for body in bodies):
+    stands_in = Attendance.filter(
+        person_id=by.id, deputy_for_id__not_isnull=True, meeting__items__papers__document_id=document
+    )
+    if (
+        found.uploaded_by_id != by.id
+        and not any(permissions.may_see(seats, int(str(body))) for body in bodies)
+        and not await stands_in.exists()
+    ):
         access.not_found()
     return found

@@ -253,7 +253,7 @@ async def view(*, by: Person, commitment: int, now: datetime) -> Facts:
         "may_confirm": any(by.id in people for _, people in waiting),
         "may_decline": state is CommitmentState.PROPOSED and by.id in entry.people(),
         "vouch_for": [_party_facts(row, people, by.id) for row, people in waiting if records and by.id not in people],
-        "may_answer": owns and is_open,
+        "may_answer": by.id in entry.promised_by() and is_open,
         "may_move": (owns or records) and is_open,
         "may_fulfil": records and not owns and is_open,
         "may_verify": permissions.may_decide_items(seats, body) and state is CommitmentState.FULFILLED,
@@ -525,8 +525,9 @@ async def _write(commitment: Commitment, now: datetime, **values: Any) -> None: 
     """Write columns, unless somebody else did since the row was read."""
     values |= {"version": commitment.version + 1, "changed_at": now}
     async with transaction():
-        if not await Commitment.filter(id=commitment.id, version=commitment.version).update(**values):
-            raise ChangedMeanwhile
+        changed = await Commitment.filter(id=commitment.id, version=commitment.version).update(**values)
+    if not changed:
+        raise ChangedMeanwhile
     commitment.update_from_dict(values)
 
 
@@ -750,10 +751,11 @@ async def drop(*, by: Person, commitment: int, reason: str, now: datetime) -> Fa
 # --- the clock ------------------------------------------------------------------------------------------------------
 
 
-async def ask_check_ins(*, land: str, now: datetime) -> int:
+async def ask_check_ins(*, now: datetime, land: str = "") -> int:
     """Ask owners, a few days before the due date, how it stands: once for each date. Gives the number of people asked.
 
-    Whoever may not be disturbed now is passed over and asked by a later tick; so is who has had today's bundle.
+    Whoever may not be disturbed now is passed over and asked by a later tick; so is who has had today's bundle. `land` says
+    whose public holidays count (ISO 3166-2, "BY"); without it those that all of Germany has.
     """
     day = now.date()
     due = await Commitment.filter(
@@ -790,7 +792,7 @@ async def ask_check_ins(*, land: str, now: datetime) -> int:
     return len(drafts)
 
 
-async def mark_overdue(*, land: str, now: datetime) -> int:
+async def mark_overdue(*, now: datetime, land: str = "") -> int:
     """Tell owners and leads what is overdue, once for each commitment and date. Gives the number of people told.
 
     Nothing is stored but that they were told: overdue is computed. Passed over is who is passed over by `ask_check_ins`.

@@ -136,9 +136,9 @@ async def touch_all() -> None:
 
 
 async def facts_of(person: Person, *, now: datetime) -> FeedFacts:
-    """What the person's feed shows: meetings of the bodies where they have a seat today, what they owe there, and meetings
-    to which they go for somebody else.
+    """What the person's feed shows, as far as they may see it today.
 
+    Meetings of the bodies where they have a seat, what they owe there, and meetings to which they go for somebody else.
     From 30 days back to 18 months ahead. A meeting that was called off after the invitation stays, marked, for as long.
     """
     bodies = {seat.body_id: seat.body for seat in await access.memberships(person, now)}

@@ -9,11 +9,14 @@ from storage.vocabulary import NoticeKind, NoticeState, UpdateState
 PARKED_KEPT = timedelta(days=30)
 DONE_KEPT = timedelta(days=2)
 TOLD_KEPT = timedelta(days=1)
+LOST_KEPT = timedelta(days=30)
+LOST = (NoticeState.DROPPED, NoticeState.DEAD, NoticeState.UNCERTAIN)
 
 
 async def tidy(*, machine_now: datetime) -> None:
     """Erase the payload of parked updates after 30 days, done updates after two, and the facts of what was told a day ago.
 
+    What never arrived is shown to the operator and the organiser for 30 days.
     A done update's row is kept for two days because Telegram delivers an update again for up to 24 hours.
     """
     async with transaction():
@@ -23,5 +26,7 @@ async def tidy(*, machine_now: datetime) -> None:
         )
         told = Notice.filter(state=NoticeState.SENT, sent_at__lt=machine_now - TOLD_KEPT).exclude(kind=NoticeKind.CARD)
         await told.update(facts={}, frozen=None)
+        lost = Notice.filter(state__in=LOST, created_at__lt=machine_now - LOST_KEPT).exclude(kind=NoticeKind.CARD)
+        await lost.update(facts={}, frozen=None)
         await OneTimeToken.filter(expires_at__lt=machine_now - PARKED_KEPT).delete()
         await WebSession.filter(expires_at__lt=machine_now).delete()

@@ -1,18 +1,20 @@
 """Meetings: schedule, invite, answer, move, call off."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from tortoise.expressions import Q
 
 from bot.actions import access, audit, feeds, notices
 from bot.actions.notices import Draft
 from bot.rules import facts, names, permissions, procedure
 from bot.rules.facts import AnswerLink, JoinLink, PersonName, Place, Plain, Title
 from bot.rules.quiet import is_rest_day
-from bot.rules.refusals import ChangedMeanwhile, Outdated, Refusal, TooLong
+from bot.rules.refusals import ChangedMeanwhile, Refusal, TooLong
 from storage import queries
 from storage.db import transaction
 from storage.models import AgendaItem, Attendance, Body, GroupChat, Meeting, Membership, Notice, Person
@@ -21,20 +23,24 @@ from storage.vocabulary import (
     ItemState,
     MeetingFormat,
     MeetingState,
+    Network,
     NoticeKind,
     NoticeState,
 )
 
 TITLE_LIMIT = 200
+LINK_LIMIT = 500
 REASON_LIMIT = 500
 LONGEST_MINUTES = 12 * 60
 SETTLE = timedelta(minutes=2)
+RELEASED = "deputy_released"
 URGENT_WITHIN = timedelta(hours=36)
 AHEAD = (MeetingState.DRAFT, MeetingState.POLLING, MeetingState.SCHEDULED, MeetingState.INVITED, MeetingState.RUNNING)
 MOVABLE = (MeetingState.DRAFT, MeetingState.SCHEDULED, MeetingState.INVITED)
 LISTED = 10
 
 Facts = dict[str, Any]
+Time = tuple[datetime, int]
 
 
 class InThePast(Refusal):
@@ -54,7 +60,11 @@ class ShortNotice(Refusal):
 
 
 class DeputyUnknown(Refusal):
-    """Nobody of that name has a seat."""
+    """That person cannot come instead."""
+
+
+class MeetingOver(Refusal):
+    """The meeting is called off or behind us; `state` says which."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +90,7 @@ def facts_of(meeting: Meeting, body: Body) -> Facts:
         "minutes": meeting.minutes,
         "format": Plain(meeting.format.value),
         "place": Place(meeting.place) if meeting.place else None,
+        "linked": meeting.join_link is not None,
         "join_link": JoinLink(meeting.join_link) if meeting.join_link else None,
         "state": Plain(meeting.state.value),
         "cancel_reason": Title(meeting.cancel_reason) if meeting.cancel_reason else None,
@@ -99,9 +110,9 @@ def moment(local: datetime, zone: str) -> datetime:
 def _check(plan: Plan, zone: str, now: datetime) -> datetime:
     if not 5 <= plan.minutes <= LONGEST_MINUTES:  # noqa: PLR2004  # said in the refusal's docstring
         raise UnlikelyDuration
-    for text in (plan.place, plan.join_link):
-        if text is not None and len(text) > TITLE_LIMIT:
-            raise TooLong(limit=TITLE_LIMIT)
+    for text, limit in ((plan.place, TITLE_LIMIT), (plan.join_link, LINK_LIMIT)):
+        if text is not None and len(text) > limit:
+            raise TooLong(limit=limit)
     starts_at = moment(plan.starts, zone)
     if starts_at <= now:
         raise InThePast
@@ -121,7 +132,7 @@ async def schedule(*, by: Person, body: int | str, plan: Plan, host: str, now: d
         meeting = await Meeting.create(
             body=where,
             number=number,
-            title=f"{number}. {where.name}",
+            title=f"{number}. {where.name}"[:TITLE_LIMIT],
             state=MeetingState.SCHEDULED,
             format=plan.format,
             starts_local=plan.starts.strftime("%Y-%m-%dT%H:%M"),
@@ -141,7 +152,7 @@ async def schedule(*, by: Person, body: int | str, plan: Plan, host: str, now: d
     return {"meeting": facts_of(meeting, where)}
 
 
-async def upcoming(*, by: Person, now: datetime) -> Facts:
+async def upcoming(*, by: Person, now: datetime, limit: int = LISTED) -> Facts:
     """The next meetings of the person's bodies, with their own answer; drafts only for those who schedule."""
     held = await access.memberships(by, now)
     seats = access.as_seats(held)
@@ -149,7 +160,7 @@ async def upcoming(*, by: Person, now: datetime) -> Facts:
     meetings = (
         await Meeting.filter(body_id__in=list(bodies), ends_at__gt=now, state__in=AHEAD)
         .order_by("starts_at", "id")
-        .limit(LISTED)
+        .limit(limit)
     )
     answers = {
         attendance.meeting_id: attendance.answer
@@ -165,12 +176,29 @@ async def upcoming(*, by: Person, now: datetime) -> Facts:
     }
 
 
+async def of_group(*, by: Person, network: Network, chat_id: int, now: datetime) -> Facts:
+    """The next meeting of the body whose group this is, as all its members may see it. Raises NotFoundHere, NotAMember."""
+    group = await GroupChat.get_or_none(network=network, chat_id=chat_id)
+    if group is None or group.body_id is None:
+        access.not_found()
+    body = await access.body(by, group.body_id, now, permissions.may_see)
+    following = Meeting.filter(
+        body_id=body.id, ends_at__gt=now, state__in=(MeetingState.SCHEDULED, MeetingState.INVITED, MeetingState.RUNNING)
+    )
+    meeting = await following.order_by("starts_at", "id").first()
+    return {
+        "body": Title(body.name),
+        "meeting": facts_of(meeting, body) if meeting else None,
+        "counts": await _counts(meeting) if meeting else None,
+    }
+
+
 def _answer(answer: Answer | None) -> Plain | None:
     return Plain(answer.value) if answer is not None else None
 
 
 async def _of(by: Person, meeting: int, now: datetime, may: access.Right) -> tuple[Meeting, Body]:
-    """The meeting, when the person may do that with it; a deputy who was named sees it too."""
+    """The meeting, when the person may do that with it. Raises NotFoundHere, NotAMember, NotAllowed."""
     found = await Meeting.get_or_none(id=meeting)
     if found is None:
         access.not_found()
@@ -178,16 +206,19 @@ async def _of(by: Person, meeting: int, now: datetime, may: access.Right) -> tup
 
 
 async def for_reading(*, by: Person, meeting: int, now: datetime) -> tuple[Meeting, Body]:
-    """The meeting, for somebody with a seat in its body or with an answer to give. Raises NotFoundHere."""
+    """The meeting, for somebody with a seat in its body today, or named as a deputy for it. Raises NotFoundHere."""
     found = await Meeting.get_or_none(id=meeting).select_related("body")
     if found is None:
         access.not_found()
     seats = access.as_seats(await access.memberships(by, now))
-    if not permissions.may_see(seats, found.body_id) and not await Attendance.exists(
-        meeting_id=meeting, person_id=by.id
-    ):
+    if not permissions.may_see(seats, found.body_id) and not await _stands_in(by, meeting):
         access.not_found()
     return found, found.body
+
+
+async def _stands_in(person: Person, meeting: int) -> bool:
+    """Whether somebody named the person as their deputy for it."""
+    return await Attendance.exists(meeting_id=meeting, person_id=person.id, deputy_for_id__not_isnull=True)
 
 
 async def view(*, by: Person, meeting: int, now: datetime) -> Facts:
@@ -204,6 +235,7 @@ async def view(*, by: Person, meeting: int, now: datetime) -> Facts:
             meeting_id=meeting, state__in=(ItemState.PROPOSED, ItemState.ACCEPTED)
         ).count(),
         "may_manage": permissions.may_schedule(seats, body.id) and found.ends_at > now,
+        "may_submit": permissions.may_submit(seats, body.id),
         "over": found.ends_at <= now,
     }
 
@@ -228,9 +260,9 @@ async def _counts(meeting: Meeting) -> dict[str, int]:
 async def notice_check(*, by: Person, meeting: int, land: str, now: datetime) -> Facts:
     """Whether the body's notice period would be kept by an invitation now, and who would get it."""
     found, body = await _of(by, meeting, now, permissions.may_invite)
-    days = _missing_notice(found, body, land, now)
-    seats = await queries.seats_in(body.id, access.today(by, now))
-    return {"meeting": facts_of(found, body), "short": days is not None, "days": days, "people": len(_people(seats))}
+    days = _missing_notice(found, body, land, now) if found.state is MeetingState.SCHEDULED else None
+    people = await _newcomers(found, body, access.today(by, now))
+    return {"meeting": facts_of(found, body), "short": days is not None, "days": days, "people": len(people)}
 
 
 def _missing_notice(meeting: Meeting, body: Body, land: str, now: datetime) -> int | None:
@@ -252,16 +284,14 @@ async def invite(*, by: Person, meeting: int, land: str, now: datetime, reason: 
     """
     found, body = await _of(by, meeting, now, permissions.may_invite)
     if found.state not in (MeetingState.SCHEDULED, MeetingState.INVITED) or found.starts_at <= now:
-        raise Outdated
+        raise MeetingOver(state=Plain(found.state.value))
     if found.state is MeetingState.SCHEDULED:
         days = _missing_notice(found, body, land, now)
         if days is not None and not reason:
             raise ShortNotice(days=days, code=Plain(body.code), id=found.id)
     if reason is not None and len(reason) > REASON_LIMIT:
         raise TooLong(limit=REASON_LIMIT)
-    seats = _people(await queries.seats_in(body.id, access.today(by, now)))
-    invited = set(await queries.column(Attendance.filter(meeting_id=meeting), "person_id"))
-    newcomers = [seat for seat in seats if seat.person_id not in invited]
+    newcomers = await _newcomers(found, body, access.today(by, now))
     async with transaction():
         if found.state is MeetingState.SCHEDULED:
             await _change(found, now, state=MeetingState.INVITED, invited_at=now, short_notice_reason=reason)
@@ -282,9 +312,11 @@ async def invite(*, by: Person, meeting: int, land: str, now: datetime, reason: 
     return {"meeting": facts_of(found, body), "people": len(newcomers), "short_notice_reason": bool(reason)}
 
 
-def _people(seats: Sequence[Membership]) -> list[Membership]:
-    """One seat for each person."""
-    return list({seat.person_id: seat for seat in seats}.values())
+async def _newcomers(meeting: Meeting, body: Body, day: date) -> list[Membership]:
+    """The seats whose people have not been invited yet, one for each person."""
+    invited = set(await queries.column(Attendance.filter(meeting_id=meeting.id), "person_id"))
+    seats = {seat.person_id: seat for seat in await queries.seats_in(body.id, day)}
+    return [seat for person, seat in seats.items() if person not in invited]
 
 
 async def _change(meeting: Meeting, now: datetime, **values: Any) -> None:  # noqa: ANN401  # columns of every type
@@ -326,30 +358,39 @@ async def _tell(  # one message needs all of them
     now: datetime,
     method: str,
     due_at: datetime | None = None,
+    known_to: Person | None = None,
+    seated: bool = True,
 ) -> None:
-    """Tell each person once, by chat and by calendar mail; the key carries the calendar's SEQUENCE."""
+    """Tell each person once, by chat and by calendar mail; the key carries the calendar's SEQUENCE and the invitation.
+
+    `known_to` did it, and gets the calendar mail only. Who is not `seated` is told although they have no place there.
+    """
     attendances = dict(await Attendance.filter(meeting_id=meeting.id).values_list("person_id", "id"))
     calendar = calendar_facts(meeting, body.code)
-    soon = meeting.starts_at - now <= URGENT_WITHIN
+    if method == "CANCEL":
+        calendar["status"] = Plain("cancelled")
+    told = {"meeting": facts_of(meeting, body), **more}
+    expected = min(meeting.starts_at, told["meeting"]["starts"], told.get("was", meeting.starts_at))
+    soon = expected - now <= URGENT_WITHIN
     drafts = []
     for person in people:
-        key = f"meeting:{meeting.id}:{meeting.sequence}:{template}:{person.id}"
-        told = {"meeting": facts_of(meeting, body), **more}
+        key = f"meeting:{meeting.id}:{meeting.sequence}:{template}:{person.id}:{attendances.get(person.id)}"
         shared: dict[str, Any] = {
             "person": person.id,
-            "body": body.id,
+            "body": body.id if seated else None,
             "about": f"meeting:{meeting.id}",
             "due_at": due_at or now,
         }
-        drafts.append(
-            Draft(
-                key=key,
-                template=template,
-                facts={**told, "document": {"type": Plain("calendar"), **calendar}},
-                urgent=soon and template != "invitation",
-                **shared,
+        if known_to is None or person.id != known_to.id:
+            drafts.append(
+                Draft(
+                    key=key,
+                    template=template,
+                    facts={**told, "document": {"type": Plain("calendar"), **calendar}},
+                    urgent=soon and template != "invitation",
+                    **shared,
+                )
             )
-        )
         if person.mail and person.id in attendances:
             drafts.append(
                 Draft(
@@ -409,47 +450,84 @@ async def answer(
 ) -> Facts:
     """Say whether one comes; whoever invites may say it for somebody who phoned (`person`).
 
-    The last answer counts. Raises NotFoundHere for who is not invited, Outdated when the meeting is over or called off.
+    The last answer counts; a deputy who is not needed any more is told. Raises NotFoundHere for who is not invited,
+    MeetingOver when the meeting is over or called off.
     """
-    whose = by.id if person is None else person
-    if whose == by.id:
-        found, body = await for_reading(by=by, meeting=meeting, now=now)
-    else:
-        found, body = await _of(by, meeting, now, permissions.may_invite)
-    attendance = await Attendance.get_or_none(meeting_id=meeting, person_id=whose).select_related("person")
-    if attendance is None:
-        access.not_found()
-    if found.state is not MeetingState.INVITED or found.ends_at <= now:
-        raise Outdated
+    found, body, attendance = await _attendance(by, meeting, person, now)
+    _check_answerable(found, now)
     async with transaction():
+        if attendance.deputy_id is not None:
+            await _release(found, body, attendance, now)
         attendance.answer, attendance.answered_at, attendance.answered_by_id = answer, now, by.id
-        if answer is not Answer.DELEGATED:
-            attendance.deputy_id, attendance.deputy_name = None, None
+        attendance.deputy_id, attendance.deputy_name = None, None
         await attendance.save(update_fields=["answer", "answered_at", "answered_by_id", "deputy_id", "deputy_name"])
         await refresh_card(found, body, now=now)
     return {
         "meeting": facts_of(found, body),
         "answer": Plain(answer.value),
         "counts": await _counts(found),
-        "for_whom": _name(attendance.person) if whose != by.id else None,
+        "for_whom": _name(attendance.person) if attendance.person_id != by.id else None,
     }
 
 
-async def delegate(*, by: Person, meeting: int, deputy: int, now: datetime) -> Facts:
-    """Decline and name who comes instead; the deputy gets the invitation.
+async def _attendance(by: Person, meeting: int, person: int | None, now: datetime) -> tuple[Meeting, Body, Attendance]:
+    """One's own invitation, or, for those who invite, that of somebody who phoned. Raises NotFoundHere, NotAllowed."""
+    if person is None or person == by.id:
+        found, body = await for_reading(by=by, meeting=meeting, now=now)
+    else:
+        found, body = await _of(by, meeting, now, permissions.may_invite)
+    attendance = await Attendance.get_or_none(meeting_id=meeting, person_id=person or by.id).select_related("person")
+    if attendance is None:
+        access.not_found()
+    return found, body, attendance
 
-    The deputy is somebody with a seat in the same body, or the seat's standing deputy. Raises DeputyUnknown.
+
+def _check_answerable(meeting: Meeting, now: datetime) -> None:
+    if meeting.state is not MeetingState.INVITED or meeting.ends_at <= now:
+        raise MeetingOver(state=Plain(meeting.state.value))
+
+
+async def _release(meeting: Meeting, body: Body, attendance: Attendance, now: datetime) -> None:
+    """Tell the deputy, unless they sit there themselves, that they need not come."""
+    instead = await Attendance.get_or_none(
+        meeting_id=meeting.id, person_id=attendance.deputy_id, deputy_for_id=attendance.person_id
+    ).select_related("person")
+    if instead is not None and instead.person is not None:
+        await _change(meeting, now, sequence=meeting.sequence + 1)  # a CANCEL always is a step (RFC 5546, 2.1.4)
+        await _tell(meeting, body, [instead.person], RELEASED, {}, now=now, method="CANCEL", seated=False)
+        await instead.delete()
+
+
+async def delegate(*, by: Person, meeting: int, deputy: int, now: datetime, person: int | None = None) -> Facts:
+    """Decline and name who comes instead; the deputy gets the invitation. For somebody who phoned: `person`.
+
+    The deputy is the seat's standing deputy or somebody of the same organisation. Raises NotFoundHere, DeputyUnknown,
+    MeetingOver.
     """
-    found, body = await for_reading(by=by, meeting=meeting, now=now)
-    choices = {person.id: person for person in await _deputies(by, found, body)}
+    found, body, own = await _attendance(by, meeting, person, now)
+    _check_answerable(found, now)
+    choices = {choice.id: choice for choice in await _deputies(own, body, now)}
     if deputy not in choices:
         raise DeputyUnknown
-    await answer_as_delegated(by, found, deputy, now)
+    represented = own.person or by
     async with transaction():
+        if own.deputy_id is not None and own.deputy_id != deputy:
+            await _release(found, body, own, now)
+        own.answer, own.answered_at, own.answered_by_id, own.deputy_id = Answer.DELEGATED, now, by.id, deputy
+        await own.save(update_fields=["answer", "answered_at", "answered_by_id", "deputy_id"])
         await Attendance.bulk_create(
-            [Attendance(meeting=found, person_id=deputy, deputy_for=by, invited_at=now)], ignore_conflicts=True
+            [
+                Attendance(
+                    meeting=found,
+                    person_id=deputy,
+                    organisation_id=own.organisation_id,
+                    deputy_for=represented,
+                    invited_at=now,
+                )
+            ],
+            ignore_conflicts=True,
         )
-        more = {"instead_of": _name(by)}
+        more = {"instead_of": _name(represented)}
         await _tell(found, body, [choices[deputy]], "invitation_as_deputy", more, now=now, method="REQUEST")
         await refresh_card(found, body, now=now)
     return {
@@ -457,45 +535,42 @@ async def delegate(*, by: Person, meeting: int, deputy: int, now: datetime) -> F
         "answer": Plain(Answer.DELEGATED.value),
         "deputy": _name(choices[deputy]),
         "counts": await _counts(found),
+        "for_whom": _name(represented) if represented.id != by.id else None,
     }
 
 
-async def answer_as_delegated(by: Person, meeting: Meeting, deputy: int, now: datetime) -> None:
-    """Write who comes instead."""
-    if meeting.state is not MeetingState.INVITED or meeting.ends_at <= now:
-        raise Outdated
-    async with transaction():
-        written = await Attendance.filter(meeting_id=meeting.id, person_id=by.id).update(
-            answer=Answer.DELEGATED, answered_at=now, answered_by_id=by.id, deputy_id=deputy
-        )
-        if not written:
-            access.not_found()
-
-
-async def deputies(*, by: Person, meeting: int, now: datetime) -> Facts:
-    """Who may come instead of this person."""
-    found, body = await for_reading(by=by, meeting=meeting, now=now)
-    people = await _deputies(by, found, body)
+async def deputies(*, by: Person, meeting: int, now: datetime, person: int | None = None) -> Facts:
+    """Who may come instead of this person, or of one who phoned (`person`)."""
+    found, body, own = await _attendance(by, meeting, person, now)
     return {
         "meeting": facts_of(found, body),
-        "people": [{"id": person.id, "name": _name(person)} for person in people],
+        "people": [{"id": choice.id, "name": _name(choice)} for choice in await _deputies(own, body, now)],
+        "for_whom": _name(own.person) if own.person_id != by.id else None,
     }
 
 
-async def _deputies(by: Person, meeting: Meeting, body: Body) -> list[Person]:
+async def _deputies(attendance: Attendance, body: Body, now: datetime) -> list[Person]:
     """The standing deputy first, then colleagues of the same organisation who are not invited themselves."""
-    own = await Membership.filter(body_id=body.id, person_id=by.id).select_related("deputy")
-    standing = [seat.deputy for seat in own if seat.deputy is not None]
-    organisations = [seat.organisation_id for seat in own if seat.organisation_id is not None]
-    invited = await queries.column(Attendance.filter(meeting_id=meeting.id), "person_id")
+    represented = attendance.person
+    if represented is None:
+        return []
+    day = access.today(represented, now)
+    held = [seat for seat in await queries.seats_of(represented.id, day) if seat.body_id == body.id]
+    standing = Person.filter(id__in=[0, *(seat.deputy_id for seat in held if seat.deputy_id)], left_at=None)
+    invited = await queries.column(Attendance.filter(meeting_id=attendance.meeting_id), "person_id")
     colleagues = (
-        await Person.filter(memberships__organisation_id__in=organisations, left_at=None)
-        .exclude(id__in=[by.id, *(id_ for id_ in invited if id_ is not None)])
+        Person.filter(
+            Q(memberships__ends_on=None) | Q(memberships__ends_on__gte=day),
+            memberships__begins_on__lte=day,
+            memberships__organisation_id__in=[0, *(seat.organisation_id for seat in held if seat.organisation_id)],
+            left_at=None,
+        )
+        .exclude(id__in=[0, *(id_ for id_ in invited if id_ is not None and id_ != attendance.deputy_id)])
         .distinct()
         .order_by("family_name", "given_name")
         .limit(LISTED)
     )
-    return list({person.id: person for person in [*standing, *colleagues]}.values())
+    return list({choice.id: choice for choice in [*await standing, *await colleagues]}.values())
 
 
 async def answers(*, by: Person, meeting: int, now: datetime) -> Facts:
@@ -509,6 +584,8 @@ async def answers(*, by: Person, meeting: int, now: datetime) -> Facts:
     return {
         "meeting": facts_of(found, body),
         "counts": await _counts(found),
+        "newcomers": len(await _newcomers(found, body, access.today(by, now))),
+        "may_answer": found.state is MeetingState.INVITED and found.ends_at > now,
         "people": [
             {
                 "id": row.person_id,
@@ -524,7 +601,9 @@ async def answers(*, by: Person, meeting: int, now: datetime) -> Facts:
 
 
 def _sorting(row: Attendance) -> tuple[str, str]:
-    return names.sort_key(row.person.given_name, row.person.family_name) if row.person else (row.guest_name or "", "")
+    if row.person is None:
+        return names.sort_key("", row.guest_name or "")
+    return names.sort_key(row.person.given_name, row.person.family_name)
 
 
 # --- moving and calling off -----------------------------------------------------------------------------------------
@@ -533,16 +612,20 @@ def _sorting(row: Attendance) -> tuple[str, str]:
 async def move(*, by: Person, meeting: int, starts: datetime, minutes: int | None, now: datetime) -> Facts:
     """Move a meeting; everyone who was invited is told once, and answers begin anew.
 
-    Edits within two minutes become one message and one SEQUENCE step. Raises InThePast, NoSuchTime, UnlikelyDuration, Outdated.
+    Edits within two minutes become one message and one SEQUENCE step. Raises InThePast, NoSuchTime, UnlikelyDuration,
+    MeetingOver.
     """
     found, body = await _of(by, meeting, now, permissions.may_schedule)
     if found.state not in MOVABLE or found.starts_at <= now:
-        raise Outdated
+        raise MeetingOver(state=Plain(found.state.value))
     plan = Plan(starts=starts, minutes=minutes or found.minutes, format=found.format, place=found.place)
     starts_at = _check(plan, found.zone, now)
+    present = (found.starts_at, found.minutes)
+    planned = (starts_at, plan.minutes)
+    if planned == present:
+        return {"meeting": facts_of(found, body), "was": found.starts_at, "was_minutes": found.minutes, "told": False}
     async with transaction():
-        told, withdrawn = await _overtake(found)
-        was = withdrawn or {"was": found.starts_at, "was_minutes": found.minutes}
+        known = await _overtake(found)
         await _change(
             found,
             now,
@@ -550,68 +633,107 @@ async def move(*, by: Person, meeting: int, starts: datetime, minutes: int | Non
             minutes=plan.minutes,
             starts_at=starts_at,
             ends_at=starts_at + timedelta(minutes=plan.minutes),
-            sequence=found.sequence if withdrawn or not told else found.sequence + 1,
+            sequence=found.sequence + 1 if known.latest else found.sequence,
         )
         await audit.record(by, "meeting.moved", f"meeting:{found.id}", now=now)
         if found.state is MeetingState.INVITED:
             await Attendance.filter(meeting_id=found.id).update(answer=Answer.OPEN, answered_at=None)
-            people = await _invited(found)
+            people = await _invited(found, access.today(by, now))
             later = now + SETTLE
-            informed = [person for person in people if person.id in told]
-            newly = [person for person in people if person.id not in told]
-            await _tell(found, body, informed, "moved", was, now=now, method="REQUEST", due_at=later)
-            await _tell(found, body, newly, "invitation", {}, now=now, method="REQUEST", due_at=later)
+            for was, informed in known.by_time(people, present).items():
+                template, more = ("moved", _was(was)) if was not in (None, planned) else ("invitation", {})
+                await _tell(found, body, informed, template, more, now=now, method="REQUEST", due_at=later)
             await refresh_card(found, body, now=now)
-            await _touch_feeds(body, access.today(by, now))
-    return {"meeting": facts_of(found, body), **was, "told": found.state is MeetingState.INVITED}
+        await _touch_feeds(body, access.today(by, now))
+    was = next(iter(known.times.values()), present)
+    return {"meeting": facts_of(found, body), **_was(was), "told": found.state is MeetingState.INVITED}
+
+
+def _was(time: Time) -> Facts:
+    return {"was": time[0], "was_minutes": time[1]}
 
 
 async def cancel(*, by: Person, meeting: int, reason: str, now: datetime) -> Facts:
-    """Call a meeting off; everyone who had been told of it is told once. Raises Outdated, TooLong."""
+    """Call a meeting off; everyone who had been told of it is told once. Raises MeetingOver, TooLong."""
     found, body = await _of(by, meeting, now, permissions.may_schedule)
     if found.state not in MOVABLE or found.ends_at <= now:
-        raise Outdated
+        raise MeetingOver(state=Plain(found.state.value))
     if len(reason) > REASON_LIMIT:
         raise TooLong(limit=REASON_LIMIT)
     async with transaction():
-        told, _ = await _overtake(found)
+        known = await _overtake(found)
+        present = (found.starts_at, found.minutes)
         await _change(found, now, state=MeetingState.CANCELLED, cancel_reason=reason, sequence=found.sequence + 1)
         await audit.record(by, "meeting.cancelled", f"meeting:{found.id}", now=now)
-        people = [person for person in await _invited(found) if person.id in told]
-        await _tell(found, body, people, "cancelled", {}, now=now, method="CANCEL")
+        people = [person for person in await _invited(found, access.today(by, now)) if person.id in known.told]
+        for time, informed in known.by_time(people, present).items():
+            starts, minutes = time or present
+            expected = {"meeting": {**facts_of(found, body), "starts": starts, "minutes": minutes}}
+            await _tell(found, body, informed, "cancelled", expected, now=now, method="CANCEL", known_to=by)
         await refresh_card(found, body, now=now)
         await _touch_feeds(body, access.today(by, now))
         homeless = await AgendaItem.filter(
             meeting_id=found.id, state__in=(ItemState.PROPOSED, ItemState.ACCEPTED)
         ).update(meeting_id=None)
-    return {"meeting": facts_of(found, body), "told": len(people), "stored_items": homeless}
+    return {"meeting": facts_of(found, body), "told": len({person.id for person in people} - {by.id}), "stored_items": homeless}
 
 
-async def _overtake(meeting: Meeting) -> tuple[set[int], Facts]:
-    """Take back what waits to be told of the meeting: who knows of it already, and the old time of a move taken back."""
-    withdrawn = await notices.withdraw(f"meeting:{meeting.id}")
-    told = await queries.column(Notice.filter(about=f"meeting:{meeting.id}").exclude(person_id=None), "person_id")
-    moves = [facts.decode(notice.facts) for notice in withdrawn if notice.template == "moved"]
-    return set(told), {key: moves[0][key] for key in ("was", "was_minutes")} if moves else {}
+@dataclass(frozen=True, kw_only=True)
+class _Known:
+    """What people know of a meeting, once what was still to be told of it has been taken back.
+
+    `told` have heard of it, `latest` of its present SEQUENCE. `times` has the time that somebody knows who has not yet heard
+    of a move.
+    """
+
+    told: frozenset[int]
+    latest: frozenset[int]
+    times: Mapping[int, Time]
+
+    def by_time(self, people: Sequence[Person], present: Time) -> dict[Time | None, list[Person]]:
+        """The people by the time for which they expect the meeting; None for those who have not heard of it."""
+        groups: dict[Time | None, list[Person]] = {}
+        for person in people:
+            time = self.times.get(person.id, present) if person.id in self.told else None
+            groups.setdefault(time, []).append(person)
+        return groups
 
 
-async def _invited(meeting: Meeting) -> list[Person]:
-    rows = (
-        await Attendance.filter(meeting_id=meeting.id, person__left_at=None)
-        .exclude(person_id=None)
-        .select_related("person")
+async def _overtake(meeting: Meeting) -> _Known:
+    """Take back what waits to be told of the meeting."""
+    withdrawn = await notices.withdraw(f"meeting:{meeting.id}", except_for=[RELEASED])
+    left = Notice.filter(about=f"meeting:{meeting.id}").exclude(person_id=None)
+    told = frozenset(await queries.column(left, "person_id"))
+    latest = frozenset(
+        await queries.column(left.filter(key__startswith=f"meeting:{meeting.id}:{meeting.sequence}:"), "person_id")
     )
-    return [row.person for row in rows if row.person is not None]
+    moves = {notice.person_id: facts.decode(notice.facts) for notice in withdrawn if notice.template == "moved"}
+    times = {
+        person: (move["was"], move["was_minutes"])
+        for person, move in moves.items()
+        if person is not None and person not in latest
+    }
+    return _Known(told=told, latest=latest, times=times)
+
+
+async def _invited(meeting: Meeting, day: date) -> list[Person]:
+    """Who was invited and still has a seat there, or stands in for somebody."""
+    seated = {seat.person_id for seat in await queries.seats_in(meeting.body_id, day)}
+    rows = await Attendance.filter(meeting_id=meeting.id, person__left_at=None).select_related("person")
+    return [
+        row.person
+        for row in rows
+        if row.person is not None and (row.deputy_for_id is not None or row.person_id in seated)
+    ]
 
 
 async def told_at_once(*, by: Person, meeting: int, now: datetime) -> Facts:
     """Do not wait for the settle time: tell the change now."""
     found, body = await _of(by, meeting, now, permissions.may_schedule)
     async with transaction():
-        await Notice.filter(about=f"meeting:{meeting}", state=NoticeState.WAITING, due_at__lte=now + SETTLE).update(
-            due_at=now
-        )
-    return {"meeting": facts_of(found, body)}
+        waiting = Notice.filter(about=f"meeting:{meeting}", state=NoticeState.WAITING, due_at__lte=now + SETTLE)
+        told = await waiting.exclude(kind=NoticeKind.CARD).update(due_at=now)
+    return {"meeting": facts_of(found, body), "told": told > 0}
 
 
 async def held(*, now: datetime) -> int:

@@ -1,6 +1,6 @@
 """Queue what is to be told. A notice is a row before it is a message; the same key is told once."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -62,14 +62,19 @@ async def keep_card(draft: Draft, *, now: datetime) -> None:
             await Notice.bulk_create([_row(draft, now)], ignore_conflicts=True)
 
 
-async def withdraw(about: str) -> list[Notice]:
+async def withdraw(about: str, *, except_for: Collection[str] = ()) -> list[Notice]:
     """Take back what is still waiting about a thing, because it has been overtaken; gives what was taken back.
 
-    Cards stay: they show the latest state anyway.
+    Cards stay: they show the latest state anyway. So do the templates named in `except_for`.
     """
     async with transaction():
-        waiting = await Notice.filter(about=about, state=NoticeState.WAITING).exclude(kind=NoticeKind.CARD)
-        await Notice.filter(id__in=[notice.id for notice in waiting], state=NoticeState.WAITING).delete()
+        waiting = (
+            await Notice.filter(about=about, state=NoticeState.WAITING)
+            .exclude(kind=NoticeKind.CARD)
+            .exclude(template__in=["", *except_for])
+            .select_for_update()  # what is being claimed at this moment is on its way
+        )
+        await Notice.filter(id__in=[0, *(notice.id for notice in waiting)]).delete()
     return waiting
 
 

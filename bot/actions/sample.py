@@ -151,7 +151,6 @@ async def _meeting(town: _Town, told: Table) -> None:
         place=body.place,
         join_link=body.join_link if place_is_online else None,
         uid=f"{uuid.uuid4()}@{town.host}",
-        announced=state in TOLD,
         stamp=invited_at,
         invited_at=invited_at,
         created_by=_chair(town, body),

@@ -13,8 +13,8 @@ from bot.rules import tokens
 from bot.rules.facts import OneTimeLink
 from bot.rules.refusals import NotFoundHere, Refusal
 from storage.db import transaction
-from storage.models import OneTimeToken, Person, WebSession
-from storage.vocabulary import Lane, NoticeKind, TokenPurpose
+from storage.models import Channel, OneTimeToken, Person, WebSession
+from storage.vocabulary import ChannelState, Lane, Network, NoticeKind, TokenPurpose
 
 LINK_LASTS = {
     TokenPurpose.SIGN_IN: timedelta(minutes=10),
@@ -106,9 +106,13 @@ async def sign_in(*, token: str, label: str, now: datetime) -> str:
 
 
 async def begin(*, person: int | None, label: str, now: datetime) -> str:
-    """Open a session for somebody who has shown who they are; gives its token."""
+    """Open a session for somebody who has shown who they are; gives its token. From now on the web chat reaches them."""
     token = secrets.token_urlsafe(32)
     async with transaction():
+        chat = Channel(
+            person_id=person, network=Network.WEBCHAT, address=str(person), state=ChannelState.ACTIVE, linked_at=now
+        )
+        await Channel.bulk_create([chat], ignore_conflicts=True)
         await WebSession.create(
             token_hash=tokens.hashed(token),
             person_id=person,
@@ -145,8 +149,9 @@ async def of_person(person: Person, *, now: datetime) -> Sequence[WebSession]:
 async def end(*, by: Person, session: int) -> None:
     """Sign one of one's own browsers out. Raises NotFoundHere."""
     async with transaction():
-        if not await WebSession.filter(id=session, person_id=by.id).delete():
-            raise NotFoundHere
+        ended = await WebSession.filter(id=session, person_id=by.id).delete()
+    if not ended:
+        raise NotFoundHere
 
 
 async def end_others(*, by: Person, current: int) -> None:

@@ -24,11 +24,12 @@ from telegram.ext import (
 )
 
 from bot import messages
-from bot.handlers import agenda, commitments, dialogues, meetings, organise, settings, start
+from bot.handlers import agenda, commitments, dialogues, groups, joining, meetings, organise, people, settings, start
 from bot.handlers.context import Context, Desk, Town
 from bot.handlers.dialogues import Guide
 from bot.messages import Voice
 from bot.rules.facts import Plain
+from bot.rules.refusals import Outdated
 
 Handler = Callable[[Update, Context], Coroutine[Any, Any, None]]
 
@@ -44,7 +45,7 @@ class Command:
 
 
 COMMANDS = (
-    Command("start", "start", start.start, in_groups=True),
+    Command("start", "start", joining.begin, in_groups=True),
     Command("termine", "meetings", meetings.upcoming, in_groups=True),
     Command("top", "item", agenda.submit),
     Command("tagesordnung", "agenda", agenda.agenda_, in_groups=True),
@@ -58,6 +59,7 @@ COMMANDS = (
     Command("hilfe", "help", start.help_, in_groups=True),
     Command("abbrechen", "cancel", start.give_up),
 )
+_GERMAN = {name: command.german for command in COMMANDS for name in (command.german, command.english)}
 MENU = tuple(command for command in COMMANDS if command.german not in ("start", "commitment"))
 
 BUTTONS: dict[str, Handler] = {
@@ -83,7 +85,13 @@ BUTTONS: dict[str, Handler] = {
     **commitments.BUTTONS,
     **organise.BUTTONS,
     **settings.BUTTONS,
+    **joining.BUTTONS,
+    **groups.BUTTONS,
+    **people.BUTTONS,
 }
+
+IN_GROUPS = frozenset({"ma", "noop"})
+DIGITS = 9  # of the longest number in a button, so that it fits any column
 
 GUIDES: dict[str, Guide] = {**meetings.GUIDES, **agenda.GUIDES, **commitments.GUIDES}
 
@@ -100,13 +108,15 @@ def application(bot: Bot, town: Town) -> Desk:
         .build()
     )
     made.bot_data["town"] = town
+    private = filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
     for command in COMMANDS:
-        where = filters.ALL if command.in_groups else filters.ChatType.PRIVATE
-        made.add_handler(CommandHandler(list({command.german, command.english}), command.handler, filters=where))
+        made.add_handler(CommandHandler(list({command.german, command.english}), command.handler, filters=private))
+    made.add_handler(CommandHandler(sorted(_GERMAN), start.in_group, filters=~private & filters.UpdateType.MESSAGE))
     made.add_handler(CallbackQueryHandler(_pressed))
-    made.add_handler(ChatMemberHandler(start.membership, ChatMemberHandler.MY_CHAT_MEMBER))
-    made.add_handler(MessageHandler(filters.COMMAND, _unknown_command))
-    made.add_handler(MessageHandler(filters.ChatType.PRIVATE & (filters.TEXT | filters.Document.ALL), _typed))
+    made.add_handler(MessageHandler(filters.StatusUpdate.MIGRATE, groups.migrated))
+    made.add_handler(ChatMemberHandler(joining.membership, ChatMemberHandler.MY_CHAT_MEMBER))
+    made.add_handler(MessageHandler(private & filters.COMMAND, _unknown_command))
+    made.add_handler(MessageHandler(private & ~filters.StatusUpdate.ALL, _typed))
     return made  # type: ignore[return-value]  # the builder does not know its own application class
 
 
@@ -128,14 +138,24 @@ def menus(language: str) -> dict[BotCommandScope, list[BotCommand]]:
 
 
 async def _pressed(update: Update, context: Context) -> None:
-    """A button: a guided entry's, a command's, or one of the list; an unknown code is an old one."""
-    code = context.codes[0]
-    if code == "d":
-        await dialogues.pressed(update, context, GUIDES)
-        return
+    """A button: a guided entry's, a command's, or one of the list; an unknown code is an old one.
+
+    In a group everybody sees what a press shows: there only an invitation can be answered.
+    """
+    code, *arguments = context.codes
+    if not context.private and code not in IN_GROUPS:
+        raise start.PrivateOnly
+    if any(argument.isdigit() and len(argument) > DIGITS for argument in arguments):
+        raise Outdated
     by_name = {command.german: command.handler for command in COMMANDS}
-    handler = by_name.get(context.codes[1]) if code == "k" and len(context.codes) > 1 else BUTTONS.get(code)
-    await (handler or start.outdated)(update, context)
+    handler = by_name.get(arguments[0]) if code == "k" and arguments else BUTTONS.get(code)
+    try:
+        if code == "d":
+            await dialogues.pressed(update, context, GUIDES)
+        else:
+            await (handler or start.outdated)(update, context)
+    except (IndexError, ValueError) as error:  # arguments that no button of ours has
+        raise Outdated from error
 
 
 async def _typed(update: Update, context: Context) -> None:
@@ -150,8 +170,6 @@ async def _unknown_command(_update: Update, context: Context) -> None:
     typed = (
         (context.message.text or "").removeprefix("/").partition(" ")[0].partition("@")[0] if context.message else ""
     )
-    names = {name: command.german for command in COMMANDS for name in (command.german, command.english)}
-    nearest = get_close_matches(typed.casefold(), list(names), n=2, cutoff=0.5)
-    context.reply(
-        "unknown_command", {"commands": [Plain(name) for name in dict.fromkeys(names[name] for name in nearest)]}
-    )
+    nearest = get_close_matches(typed.casefold(), list(_GERMAN), n=2, cutoff=0.5)
+    found = dict.fromkeys(_GERMAN[name] for name in nearest)
+    context.reply("unknown_command", {"commands": [Plain(name) for name in found]})

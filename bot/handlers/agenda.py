@@ -1,17 +1,20 @@
 """Agenda items in the chat: hand in (guided or in one line), change, withdraw, decide; the agenda."""
 
+from dataclasses import replace
 from typing import Any
 
 from telegram import Update
 
-from bot.actions import access, agenda, meetings
+from bot.actions import access, agenda
 from bot.handlers import dialogues
 from bot.handlers.context import Context
 from bot.handlers.dialogues import Answers, Guide
-from bot.rules import guard, permissions, reading
+from bot.rules import permissions, reading
 from bot.rules.dialogue import ITEM, REJECT, RETITLE
 from bot.rules.facts import Plain, Text, Title
-from bot.rules.refusals import NotAMember, NotUnderstood, TooLong
+from bot.rules.procedure import LateItems
+from bot.rules.refusals import NotAMember, NotUnderstood
+from storage.models import Body
 from storage.vocabulary import Purpose
 
 MINUTES = (5, 10, 15, 20, 30, 45)
@@ -20,62 +23,72 @@ SLOTS = (1, 2, 3, 4)
 
 async def submit(_update: Update, context: Context) -> None:
     """/top: guided, or in one line ("TK: Kinderbauernhof, Beschluss, 20 min")."""
-    by = await context.speaker()
     if context.turn.callback_id is not None or not context.text:
         await _begin(context, {})
         return
     line = reading.agenda_line(context.text)
-    if line is None or (not line.title and line.purpose != Purpose.CASE_CONSULTATION):
+    if line is None:
         raise NotUnderstood(step=Plain("command"))
-    bodies = await access.bodies(by, context.now, permissions.may_submit)
-    body = (await access.body(by, line.body, context.now, permissions.may_submit)) if line.body else None
-    if body is None and len(bodies) == 1:
-        body = bodies[0]
-    purpose = Purpose(line.purpose) if line.purpose else None
-    if body is None or purpose is None or purpose is Purpose.CASE_CONSULTATION or guard.suspicious(line.title):
-        await _begin(context, _half_filled(line, body.id if body else None, context))
-        return
-    proposal = agenda.Proposal(purpose=purpose, title=line.title, minutes=line.minutes)
-    facts = await agenda.submit(by=by, body=body.id, proposal=proposal, now=context.now)
-    context.reply("item_handed_in", facts)
+    by = await context.speaker()
+    body = await access.named(by, line.body, context.now, permissions.may_submit) if line.body else None
+    unsure = line.body is not None and body is None
+    if unsure:
+        line = replace(line, body=None, title=f"{line.body}: {line.title}")
+    await _begin(context, _of_line(line, body, context), confirmed=not unsure)
 
 
-def _half_filled(line: reading.AgendaLine, body: int | None, context: Context) -> Answers:
-    """What a line said, as answers of the guided entry."""
-    answers: Answers = {"minutes": line.minutes} if line.minutes else {}
+def _of_line(line: reading.AgendaLine, body: Body | None, context: Context) -> Answers:
+    """What a line said, as answers of the guided entry. A Fallberatung has no text: what was typed as one is taken back."""
+    answers: Answers = {"minutes": line.minutes}
     if body is not None:
-        answers["body"] = body
+        answers["body"] = body.id
     if line.purpose:
         answers["purpose"] = line.purpose
-    if line.title and line.purpose != Purpose.CASE_CONSULTATION:
-        answers |= _titled(line.title, context)
+    if line.purpose != Purpose.CASE_CONSULTATION:
+        return answers | _titled(line.title, context)
+    only = reading.agenda_line(line.title)
+    if context.message is not None and (only is None or only.purpose != line.purpose):
+        context.erase(context.message.message_id)
     return answers
 
 
 def _titled(title: str, context: Context) -> Answers:
-    if len(title) > agenda.TITLE_LIMIT:
-        raise TooLong(limit=agenda.TITLE_LIMIT)
-    source = context.message.message_id if context.message else None
-    return {"title": title, "suspicious": guard.suspicious(title), "source": source}
+    return dialogues.worded(context, "title", title, limit=agenda.TITLE_LIMIT)
 
 
 async def submit_for_meeting(_update: Update, context: Context) -> None:
     """Hand in for the meeting that is on the screen."""
-    found, body = await meetings.for_reading(by=await context.speaker(), meeting=int(context.codes[1]), now=context.now)
-    await _begin(context, {"body": body.id, "meeting": found.id})
+    await for_meeting(context, _id(context))
 
 
-async def _begin(context: Context, answers: Answers) -> None:
+async def for_meeting(context: Context, meeting: int) -> None:
+    """Hand in for this meeting; when it takes nothing any more, another one is asked for."""
+    found = await agenda.target(by=await context.speaker(), meeting=meeting, now=context.now)
+    taken = {} if found["late"] == LateItems.REJECT else {"meeting": found["id"]}
+    await _begin(context, {"body": found["body_id"], **taken})
+
+
+async def _begin(context: Context, answers: Answers, *, confirmed: bool = True) -> None:
+    """Ask for what is missing; a line that clearly says everything is handed in at once."""
     bodies = await access.bodies(await context.speaker(), context.now, permissions.may_submit)
     if not bodies:
         raise NotAMember(body=None)
     if len(bodies) == 1:
         answers = {"body": bodies[0].id, **answers}
-    if "body" in answers and "meeting" not in answers:
-        ahead = await agenda.targets(by=await context.speaker(), body=answers["body"], now=context.now)
-        if len(ahead) < 2 and not (ahead and ahead[0]["late"]):  # noqa: PLR2004  # one target is no choice
-            answers["meeting"] = ahead[0]["id"] if ahead else 0
-    await dialogues.begin(context, GUIDES["item"], answers)
+    if "body" in answers:
+        answers = {**await _next_meeting(context, answers["body"]), **answers}
+    if confirmed and ITEM.current(answers) == ITEM.steps[-1].name:
+        await _submitted(context, answers, "")
+    else:
+        await dialogues.begin(context, GUIDES["item"], answers)
+
+
+async def _next_meeting(context: Context, body: int) -> Answers:
+    """The next meeting without asking, unless it takes nothing any more; 0 is the topic store."""
+    ahead = await agenda.targets(by=await context.speaker(), body=body, now=context.now)
+    if ahead and ahead[0]["late"] == LateItems.REJECT:
+        return {}
+    return {"meeting": ahead[0]["id"] if ahead else 0}
 
 
 async def agenda_(_update: Update, context: Context) -> None:
@@ -129,6 +142,18 @@ async def change_title(_update: Update, context: Context) -> None:
     await dialogues.begin(context, GUIDES["retitle"], {"item": _id(context)})
 
 
+async def change_length(_update: Update, context: Context) -> None:
+    """Other minutes, or slots: offered first, then taken."""
+    by = await context.speaker()
+    if len(context.codes) > 2:  # noqa: PLR2004  # il:<id>:<minutes>:<slots>
+        minutes, slots = (int(code) if code.isdigit() else None for code in context.codes[2:4])
+        facts = await agenda.change(by=by, item=_id(context), minutes=minutes, slots=slots, now=context.now)
+        context.show("item", facts)
+        return
+    facts = await agenda.view(by=by, item=_id(context), now=context.now)
+    context.show("item_length", {**facts, "lengths": list(MINUTES), "slot_choices": list(SLOTS)})
+
+
 async def shift(_update: Update, context: Context) -> None:
     """One place up or down."""
     up = context.codes[2] == "up"
@@ -150,82 +175,106 @@ def _id(context: Context) -> int:
 
 
 async def _take(context: Context, answers: Answers, step: str, text: str, pressed: bool) -> Answers:  # noqa: C901, FBT001, PLR0911  # a guide's signature; one case for each step
-    by = await context.speaker()
     match step:
         case "body":
-            body = await access.body(by, int(text) if pressed else text, context.now, permissions.may_submit)
-            ahead = await agenda.targets(by=by, body=body.id, now=context.now)
-            only = {} if len(ahead) > 1 or (ahead and ahead[0]["late"]) else {"meeting": ahead[0]["id"] if ahead else 0}
-            return {"body": body.id, **only}
+            body = await access.body(
+                await context.speaker(), int(text) if pressed else text, context.now, permissions.may_submit
+            )
+            following = await _next_meeting(context, body.id)
+            return {"body": body.id, **following, "preset": [*answers.get("preset", ()), *following]}
         case "meeting" if pressed:
             return {"meeting": int(text)}
         case "purpose" if pressed:
             return {"purpose": Purpose(text).value}
-        case "slots":
-            if not text.isdigit():
-                raise NotUnderstood(step=Plain("slots"))
+        case "slots" if text.isdigit():
             return {"slots": int(text)}
         case "title" if not pressed and text:
             return _titled(text, context)
-        case "kept" if pressed and text == "yes":
+        case "kept" if pressed:
             return {"kept": True}
         case "minutes":
-            length = reading.duration(text) if text != "none" else None
-            if length is None and not (pressed and text == "none"):
-                raise NotUnderstood(step=Plain("minutes"))
-            return {"minutes": int(length.total_seconds()) // 60 if length else None}
-        case "paper":
-            return await _paper(context, answers, text, pressed=pressed)
+            return {"minutes": _minutes(text, pressed=pressed)}
+        case "person":
+            return {"person": await _person(context, answers, text, pressed=pressed)}
+        case "confirm" if context.upload is not None:
+            return await _paper(context, answers)
         case "reason" if not pressed and text:
-            return {"reason": text}
+            return dialogues.worded(context, "reason", text, limit=agenda.REASON_LIMIT)
         case _:
             raise NotUnderstood(step=Plain(step))
 
 
-async def _paper(context: Context, answers: Answers, text: str, *, pressed: bool) -> Answers:
-    """A file for the item; more than one may come before "fertig"."""
-    papers = list(answers.get("papers", ()))
-    if context.upload is not None:
-        upload = context.upload
-        number = await agenda.keep_paper(
-            by=await context.speaker(),
-            name=upload.file_name or "Anlage",
-            mime=upload.mime_type or "application/octet-stream",
-            size=upload.file_size or 0,
-            network=context.turn.network,
-            file_id=upload.file_id,
-            now=context.now,
-        )
-        return {"papers": [*papers, number]}
-    if pressed and text == "done":
-        return {"paper": True}
-    raise NotUnderstood(step=Plain("paper"))
+def _minutes(text: str, *, pressed: bool) -> int | None:
+    if pressed and text == "none":
+        return None
+    length = reading.duration(text)
+    if length is None:
+        raise NotUnderstood(step=Plain("minutes"))
+    return int(length.total_seconds()) // 60
+
+
+async def _person(context: Context, answers: Answers, text: str, *, pressed: bool) -> int | None:
+    """Who phoned, by button or by name; None is the speaker."""
+    if pressed:
+        return int(text) or None
+    people = await agenda.represented(by=await context.speaker(), body=answers["body"], now=context.now)
+    found = [person["id"] for person in people if text.casefold() in person["name"].casefold()]
+    if not text or len(found) != 1:
+        raise NotUnderstood(step=Plain("person"))
+    return int(found[0])
+
+
+async def _paper(context: Context, answers: Answers) -> Answers:
+    """A file that belongs to the item; several may come."""
+    upload = context.upload
+    if upload is None:
+        raise NotUnderstood(step=Plain("confirm"))
+    number = await agenda.keep_paper(
+        by=await context.speaker(),
+        name=upload.file_name or "Anlage",
+        mime=upload.mime_type or "application/octet-stream",
+        size=upload.file_size or 0,
+        network=context.turn.network,
+        file_id=upload.file_id,
+        now=context.now,
+    )
+    return {"papers": [*answers.get("papers", ()), number]}
 
 
 async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
-    """What the questions about an item show; a suspicious title is not repeated."""
+    """What the questions about an item show; a text that looks like case data is not repeated."""
     by = await context.speaker()
-    bodies = await access.bodies(by, context.now, permissions.may_submit)
-    chosen = next((body for body in bodies if body.id == answers.get("body")), None)
-    ahead = await agenda.targets(by=by, body=chosen.id, now=context.now) if chosen else []
-    title = answers.get("title", "")
-    existing = await agenda.view(by=by, item=answers["item"], now=context.now) if "item" in answers else {}
+    told = answers.get("kept") or not answers.get("suspicious")
     return {
-        "bodies": [{"id": body.id, "name": Title(body.name), "level": body.level} for body in bodies],
-        "body": Title(chosen.name) if chosen else None,
-        "targets": ahead,
-        "meeting": next((meeting for meeting in ahead if meeting["id"] == answers.get("meeting")), None),
         "purposes": [Plain(purpose.value) for purpose in Purpose],
         "purpose": Plain(answers["purpose"]) if "purpose" in answers else None,
-        "title": Title(title) if title and (not answers.get("suspicious") or answers.get("kept")) else None,
+        "title": Title(answers["title"]) if answers.get("title") and told else None,
         "slots": answers.get("slots"),
         "minutes": answers.get("minutes"),
         "lengths": list(MINUTES),
         "slot_choices": list(SLOTS),
         "papers": len(answers.get("papers", ())),
         "flagged": bool(answers.get("kept")),
-        "reason": Text(answers["reason"]) if "reason" in answers else None,
-        **existing,
+        "reason": Text(answers["reason"]) if answers.get("reason") and told else None,
+        **await _place(context, answers),
+        **(await agenda.view(by=by, item=answers["item"], now=context.now) if "item" in answers else {}),
+    }
+
+
+async def _place(context: Context, answers: Answers) -> dict[str, Any]:
+    """Where a new item goes, and whose it is."""
+    by = await context.speaker()
+    bodies = await access.bodies(by, context.now, permissions.may_submit)
+    chosen = next((body for body in bodies if body.id == answers.get("body")), None)
+    ahead = await agenda.targets(by=by, body=chosen.id, now=context.now) if chosen else []
+    people = await agenda.represented(by=by, body=chosen.id, now=context.now) if chosen else []
+    return {
+        "bodies": [{"id": body.id, "name": Title(body.name), "level": body.level} for body in bodies],
+        "body": Title(chosen.name) if chosen else None,
+        "targets": ahead,
+        "meeting": next((meeting for meeting in ahead if meeting["id"] == answers.get("meeting")), None),
+        "people": people,
+        "for_whom": next((person["name"] for person in people if person["id"] == answers.get("person")), None),
     }
 
 
@@ -241,7 +290,8 @@ async def _submitted(context: Context, answers: Answers, _choice: str) -> None:
     facts = await agenda.submit(
         by=await context.speaker(),
         body=answers["body"],
-        meeting=answers.get("meeting"),
+        meeting=answers["meeting"],
+        person=answers.get("person"),
         proposal=proposal,
         now=context.now,
     )
@@ -254,13 +304,6 @@ async def discard(_update: Update, context: Context) -> None:
     if source is not None:
         context.erase(source)
     context.show("discarded")
-
-
-async def rephrase(_update: Update, context: Context) -> None:
-    """Type it again, without the case."""
-    source = await dialogues.reopen(context, GUIDES, "title", "suspicious", "source")
-    if source is not None:
-        context.erase(source)
 
 
 async def _rejected(context: Context, answers: Answers, _choice: str) -> None:
@@ -294,9 +337,9 @@ BUTTONS = {
     "i": view,
     "inew": submit_for_meeting,
     "it": change_title,
+    "il": change_length,
     "iw": withdraw,
     "ia": accept,
     "ir": reject,
     "idrop": discard,
-    "iagain": rephrase,
 }

@@ -305,7 +305,7 @@ def _label(party: Party, directory: Directory, reader: int) -> dict[str, Any]:
 
 def _chosen(answers: Answers, side: str, directory: Directory, reader: int) -> list[dict[str, Any]]:
     kept = answers.get(side) or answers.get(f"{side}_so_far") or ()
-    return [_label(Party(**stored), directory, reader) for stored in kept]
+    return [_label(Party.from_stored(stored), directory, reader) for stored in kept]
 
 
 def _asked(answers: Answers, side: str, directory: Directory) -> dict[str, Any] | None:
@@ -359,8 +359,8 @@ async def _recorded(context: Context, answers: Answers, _choice: str) -> None:
         by=await context.speaker(),
         body=answers["body"],
         what=answers["what"],
-        owners=[Party(**stored) for stored in answers["owners"]],
-        counterparts=[Party(**stored) for stored in answers["counterparts"]],
+        owners=[Party.from_stored(stored) for stored in answers["owners"]],
+        counterparts=[Party.from_stored(stored) for stored in answers["counterparts"]],
         due=_ends(answers),
         kept=bool(answers.get("kept")),
         now=context.now,

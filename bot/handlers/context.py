@@ -63,6 +63,19 @@ class Context(CallbackContext[ExtBot[None], dict[Any, Any], dict[Any, Any], dict
         return self.turn.now
 
     @property
+    def machine_now(self) -> datetime:
+        """The machine's time, by which links expire."""
+        return self.turn.machine_now
+
+    @property
+    def user(self) -> int:
+        """The account that speaks, whoever it belongs to."""
+        user = self.incoming.effective_user if self.incoming else None
+        if user is None:
+            raise Outdated
+        return user.id
+
+    @property
     def message(self) -> Message | None:
         """The message that came in."""
         return self.incoming.message if self.incoming else None

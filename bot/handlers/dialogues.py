@@ -1,7 +1,8 @@
 """Guided entries: ask one thing after the other, in one message that changes; a way back and a way out at every step.
 
 A `Guide` says what is particular to a kind of entry: how an answer is read, which facts its questions show, and what is done
-at the end. Buttons carry `d:<kind>:<step>:<value>`; a press on a step that is over says so and changes nothing.
+at the end. Buttons carry `d:<kind>:<step>:<value>`; a press on a step that is over says so and changes nothing. Besides the
+steps there are `back`, `redo:<step>` (from the end), and `again`: another wording for a text that looked like case data.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,8 +13,9 @@ from telegram import Update
 
 from bot.actions import dialogues
 from bot.handlers.context import Context
+from bot.rules import guard
 from bot.rules.dialogue import Flow
-from bot.rules.refusals import NotUnderstood, Outdated
+from bot.rules.refusals import Outdated, TooLong
 
 Answers = dict[str, Any]
 
@@ -32,10 +34,6 @@ class Guide:
     finish: Callable[[Context, Answers, str], Awaitable[None]]
 
 
-class NoDialogue(NotUnderstood):
-    """Something was typed, and nothing is being asked."""
-
-
 async def begin(context: Context, guide: Guide, answers: Answers) -> None:
     """Start an entry, perhaps half filled; an older one in this chat is given up."""
     person = await context.speaker()
@@ -46,44 +44,52 @@ async def pressed(_update: Update, context: Context, guides: Mapping[str, Guide]
     """A button of a guided entry."""
     _code, kind, step, *rest = context.codes
     value = ":".join(rest)
-    open_entry = await dialogues.current(
-        await context.speaker(), context.turn.network, context.turn.chat_id, now=context.now
-    )
+    entry = await _open(context)
     guide = guides.get(kind)
-    if guide is None or open_entry is None or open_entry.kind != kind:
+    if guide is None or entry is None or entry.kind != kind:
         raise Outdated
+    current = guide.flow.current(entry.data)
     if step == "back":
-        await _ask(context, guide, open_entry.person_id, guide.flow.back(open_entry.data))
-        return
-    if step != guide.flow.current(open_entry.data):
+        await _ask(context, guide, entry.person_id, guide.flow.back(entry.data))
+    elif step == "redo" and current == guide.flow.steps[-1].name and guide.flow.has(value):
+        await _ask(context, guide, entry.person_id, guide.flow.redo(entry.data, value))
+    elif step == "again" and current == "kept":
+        _erase_source(context, entry)
+        await _ask(context, guide, entry.person_id, _without_text(entry.data))
+    elif step == current:
+        await _take(context, guide, entry, step, value, pressed=True)
+    else:
         raise Outdated
-    await _take(context, guide, open_entry, step, value, pressed=True)
 
 
 async def typed(_update: Update, context: Context, guides: Mapping[str, Guide]) -> bool:
     """Text or a file for the open step; False when nothing is being asked."""
-    open_entry = await dialogues.current(
-        await context.speaker(), context.turn.network, context.turn.chat_id, now=context.now
-    )
-    guide = guides.get(open_entry.kind) if open_entry else None
-    if open_entry is None or guide is None:
+    entry = await _open(context)
+    guide = guides.get(entry.kind) if entry else None
+    if entry is None or guide is None:
         return False
-    await _take(context, guide, open_entry, guide.flow.current(open_entry.data), context.text, pressed=False)
+    await _take(context, guide, entry, guide.flow.current(entry.data), context.text, pressed=False)
     return True
+
+
+async def _open(context: Context) -> dialogues.OpenEntry | None:
+    return await dialogues.current(await context.speaker(), context.turn.network, context.turn.chat_id, now=context.now)
 
 
 async def _take(
     context: Context, guide: Guide, entry: dialogues.OpenEntry, step: str, text: str, *, pressed: bool
 ) -> None:
-    last = guide.flow.steps[-1].name
-    if step == last:
-        if not pressed:
-            raise NotUnderstood(example=None, step=step)
+    if step == guide.flow.steps[-1].name and pressed:
         await dialogues.end(await context.speaker(), context.turn.network, context.turn.chat_id)
         await guide.finish(context, dict(entry.data), text)
         return
-    added = await guide.take(context, dict(entry.data), step, text, pressed)
-    await _ask(context, guide, entry.person_id, {**entry.data, **added})
+    given = {key: value for key, value in entry.data.items() if key != "redo"}
+    if step == "kept" and not pressed and text and isinstance(given.get("suspicious"), str):
+        step = given["suspicious"]  # no button, but another wording at once
+        _erase_source(context, entry)
+        given = _without_text(given)
+    added = await guide.take(context, dict(given), step, text, pressed)
+    await _ask(context, guide, entry.person_id, {**given, **added})
 
 
 async def _ask(context: Context, guide: Guide, person: int, answers: Answers) -> None:
@@ -101,10 +107,45 @@ async def _ask(context: Context, guide: Guide, person: int, answers: Answers) ->
     context.show(f"guided/{guide.flow.kind}_{step}", facts)
 
 
+# --- texts that look like case data ---------------------------------------------------------------------------------
+
+
+def worded(context: Context, name: str, text: str, *, limit: int) -> Answers:
+    """A typed text as the answer `name`; when it looks like case data, the step "kept" asks what is to become of it.
+
+    Raises TooLong.
+    """
+    if len(text) > limit:
+        raise TooLong(limit=limit)
+    source = context.message.message_id if context.message else None
+    return {name: text, "suspicious": name if guard.suspicious(text) else "", "source": source}
+
+
+def _without_text(data: Mapping[str, Any]) -> Answers:
+    gone = {data["suspicious"], "suspicious", "source", "kept"}
+    return {key: value for key, value in data.items() if key not in gone}
+
+
+def _erase_source(context: Context, entry: dialogues.OpenEntry) -> None:
+    source = _source(entry)
+    if source is not None:
+        context.erase(source)
+
+
+async def give_up(context: Context) -> Mapping[str, Any] | None:
+    """Forget the open entry, and take back a text that nobody has said may stay; gives the answers that it had."""
+    entry = await _open(context)
+    if entry is None:
+        return None
+    await dialogues.end(await context.speaker(), context.turn.network, context.turn.chat_id)
+    if entry.data.get("suspicious") and not entry.data.get("kept"):
+        _erase_source(context, entry)
+    return entry.data
+
+
 async def discard(context: Context) -> int | None:
     """Forget the open entry; gives the message in which its text was typed."""
-    person = await context.speaker()
-    entry = await dialogues.current(person, context.turn.network, context.turn.chat_id, now=context.now)
+    person, entry = await context.speaker(), await _open(context)
     if entry is None:
         raise Outdated
     await dialogues.end(person, context.turn.network, context.turn.chat_id)
@@ -113,8 +154,7 @@ async def discard(context: Context) -> int | None:
 
 async def reopen(context: Context, guides: Mapping[str, Guide], *names: str) -> int | None:
     """Ask again for these answers of the open entry; gives the message in which the text was typed."""
-    person = await context.speaker()
-    entry = await dialogues.current(person, context.turn.network, context.turn.chat_id, now=context.now)
+    person, entry = await context.speaker(), await _open(context)
     if entry is None:
         raise Outdated
     await _ask(

@@ -14,7 +14,7 @@ from bot.rules import permissions, reading
 from bot.rules.calendar_grid import month_grid
 from bot.rules.dialogue import CANCEL, INVITE, MEETING, MOVE
 from bot.rules.facts import JoinLink, Place, Plain, Title
-from bot.rules.refusals import NotUnderstood
+from bot.rules.refusals import NotAllowed, NotUnderstood
 from storage.vocabulary import Answer, MeetingFormat
 
 DURATIONS = (60, 90, 120, 180)
@@ -40,15 +40,29 @@ async def answer(_update: Update, context: Context) -> None:
 
 
 async def deputies(_update: Update, context: Context) -> None:
-    """Who could come instead."""
-    context.show("deputies", await meetings.deputies(by=await context.speaker(), meeting=_id(context), now=context.now))
+    """Who could come instead, of oneself or of somebody who phoned."""
+    facts = await meetings.deputies(
+        by=await context.speaker(), meeting=_id(context), person=_phoned(context), now=context.now
+    )
+    context.show("deputies", {**facts, "person": _phoned(context)})
 
 
-async def delegate(_update: Update, context: Context) -> None:
+async def delegate(update: Update, context: Context) -> None:
     """Somebody comes instead."""
-    deputy = int(context.codes[2])
-    facts = await meetings.delegate(by=await context.speaker(), meeting=_id(context), deputy=deputy, now=context.now)
-    context.show("answered", facts)
+    deputy, phoned = int(context.codes[2]), _phoned(context, place=3)
+    facts = await meetings.delegate(
+        by=await context.speaker(), meeting=_id(context), deputy=deputy, person=phoned, now=context.now
+    )
+    context.toast("answered_toast", facts)
+    if phoned is None:
+        context.show("answered", facts)
+    else:
+        await answers(update, context)
+
+
+def _phoned(context: Context, place: int = 2) -> int | None:
+    """The person for whom somebody else answers."""
+    return int(context.codes[place]) if len(context.codes) > place else None
 
 
 async def answers(_update: Update, context: Context) -> None:
@@ -57,10 +71,11 @@ async def answers(_update: Update, context: Context) -> None:
 
 
 async def answer_for(_update: Update, context: Context) -> None:
-    """Choose what somebody who phoned has said."""
+    """Somebody phoned; ask who it was and what they said."""
     facts = await meetings.answers(by=await context.speaker(), meeting=_id(context), now=context.now)
-    wanted = int(context.codes[2])
-    context.show("answer_for", {**facts, "people": [entry for entry in facts["people"] if entry["id"] == wanted]})
+    wanted = _phoned(context)
+    chosen = next((entry for entry in facts["people"] if wanted is not None and entry["id"] == wanted), None)
+    context.show("answer_for", {**facts, "person": chosen})
 
 
 async def answered_for(update: Update, context: Context) -> None:
@@ -73,12 +88,13 @@ async def answered_for(update: Update, context: Context) -> None:
 
 
 async def schedule(_update: Update, context: Context) -> None:
-    """Schedule a meeting: the guided entry."""
+    """Schedule a meeting: the guided entry, for the body whose button was pressed or the only one."""
     bodies = await access.bodies(await context.speaker(), context.now, permissions.may_schedule)
-    preset: Answers = {"body": int(context.codes[1])} if context.turn.callback_id and len(context.codes) > 1 else {}
-    if not preset and len(bodies) == 1:
-        preset = {"body": bodies[0].id}
-    await dialogues.begin(context, GUIDES["meeting"], preset)
+    if not bodies:
+        raise NotAllowed(body=None)
+    wanted = [int(code) for code in context.codes[1:]] if context.turn.callback_id else []
+    chosen = [body.id for body in bodies if len(bodies) == 1 or body.id in wanted]
+    await dialogues.begin(context, GUIDES["meeting"], {"body": chosen[0]} if chosen else {})
 
 
 async def invite(_update: Update, context: Context) -> None:
@@ -112,13 +128,15 @@ def _id(context: Context) -> int:
 # --- the guided entries ---------------------------------------------------------------------------------------------
 
 
-async def _take(context: Context, answers: Answers, step: str, text: str, pressed: bool) -> Answers:  # noqa: FBT001  # a guide's signature; one return for each step
+async def _take(context: Context, answers: Answers, step: str, text: str, pressed: bool) -> Answers:  # noqa: C901, FBT001, PLR0911  # a guide's signature; one case for each step; one return for each step
     match step:
         case "body":
             body = await access.body(
                 await context.speaker(), int(text) if pressed else text, context.now, permissions.may_schedule
             )
             return {"body": body.id}
+        case "when" if pressed and text.startswith("g"):  # leafs to a month: g2026-12
+            return {"month": text[1:], "day": None, "options": []}
         case "when":
             return _when(context, answers, text, (await context.speaker()).zone)
         case "minutes":
@@ -130,7 +148,11 @@ async def _take(context: Context, answers: Answers, step: str, text: str, presse
             return {"format": MeetingFormat(text).value} if pressed else _typed_only("format")
         case "place" | "join_link" if pressed:
             return {step: await _usual(context, answers, step) if text == "usual" else None}
-        case "place" | "join_link" | "reason" if text:
+        case "kept" if pressed:
+            return {"kept": True}
+        case "reason" if not pressed and text:
+            return dialogues.worded(context, "reason", text, limit=meetings.REASON_LIMIT)
+        case "place" | "join_link" if text:
             return {step: text}
         case _:
             raise NotUnderstood(step=Plain(step))
@@ -146,12 +168,8 @@ def _typed_only(step: str) -> Answers:
 
 
 def _when(context: Context, answers: Answers, text: str, zone: str) -> Answers:
-    """A date as typed or picked; a month to leaf to (`g2026-12`); a day without a time asks for the time."""
-    if text.startswith("g"):
-        return {"month": text[1:], "options": []}
-    if "day" in answers and "T" not in text:
-        text = f"{answers['day']} {text}"
-    understood = reading.when(text, now=context.now, zone=ZoneInfo(zone))
+    """A date as typed or picked; a day without a time asks for the time."""
+    understood = _read_when(context, answers, text, ZoneInfo(zone))
     if isinstance(understood, reading.NotADate):
         raise NotUnderstood(step=Plain("when"), why=Plain(understood.reason.name.lower()))
     if isinstance(understood, reading.Choices):
@@ -162,7 +180,19 @@ def _when(context: Context, answers: Answers, text: str, zone: str) -> Answers:
     if understood.end is not None:
         begins = datetime.combine(understood.date, understood.time)
         added["minutes"] = int((datetime.combine(understood.date, understood.end) - begins).total_seconds()) // 60
+        added["preset"] = [*answers.get("preset", ()), "minutes"]
     return added
+
+
+def _read_when(
+    context: Context, answers: Answers, text: str, zone: ZoneInfo
+) -> reading.Exact | reading.Choices | reading.NotADate:
+    """What was typed after a day had been chosen is a time, or else another day."""
+    if answers.get("day"):
+        with_day = reading.when(f"{answers['day']} {text}", now=context.now, zone=zone)
+        if not isinstance(with_day, reading.NotADate):
+            return with_day
+    return reading.when(text, now=context.now, zone=zone)
 
 
 def _stored(exact: reading.Exact) -> str:
@@ -178,13 +208,14 @@ async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
     today = context.now.astimezone(zone).date()
     month = date.fromisoformat(f"{answers['month']}-01") if answers.get("month") else today.replace(day=1)
     existing = await _existing(context, answers)
+    told = answers.get("kept") or not answers.get("suspicious")
     return {
         "bodies": [{"id": body.id, "name": Title(body.name), "level": body.level} for body in bodies],
         "body": Title(chosen.name) if chosen else None,
         "usual_place": Place(chosen.place) if chosen and chosen.place else None,
         "usual_link": JoinLink(chosen.join_link) if chosen and chosen.join_link else None,
         "grid": month_grid(month, today),
-        "day": date.fromisoformat(answers["day"]) if "day" in answers else None,
+        "day": date.fromisoformat(answers["day"]) if answers.get("day") else None,
         "options": [_moment(option, zone) for option in answers.get("options", ())],
         "starts": _moment(answers["when"], zone) if "when" in answers else None,
         "minutes": answers.get("minutes"),
@@ -192,7 +223,7 @@ async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
         "format": Plain(answers["format"]) if "format" in answers else None,
         "place": Place(answers["place"]) if answers.get("place") else None,
         "join_link": JoinLink(answers["join_link"]) if answers.get("join_link") else None,
-        "reason": Title(answers["reason"]) if answers.get("reason") else None,
+        "reason": Title(answers["reason"]) if answers.get("reason") and told else None,
         **existing,
     }
 

@@ -47,6 +47,12 @@ async def calendar(_update: Update, context: Context) -> None:
     context.show("calendar", {"link": FeedLink(generation), "renewed": False})
 
 
+async def ask_renewal(_update: Update, context: Context) -> None:
+    """Before the old link ends: it stands in calendars."""
+    await context.speaker()
+    context.show("calendar_renew")
+
+
 async def renew(_update: Update, context: Context) -> None:
     """A new link; the old one ends at once."""
     await feeds.renew(person=await context.speaker(), key=context.town.key, now=context.now)
@@ -54,4 +60,4 @@ async def renew(_update: Update, context: Context) -> None:
     context.show("calendar", {"link": FeedLink(generation), "renewed": True})
 
 
-BUTTONS = {"sl": speak, "sq": rest, "kr": renew}
+BUTTONS = {"sl": speak, "sq": rest, "kr": ask_renewal, "krr": renew}

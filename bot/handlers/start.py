@@ -2,16 +2,27 @@
 
 from telegram import Update
 
-from bot.actions import access, dialogues, meetings
+from bot.actions import access, meetings
+from bot.actions import agenda as agenda_actions
+from bot.handlers import agenda, dialogues
 from bot.handlers.context import Context
 from bot.rules import permissions
 from bot.rules.facts import Plain
-from bot.rules.refusals import Outdated
+from bot.rules.refusals import Outdated, Refusal
+
+
+class PrivateOnly(Refusal):
+    """That is for the person's own chat with Faden: in a group everybody would see it."""
 
 
 async def start(update: Update, context: Context) -> None:
-    """/start, perhaps with what a link carries."""
-    await menu(update, context)
+    """/start, perhaps with what a link carries: `top-<meeting>` hands in for that meeting."""
+    what, _, number = context.text.partition("-") if context.turn.callback_id is None else ("", "", "")
+    if what == "top" and number.isdigit():
+        await context.speaker()
+        await agenda.for_meeting(context, int(number))
+    else:
+        await menu(update, context)
 
 
 async def menu(_update: Update, context: Context) -> None:
@@ -20,14 +31,24 @@ async def menu(_update: Update, context: Context) -> None:
     held = await access.memberships(person, context.now)
     seats = access.as_seats(held)
     next_meetings = (await meetings.upcoming(by=person, now=context.now))["meetings"][:1]
+    typed = context.turn.callback_id is None and not (context.message and (context.message.text or "").startswith("/"))
     context.show(
         "menu",
         {
             "name": Plain(access.name_of(person)),
             "meetings": next_meetings,
             "may_organise": any(permissions.may_schedule(seats, seat.body_id) for seat in held),
+            "lost": typed,
         },
     )
+
+
+async def in_group(_update: Update, context: Context) -> None:
+    """A command in a body's group: what everybody there may see, and the way to one's own chat."""
+    facts = await meetings.of_group(
+        by=await context.speaker(), network=context.turn.network, chat_id=context.turn.chat_id, now=context.now
+    )
+    context.reply("group", facts)
 
 
 async def help_(_update: Update, context: Context) -> None:
@@ -42,10 +63,12 @@ async def privacy(_update: Update, context: Context) -> None:
 
 
 async def give_up(_update: Update, context: Context) -> None:
-    """/abbrechen: whatever is being asked is forgotten."""
-    person = await context.speaker()
-    ended = await dialogues.end(person, context.turn.network, context.turn.chat_id)
-    context.show("given_up", {"something": ended})
+    """/abbrechen: whatever is being asked is forgotten, with the papers that were sent for it."""
+    given = await dialogues.give_up(context)
+    if given is not None:
+        papers = given.get("papers", ())
+        await agenda_actions.forget_papers(by=await context.speaker(), papers=papers)
+    context.show("given_up", {"something": given is not None})
 
 
 async def outdated(_update: Update, context: Context) -> None:  # a handler's signature
@@ -55,7 +78,3 @@ async def outdated(_update: Update, context: Context) -> None:  # a handler's si
 
 async def nothing(_update: Update, context: Context) -> None:  # a handler's signature
     """A button that is only there to be read; the inbox still answers the press."""
-
-
-async def membership(_update: Update, context: Context) -> None:
-    """The bot was added somewhere, thrown out, blocked or unblocked."""

@@ -23,7 +23,7 @@ from bot.rules import facts as typed
 from bot.rules.channels import Way
 from bot.rules.facts import NOTHING, TITLES
 from bot.rules.quiet import Rest, next_moment
-from storage.models import Notice
+from storage.models import Notice, Person
 from storage.vocabulary import Lane, Network, NoticeKind, NoticeState
 
 log = structlog.get_logger(__name__)
@@ -206,15 +206,24 @@ class Courier:
     async def _by_mail(self, notice: Notice, reader: Reader, moment: Moment) -> Outcome:
         from bot.calendars import usable_address  # noqa: PLC0415  # icalendar is loaded when it is needed
 
-        address = usable_address(reader.person.mail or "") if reader.person else None
-        if self.mailer is None or reader.person is None or address is None:
+        person, mailer = reader.person, self.mailer
+        address = usable_address(person.mail or "") if person else None
+        if person is None or mailer is None or address is None:
             return Outcome(state=NoticeState.DEAD, error=UNREACHABLE)
-        content = notice.frozen or await self._compose(notice, reader, address, self.mailer, moment)
+        content = notice.frozen or compose(
+            await self.words.mail(notice, reader),
+            mailer=mailer,
+            recipient=Address(display_name=f"{person.given_name} {person.family_name}", addr_spec=address),
+            key=notice.key,
+            date=moment.machine,
+            reply_to=self.words.settings.reply_to,
+            calendar=self._calendar(notice, person),
+        )
         if notice.kind is NoticeKind.CALENDAR_MAIL and notice.frozen is None:
             await outbox.freeze(notice, content)
         if not notice.resend:
             await outbox.mark_on_the_way(notice, machine_now=moment.machine)
-        reported = await self.mailer.send(content, address)
+        reported = await mailer.send(content, address)
         now = self.turns.now()
         match reported.reply:
             case Reply.ACCEPTED:
@@ -229,22 +238,10 @@ class Courier:
             case _:
                 return Outcome(state=NoticeState.DEAD, error="mail server", failed=True)
 
-    async def _compose(self, notice: Notice, reader: Reader, address: str, mailer: Mailer, moment: Moment) -> bytes:
-        person, settings = reader.person, self.words.settings
-        if person is None:
-            raise ValueError(notice.id)
-        calendar = None
-        if notice.kind is NoticeKind.CALENDAR_MAIL:
-            calendar = attachments.calendar_mail(typed.decode(notice.facts)["calendar"], person, settings)
-        return compose(
-            await self.words.mail(notice, reader),
-            mailer=mailer,
-            recipient=Address(display_name=f"{person.given_name} {person.family_name}", addr_spec=address),
-            key=notice.key,
-            date=moment.machine,
-            reply_to=settings.reply_to,
-            calendar=calendar,
-        )
+    def _calendar(self, notice: Notice, person: Person) -> tuple[str, bytes] | None:
+        if notice.kind is not NoticeKind.CALENDAR_MAIL:
+            return None
+        return attachments.calendar_mail(typed.decode(notice.facts)["calendar"], person, self.words.settings)
 
 
 def _out_of_place(notice: Notice, reader: Reader) -> Outcome | None:

@@ -1,6 +1,7 @@
 """How a mail leaves: the message (RFC 5322, iMIP RFC 6047) and the conversation with the mail server."""
 
 import asyncio
+import contextlib
 import hashlib
 import ssl
 from dataclasses import dataclass
@@ -77,6 +78,8 @@ class Mailer:
                 await client.rcpt(recipient)
                 handed_over = True
                 await client.data(message)
+            with contextlib.suppress(aiosmtplib.SMTPException, OSError):
+                await client.quit()  # politeness: the mail is theirs already
         except aiosmtplib.SMTPResponseException as error:
             return _answered(error)
         except (aiosmtplib.SMTPException, OSError):  # timeouts are OSErrors too

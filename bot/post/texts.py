@@ -1,8 +1,10 @@
 """Texts within Telegram's limits, which count UTF-16 units of the text without its tags. Pure."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from html import unescape
+from itertools import accumulate
 
 MESSAGE_UNITS = 4096
 CAPTION_UNITS = 1024
@@ -27,13 +29,8 @@ def cut(text: str, limit: int = TOAST_UNITS) -> str:
     """Plain text of at most `limit` UTF-16 units; what is cut ends after a word, with "…"."""
     if _utf16(text) <= limit:
         return text
-    room = limit - _utf16("…")
-    kept = ""
-    for character in text:
-        room -= _utf16(character)
-        if room < 0:
-            break
-        kept += character
+    ends = list(accumulate(_utf16(character) for character in text))
+    kept = text[: bisect_right(ends, limit - _utf16("…"))]
     return (kept.rpartition(" ")[0] or kept).rstrip() + "…"
 
 

@@ -43,15 +43,25 @@ class Flow:
     def back(self, data: Data) -> dict[str, Any]:
         """Without the last answer that the person gave, and without what stood behind it; unchanged at the first step.
 
-        Answers that were preset (listed in `preset`) are not asked again.
+        Answers that nobody had to give (listed in `preset`) are not asked for; one that was to be given anew is as before.
         """
+        if "redo" in data:
+            return {**{key: value for key, value in data.items() if key != "redo"}, **data["redo"]}
         names = [step.name for step in self.steps]
         preset = data.get("preset", ())
         answered = [name for name in names if name in data and name not in preset]
         if not answered:
             return dict(data)
-        gone = set(names[names.index(answered[-1]) :])
+        gone = set(names[names.index(answered[-1]) :]) - set(preset)
         return {key: value for key, value in data.items() if key not in gone}
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a step."""
+        return any(step.name == name for step in self.steps)
+
+    def redo(self, data: Data, name: str) -> dict[str, Any]:
+        """Everything is answered; ask for this one again. `back` takes the old answer."""
+        return {key: value for key, value in data.items() if key != name} | {"redo": {name: data.get(name)}}
 
 
 def _has(key: str, *values: object) -> Callable[[Data], bool]:
@@ -60,6 +70,11 @@ def _has(key: str, *values: object) -> Callable[[Data], bool]:
 
 def _is(key: str) -> Callable[[Data], bool]:
     return lambda data: bool(data.get(key))
+
+
+def _on_request(name: str) -> Callable[[Data], bool]:
+    """Asked only when somebody wants to answer it (`Flow.redo`)."""
+    return lambda data: name in data or name in data.get("redo", ())
 
 
 def _lacks(key: str, *values: object) -> Callable[[Data], bool]:
@@ -74,9 +89,9 @@ ITEM = Flow(
         Step("purpose"),
         Step("slots", _has("purpose", "case_consultation")),
         Step("title", _lacks("purpose", "case_consultation")),
-        Step("kept", _is("suspicious")),
+        Step("kept", lambda data: bool(data.get("suspicious")) and data.get("purpose") != "case_consultation"),
         Step("minutes"),
-        Step("person", _is("for_somebody")),
+        Step("person", _on_request("person")),
         Step("confirm"),
     ),
 )

@@ -56,9 +56,10 @@ class Text(str):
 
 @dataclasses.dataclass(frozen=True)
 class OneTimeLink:
-    """A link that is made at the moment of sending, for the person the notice goes to; its secret is never in a row."""
+    """A link that is made at the moment of sending, for `person` or else for the reader; its secret is never in a row."""
 
     purpose: str
+    person: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)

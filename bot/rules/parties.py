@@ -1,7 +1,7 @@
 """Parties of an agreement: a person, a role of a body, an organisation, a body, or only a name; and who is meant by what was typed."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,8 +32,13 @@ class Party:
     name: str | None = None
 
     def stored(self) -> dict[str, Any]:
-        """As a dialogue keeps it; `Party(**stored)` reads it again."""
+        """As a dialogue keeps it, in JSON."""
         return {key: value for key, value in vars(self).items() if value is not None}
+
+    @classmethod
+    def from_stored(cls, stored: Mapping[str, Any]) -> "Party":
+        """What a dialogue has kept."""
+        return cls(**{**stored, "role": Role(stored["role"]) if "role" in stored else None})
 
     @property
     def code(self) -> str:

@@ -2,6 +2,7 @@
 
 import ipaddress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from aiohttp import web
@@ -13,11 +14,10 @@ FORWARDED: Final = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwa
 
 @dataclass(frozen=True, kw_only=True)
 class Client:
-    """The other end. `forwarded` says that somebody in between left a trace, trusted or not."""
+    """The other end."""
 
     address: str
     https: bool
-    forwarded: bool
 
 
 CLIENT = web.RequestKey("client", Client)
@@ -27,8 +27,7 @@ def client_of(request: web.Request, trusted: tuple[Network4Or6, ...]) -> Client:
     """The address nearest to us that is not one of our proxies; headers count only when one of these wrote them."""
     address = request.remote or ""
     https = request.secure
-    forwarded = any(name in request.headers for name in FORWARDED)
-    if _is_in(address, trusted):
+    if trusted and _is_in(address, trusted):
         hops = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
         for hop in reversed([hop.strip() for hop in hops if hop.strip()]):
             address = hop
@@ -36,9 +35,10 @@ def client_of(request: web.Request, trusted: tuple[Network4Or6, ...]) -> Client:
                 break
         proto = request.headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip()
         https = proto == "https" if proto else https
-    return Client(address=address, https=https, forwarded=forwarded)
+    return Client(address=address, https=https)
 
 
+@lru_cache(maxsize=1024)
 def _is_in(address: str, networks: tuple[Network4Or6, ...]) -> bool:
     try:
         parsed = ipaddress.ip_address(address)
@@ -47,8 +47,13 @@ def _is_in(address: str, networks: tuple[Network4Or6, ...]) -> bool:
     return any(parsed in network for network in networks)
 
 
+def is_from_this_machine(request: web.Request) -> bool:
+    """Whether the request comes from the loopback, and through no proxy, trusted or not."""
+    return is_loopback(request[CLIENT].address) and not any(name in request.headers for name in FORWARDED)
+
+
 def is_loopback(address: str) -> bool:
-    """Whether the request comes from this machine."""
+    """Whether the address is this machine's own."""
     try:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:

@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from email.utils import format_datetime
+from functools import cache, lru_cache
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -58,10 +59,13 @@ async def feed(request: web.Request) -> web.Response:
     rows = await execute(READ, [known[0] if known else "", hashed])
     if not rows:
         raise web.HTTPNotFound
-    built = _built(rows[0]) or await _first_time(request, rows[0]["person_id"])
+    built = _built(rows[0])
+    if built is None:  # nobody has asked before
+        clocks, person = request.app[CLOCKS], rows[0]["person_id"]
+        built = await _rebuild(request.app[SETTINGS], person, now=clocks.domain(), machine_now=machine_now)
     headers = {
         hdrs.ETAG: f'"{built.etag}"',
-        hdrs.LAST_MODIFIED: built.changed_at.strftime("%a, %d %b %Y %H:%M:%S GMT"),
+        hdrs.LAST_MODIFIED: _http_date(built.changed_at),
         hdrs.CACHE_CONTROL: CACHING,
     }
     if _is_current(request, built, known):
@@ -78,21 +82,17 @@ def _built(row: dict[str, Any]) -> Built | None:
     return Built(etag=row["etag"], changed_at=changed_at.astimezone(UTC), content=row["content"])
 
 
+@lru_cache(maxsize=1024)
+def _http_date(moment: datetime) -> str:
+    return format_datetime(moment, usegmt=True)
+
+
 def _is_current(request: web.Request, built: Built, known: Sequence[str]) -> bool:
     """RFC 9110, 13.2.2: If-Modified-Since counts only where there is no If-None-Match."""
     if hdrs.IF_NONE_MATCH in request.headers:
         return built.etag in known or "*" in known
     since = request.if_modified_since
     return since is not None and built.changed_at <= since
-
-
-async def _first_time(request: web.Request, person: int) -> Built:
-    clocks = request.app[CLOCKS]
-    await _rebuild(request.app[SETTINGS], person, now=clocks.domain(), machine_now=clocks.machine())
-    cached = await FeedCache.get(person_id=person)
-    if cached.etag is None or cached.changed_at is None:  # pragma: no cover  # somebody withdrew it in between
-        raise web.HTTPNotFound
-    return Built(etag=cached.etag, changed_at=cached.changed_at, content=cached.content)
 
 
 async def rebuild_stale(settings: WebSettings, *, now: datetime, machine_now: datetime) -> int:
@@ -108,20 +108,22 @@ async def rebuild_stale(settings: WebSettings, *, now: datetime, machine_now: da
     return built
 
 
-async def _rebuild(settings: WebSettings, person_id: int, *, now: datetime, machine_now: datetime) -> None:
+async def _rebuild(settings: WebSettings, person_id: int, *, now: datetime, machine_now: datetime) -> Built:
     """Build one feed. `stale` is taken down first: a change that comes meanwhile waits, and puts it up again."""
 
-    async def work() -> None:
+    async def work() -> Built:
         async with transaction():
             await FeedCache.filter(person_id=person_id).update(stale=False)
             cached = await FeedCache.get(person_id=person_id).select_related("person")
             content = _content(settings, cached.person, await feeds.facts_of(cached.person, now=now))
             etag = hashlib.sha256(content).hexdigest()[:32]
-            if etag != cached.etag:
-                changed_at = _later(machine_now, cached.changed_at)
-                await FeedCache.filter(id=cached.id).update(content=content, etag=etag, changed_at=changed_at)
+            if etag == cached.etag and cached.changed_at is not None:
+                return Built(etag=etag, changed_at=cached.changed_at, content=content)
+            built = Built(etag=etag, changed_at=_later(machine_now, cached.changed_at), content=content)
+            await FeedCache.filter(id=cached.id).update(content=content, etag=etag, changed_at=built.changed_at)
+            return built
 
-    await unit_of_work(work)
+    return await unit_of_work(work)
 
 
 def _later(now: datetime, last: datetime | None) -> datetime:

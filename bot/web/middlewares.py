@@ -15,7 +15,7 @@ from bot import messages
 from bot.actions import sessions
 from bot.rules.refusals import NotAllowed, NotAMember, NotFoundHere, Refusal
 from bot.web import operating
-from bot.web.clients import CLIENT, Client, client_of, is_loopback
+from bot.web.clients import CLIENT, client_of, is_from_this_machine, is_loopback
 from bot.web.settings import CLOCKS, SETTINGS, WebSettings
 from bot.web.words import SignInFirst, page, voice
 from storage.db import unit_of_work
@@ -128,22 +128,20 @@ def _wants_page(request: web.Request) -> bool:
 async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Say who asks; keep out what another site makes a browser send, and in a trial everybody who is not here."""
     settings = request.app[SETTINGS]
-    client = client_of(request, settings.trusted_proxies)
-    request[CLIENT] = client
+    request[CLIENT] = client_of(request, settings.trusted_proxies)
     request["voice"] = voice(settings, _accepted_language(request, settings), None)
     request["person"] = None
-    if settings.trial and not _from_this_machine(request, client):
+    if settings.trial and not _from_this_machine(request):
         raise web.HTTPForbidden
     if request.method not in READING and not _same_origin(request, settings):
         raise web.HTTPForbidden
     return await handler(request)
 
 
-def _from_this_machine(request: web.Request, client: Client) -> bool:
+def _from_this_machine(request: web.Request) -> bool:
     """A page elsewhere can make a browser ask us under its own name (DNS rebinding): so the Host counts too."""
     host = urlsplit(f"//{request.headers.get('Host', '')}").hostname or ""
-    local = host == "localhost" or is_loopback(host)
-    return local and is_loopback(client.address) and not client.forwarded
+    return (host == "localhost" or is_loopback(host)) and is_from_this_machine(request)
 
 
 def _same_origin(request: web.Request, settings: WebSettings) -> bool:

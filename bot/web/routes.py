@@ -6,7 +6,7 @@ from datetime import timedelta
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from bot.web import assets, feeds, legal, meetings, operating, preferences, sign_in, trial
+from bot.web import assets, feeds, joining, legal, meetings, operating, preferences, sign_in, trial
 from bot.web.middlewares import MIDDLEWARES, protect
 from bot.web.settings import (
     CHANGE_PREFERENCES,
@@ -36,6 +36,8 @@ ROUTES = (
     web.get(f"/anmelden/{LINK_END}", sign_in.offer),
     web.post(f"/anmelden/{LINK_END}", sign_in.enter),
     web.post("/abmelden", sign_in.leave),
+    web.get(f"/einladung/{LINK_END}", joining.offer),
+    web.post(f"/einladung/{LINK_END}", joining.enter),
     # one's own things
     web.get("/einstellungen", preferences.show),
     web.post("/einstellungen", preferences.save),
@@ -94,7 +96,7 @@ def application(
     application[CLOCKS] = Clocks(domain=domain_now, machine=machine_now)
     application[WAKE] = wake
     application[REGISTRY] = registry
-    application[operating.REQUESTS] = operating.Requests.counted_in(registry)
+    application[operating.REQUESTS] = operating.requests_in(registry)
     application[READINESS] = readiness
     application[CLOCK_MOVED] = clock_moved
     application[LIMITS] = Limits()

@@ -37,8 +37,6 @@ PAGE_LENGTH: Final = 50
 UPLOAD_BYTES: Final = 20 * 1024 * 1024
 FIELD_BYTES: Final = 64 * 1024
 EXCERPT: Final = 200
-HEARTBEAT_SECONDS: Final = 15.0
-PRESS_SECONDS: Final = 3.0
 SENT_KEYS: Final = 1000
 START_PAYLOAD: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -57,6 +55,7 @@ class ChatPage:
 
     `clock` is the domain's, by which seats begin and end. `frame` gives the facts that every page has, `reader_of` the person
     who has signed in, or raises what sends them to sign in. `signed_in` says whether the session behind a request still holds.
+    A press waits `press_seconds` for its answer; a stream says every `heartbeat_seconds` that it is there.
     """
 
     server: BotServer
@@ -64,6 +63,8 @@ class ChatPage:
     frame: Callable[[web.Request], Mapping[str, Any]]
     reader_of: Callable[[web.Request], Person]
     signed_in: Callable[[web.Request], Awaitable[bool]]
+    press_seconds: float = 3.0
+    heartbeat_seconds: float = 15.0
     streams: Streams = field(default_factory=Streams)
     _sent: OrderedDict[tuple[int, str], asyncio.Task[int]] = field(default_factory=OrderedDict)
 
@@ -195,7 +196,7 @@ class ChatPage:
                 raise Refused(HTTPStatus.CONFLICT, "refused") from error
             answer = None
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(PRESS_SECONDS):
+                async with asyncio.timeout(self.press_seconds):
                     while (answer := await self.server.answer_of(query)) is None:
                         await reader.woken.wait()
                         reader.woken.clear()
@@ -213,7 +214,7 @@ class ChatPage:
 
     async def changes(self, request: web.Request) -> web.StreamResponse:
         """What is new since a change number, as it happens, until the session ends."""
-        person = _person(request)
+        person, _ = await self._enter(request)
         last = {"after": request.headers.get("Last-Event-ID") or request.query.get("after", "0")}
         after = _integer(last, "after")
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -236,7 +237,7 @@ class ChatPage:
             try:
                 while True:
                     either: set[asyncio.Future[Any]] = {coming, ended}
-                    await asyncio.wait(either, timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.wait(either, timeout=self.heartbeat_seconds, return_when=asyncio.FIRST_COMPLETED)
                     person = await Person.get_or_none(id=person_id, left_at=None)
                     if person is None or not await self.signed_in(request):
                         yield event("signed_out", after, None)
@@ -345,7 +346,7 @@ async def _multipart(request: web.Request) -> tuple[dict[str, str], tuple[str, s
         content = await _limited(part, UPLOAD_BYTES)
         if not content:
             raise Refused(HTTPStatus.BAD_REQUEST, "empty_file")
-        name = re.split(r"[/\\]", part.filename or "")[-1]
+        name = re.split(r"[/\\]", part.filename or "")[-1].replace("%22", '"')  # as browsers write it in a form
         return fields, (name, part.headers.get("Content-Type", "application/octet-stream"), content)
     raise Refused(HTTPStatus.BAD_REQUEST, "bad_request")
 

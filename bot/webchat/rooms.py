@@ -69,13 +69,8 @@ async def enter(server: BotServer, person: Person, today: date) -> frozenset[int
     """
     user, groups = user_of(person), await _groups_of(server, person.id, today)
     private = await rows.find_chat(server, person.id)
-    known = private.person if private else None
-    if known is None or (known.first_name, known.last_name, known.language_code) != (
-        user.first_name,
-        user.last_name,
-        user.language_code,
-    ):
-        await server.person_arrives(user)
+    if private is None or private.bot_status is MemberStatus.LEFT or _names(private.person) != _names(user):
+        await _arrive(server, user)
     memberships = WebchatMember.filter(user__network=server.network, user__user_id=person.id, status__in=_PRESENT)
     present = {member.chat.chat_id: member.chat.title for member in await memberships.select_related("chat")}
     if present != groups:
@@ -89,7 +84,7 @@ async def open_rooms(server: BotServer) -> None:
     people = {channel.person.id: channel.person for channel in await channels.select_related("person")}
     known = {chat.chat_id for chat in await WebchatChat.filter(network=server.network, chat_id__in=list(people))}
     for person_id in people.keys() - known:
-        await server.person_arrives(user_of(people[person_id]))
+        await _arrive(server, user_of(people[person_id]))
     groups = {group.chat_id: group.body.name[:TITLE_LENGTH] for group in await _group_chats(server)}
 
     async def open_groups(change: int) -> None:
@@ -97,6 +92,21 @@ async def open_rooms(server: BotServer) -> None:
             await _open_group(server, chat_id, title, change)
 
     await server.unit(open_groups)
+
+
+def _names(user: User | WebchatUser | None) -> tuple[str | None, ...]:
+    return (user.first_name, user.last_name, user.language_code) if user else ()
+
+
+async def _arrive(server: BotServer, user: User) -> None:
+    """Make the person known. Here nobody has to write first: what Faden sends can be answered by its buttons at once."""
+    await server.person_arrives(user)
+
+    async def begin(_change: int) -> None:
+        private = WebchatChat.filter(network=server.network, chat_id=user.id, bot_status=MemberStatus.LEFT)
+        await private.update(bot_status=MemberStatus.MEMBER)
+
+    await server.unit(begin)
 
 
 async def _group_chats(server: BotServer, bodies: list[int] | None = None) -> list[GroupChat]:
@@ -200,6 +210,12 @@ async def rooms(server: BotServer, person_id: int, chat_ids: frozenset[int]) -> 
         for row in places
     ]
     return sorted(listed, key=lambda room: (room.chat_id != person_id, room.title or "", room.chat_id))
+
+
+async def known(person_id: int) -> User | None:
+    """Somebody of the town, for a network that has not seen them yet."""
+    person = await Person.get_or_none(id=person_id, left_at=None)
+    return user_of(person) if person is not None else None
 
 
 async def unread(server: BotServer, now: datetime) -> list[Unread]:

@@ -37,6 +37,11 @@ class Streams:
             if not mine and self._open.get(person_id) is mine:
                 del self._open[person_id]
 
+    @property
+    def count(self) -> int:
+        """How many are open."""
+        return sum(map(len, self._open.values()))
+
     def end(self) -> None:
         """End them all: the program is going down, and the pages will come back."""
         for streams in self._open.values():

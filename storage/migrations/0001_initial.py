@@ -7,6 +7,7 @@ from tortoise.indexes import Index
 from tortoise.migrations import operations as ops
 
 from storage.models.webchat import ChatType, MemberStatus
+from storage.moments import MomentField
 from storage.vocabulary import (
     Answer,
     BodyKind,
@@ -110,8 +111,8 @@ class Migration(migrations.Migration):
                 ),
                 ("attempts", fields.SmallIntField(db_default=0)),
                 ("error", fields.CharField(null=True, max_length=200)),
-                ("received_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
-                ("done_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ("received_at", MomentField(auto_now=False, auto_now_add=False)),
+                ("done_at", MomentField(null=True, auto_now=False, auto_now_add=False)),
             ],
             options={
                 "table": "inbox_update",
@@ -227,8 +228,8 @@ class Migration(migrations.Migration):
                 ("absent_until", fields.DateField(null=True)),
                 ("level", fields.SmallIntField(null=True)),
                 ("administrator", fields.BooleanField(db_default=False)),
-                ("privacy_read_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
-                ("left_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ("privacy_read_at", MomentField(null=True, auto_now=False, auto_now_add=False)),
+                ("left_at", MomentField(null=True, auto_now=False, auto_now_add=False)),
                 ("version", fields.IntField(db_default=1)),
             ],
             options={
@@ -243,7 +244,7 @@ class Migration(migrations.Migration):
             name="AuditEvent",
             fields=[
                 ("id", fields.IntField(generated=True, primary_key=True, unique=True, db_index=True)),
-                ("at", fields.DatetimeField(db_index=True, auto_now=False, auto_now_add=False)),
+                ("at", MomentField(db_index=True, auto_now=False, auto_now_add=False)),
                 (
                     "person",
                     fields.ForeignKeyField(
@@ -317,7 +318,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("preferred", fields.BooleanField(db_default=False)),
-                ("linked_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ("linked_at", MomentField(auto_now=False, auto_now_add=False)),
             ],
             options={
                 "table": "channel",
@@ -359,7 +360,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("message_id", fields.BigIntField(null=True)),
-                ("expires_at", fields.DatetimeField(db_index=True, auto_now=False, auto_now_add=False)),
+                ("expires_at", MomentField(db_index=True, auto_now=False, auto_now_add=False)),
             ],
             options={
                 "table": "dialogue",
@@ -399,7 +400,7 @@ class Migration(migrations.Migration):
                         on_delete=OnDelete.RESTRICT,
                     ),
                 ),
-                ("created_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ("created_at", MomentField(auto_now=False, auto_now_add=False)),
             ],
             options={
                 "table": "document",
@@ -426,7 +427,7 @@ class Migration(migrations.Migration):
                 ),
                 ("content", fields.BinaryField(null=True)),
                 ("etag", fields.CharField(null=True, max_length=64)),
-                ("changed_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ("changed_at", MomentField(null=True, auto_now=False, auto_now_add=False)),
                 ("stale", fields.BooleanField(db_default=True)),
             ],
             options={
@@ -454,7 +455,7 @@ class Migration(migrations.Migration):
                 ),
                 ("generation", fields.IntField(db_default=1)),
                 ("token_hash", fields.CharField(unique=True, max_length=64)),
-                ("created_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ("created_at", MomentField(auto_now=False, auto_now_add=False)),
             ],
             options={
                 "table": "feed_token",
@@ -499,7 +500,7 @@ class Migration(migrations.Migration):
                         on_delete=OnDelete.RESTRICT,
                     ),
                 ),
-                ("linked_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ("linked_at", MomentField(auto_now=False, auto_now_add=False)),
             ],
             options={
                 "table": "group_chat",
@@ -546,14 +547,14 @@ class Migration(migrations.Migration):
                 ("starts_local", fields.CharField(max_length=16)),
                 ("zone", fields.CharField(max_length=64)),
                 ("minutes", fields.IntField()),
-                ("starts_at", fields.DatetimeField(db_index=True, auto_now=False, auto_now_add=False)),
-                ("ends_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ("starts_at", MomentField(db_index=True, auto_now=False, auto_now_add=False)),
+                ("ends_at", MomentField(auto_now=False, auto_now_add=False)),
                 ("place", fields.CharField(null=True, max_length=200)),
                 ("join_link", fields.CharField(null=True, max_length=500)),
                 ("uid", fields.CharField(unique=True, max_length=255)),
                 ("sequence", fields.IntField(db_default=0)),
-                ("stamp", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
-                ("invited_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ("stamp", MomentField(null=True, auto_now=False, auto_now_add=False)),
+                ("invited_at", MomentField(null=True, auto_now=False, auto_now_add=False)),
                 ("short_notice_reason", fields.CharField(null=True, max_length=500)),
                 ("cancel_reason", fields.CharField(null=True, max_length=500)),
                 (
@@ -568,8 +569,8 @@ class Migration(migrations.Migration):
                         on_delete=OnDelete.RESTRICT,
                     ),
                 ),
-                ("created_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
-                ("changed_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ("created_at", MomentField(auto_now=False, auto_now_add=False)),
+                ("changed_at", MomentField(auto_now=False, auto_now_add=False)),
                 ("version", fields.IntField(db_default=1)),
             ],
             options={
@@ -630,7 +631,7 @@ class Migration(migrations.Migration):
                         max_length=32,
                     ),
                 ),
-                ("answered_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ("answered_at", MomentField(null=True, auto_now=False, auto_now_add=False)),
                 (
                     "answered_by",
                     fields.ForeignKeyField(
@@ -677,7 +678,7 @@ class Migration(migrations.Migration):
                         max_length=32,
                     ),
                 ),
-                ("invited_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ("invited_at", MomentField(null=True, auto_now=False, auto_now_add=False)),
             ],
             options={
                 "table": "attendance",
@@ -750,8 +751,8 @@ class Migration(migrations.Migration):
                         on_delete=OnDelete.RESTRICT,
                     ),
                 ),
-                ("created_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
-                ("changed_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ("created_at", MomentField(auto_now=False, auto_now_add=False)),
+                ("changed_at", MomentField(auto_now=False, auto_now_add=False)),
                 ("version", fields.IntField(db_default=1)),
             ],
             options={
@@ -790,7 +791,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("due_on", fields.DateField()),
-                ("asked_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ("asked_at", MomentField(null=True, auto_now=False, auto_now_add=False)),
                 (
                     "answer",
                     fields.CharEnumField(
@@ -800,7 +801,7 @@ class Migration(migrations.Migration):
                         max_length=32,
                     ),
                 ),
-                ("answered_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ("answered_at", MomentField(null=True, auto_now=False, auto_now_add=False)),
             ],
             options={
                 "table": "check_in",
@@ -916,7 +917,7 @@ class Migration(migrations.Migration):
                 ),
                 ("name", fields.CharField(null=True, max_length=200)),
                 ("by_hand", fields.BooleanField(db_default=False)),
-                ("confirmed_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ("confirmed_at", MomentField(null=True, auto_now=False, auto_now_add=False)),
                 (
                     "confirmed_by",
                     fields.ForeignKeyField(
@@ -1083,14 +1084,14 @@ class Migration(migrations.Migration):
                         max_length=32,
                     ),
                 ),
-                ("due_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
-                ("held_until", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ("due_at", MomentField(auto_now=False, auto_now_add=False)),
+                ("held_until", MomentField(null=True, auto_now=False, auto_now_add=False)),
                 ("attempts", fields.SmallIntField(db_default=0)),
                 ("error", fields.CharField(null=True, max_length=200)),
                 ("frozen", fields.BinaryField(null=True)),
                 ("message_id", fields.BigIntField(null=True)),
-                ("created_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
-                ("sent_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ("created_at", MomentField(auto_now=False, auto_now_add=False)),
+                ("sent_at", MomentField(null=True, auto_now=False, auto_now_add=False)),
             ],
             options={
                 "table": "notice",
@@ -1131,9 +1132,9 @@ class Migration(migrations.Migration):
                         on_delete=OnDelete.RESTRICT,
                     ),
                 ),
-                ("created_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
-                ("expires_at", fields.DatetimeField(db_index=True, auto_now=False, auto_now_add=False)),
-                ("used_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ("created_at", MomentField(auto_now=False, auto_now_add=False)),
+                ("expires_at", MomentField(db_index=True, auto_now=False, auto_now_add=False)),
+                ("used_at", MomentField(null=True, auto_now=False, auto_now_add=False)),
             ],
             options={
                 "table": "one_time_token",
@@ -1193,7 +1194,7 @@ class Migration(migrations.Migration):
                         max_length=32,
                     ),
                 ),
-                ("created_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ("created_at", MomentField(auto_now=False, auto_now_add=False)),
             ],
             options={
                 "table": "topic",
@@ -1306,7 +1307,7 @@ class Migration(migrations.Migration):
                 ),
                 ("resubmit_on", fields.DateField(null=True)),
                 ("postponed", fields.SmallIntField(db_default=0)),
-                ("created_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ("created_at", MomentField(auto_now=False, auto_now_add=False)),
                 ("version", fields.IntField(db_default=1)),
             ],
             options={
@@ -1371,9 +1372,9 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("label", fields.CharField(max_length=100)),
-                ("created_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
-                ("seen_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
-                ("expires_at", fields.DatetimeField(db_index=True, auto_now=False, auto_now_add=False)),
+                ("created_at", MomentField(auto_now=False, auto_now_add=False)),
+                ("seen_at", MomentField(auto_now=False, auto_now_add=False)),
+                ("expires_at", MomentField(db_index=True, auto_now=False, auto_now_add=False)),
             ],
             options={
                 "table": "web_session",
@@ -1477,7 +1478,7 @@ class Migration(migrations.Migration):
                 ),
                 ("update_id", fields.BigIntField()),
                 ("payload", fields.JSONField(encoder=functools.partial(dumps, separators=(",", ":")), decoder=loads)),
-                ("queued_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ("queued_at", MomentField(auto_now=False, auto_now_add=False)),
             ],
             options={
                 "table": "webchat_update",
@@ -1640,8 +1641,8 @@ class Migration(migrations.Migration):
                         on_delete=OnDelete.RESTRICT,
                     ),
                 ),
-                ("sent_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
-                ("edited_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ("sent_at", MomentField(auto_now=False, auto_now_add=False)),
+                ("edited_at", MomentField(null=True, auto_now=False, auto_now_add=False)),
                 ("text", fields.TextField(db_default="", unique=False)),
                 (
                     "entities",
@@ -1711,8 +1712,8 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("data", fields.CharField(max_length=64)),
-                ("pressed_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
-                ("answered_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ("pressed_at", MomentField(auto_now=False, auto_now_add=False)),
+                ("answered_at", MomentField(null=True, auto_now=False, auto_now_add=False)),
                 ("answer", fields.CharField(null=True, max_length=200)),
                 ("show_alert", fields.BooleanField(db_default=False)),
                 ("url", fields.TextField(null=True, unique=False)),

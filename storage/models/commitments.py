@@ -5,6 +5,7 @@ from tortoise.models import Model
 
 from storage.models.meetings import Meeting
 from storage.models.people import Body, Organisation, Person
+from storage.moments import MomentField
 from storage.vocabulary import CheckInAnswer, CommitmentState, DueKind, Role, Side
 
 RESTRICT = fields.RESTRICT
@@ -34,8 +35,8 @@ class Commitment(Model):
     recorded_by: fields.ForeignKeyRelation[Person] = fields.ForeignKeyField(
         "models.Person", on_delete=RESTRICT, related_name="commitments_recorded"
     )
-    created_at = fields.DatetimeField()
-    changed_at = fields.DatetimeField()
+    created_at = MomentField()
+    changed_at = MomentField()
     version = fields.IntField(db_default=1)
 
     body_id: int
@@ -70,7 +71,7 @@ class CommitmentParty(Model):
     role = fields.CharEnumField(Role, max_length=32, null=True)
     name = fields.CharField(max_length=200, null=True)
     by_hand = fields.BooleanField(db_default=False)
-    confirmed_at = fields.DatetimeField(null=True)
+    confirmed_at = MomentField(null=True)
     confirmed_by: fields.ForeignKeyNullableRelation[Person] = fields.ForeignKeyField(
         "models.Person", null=True, on_delete=RESTRICT, related_name="commitments_confirmed"
     )
@@ -117,9 +118,9 @@ class CheckIn(Model):
         "models.Person", on_delete=RESTRICT, related_name="check_ins"
     )
     due_on = fields.DateField()
-    asked_at = fields.DatetimeField(null=True)
+    asked_at = MomentField(null=True)
     answer = fields.CharEnumField(CheckInAnswer, max_length=32, null=True)
-    answered_at = fields.DatetimeField(null=True)
+    answered_at = MomentField(null=True)
 
     commitment_id: int
     person_id: int

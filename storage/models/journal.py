@@ -4,6 +4,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from storage.models.people import Person
+from storage.moments import MomentField
 from storage.vocabulary import Network
 
 RESTRICT = fields.RESTRICT
@@ -22,7 +23,7 @@ class Dialogue(Model):
     step = fields.CharField(max_length=32)
     data: fields.JSONField[dict[str, object]] = fields.JSONField(default=dict)
     message_id = fields.BigIntField(null=True)
-    expires_at = fields.DatetimeField(db_index=True)
+    expires_at = MomentField(db_index=True)
 
     person_id: int
 
@@ -44,7 +45,7 @@ class Document(Model):
     uploaded_by: fields.ForeignKeyRelation[Person] = fields.ForeignKeyField(
         "models.Person", on_delete=RESTRICT, related_name="documents"
     )
-    created_at = fields.DatetimeField()
+    created_at = MomentField()
 
     uploaded_by_id: int
 
@@ -56,7 +57,7 @@ class AuditEvent(Model):
     """Who did what to which thing; `facts` never hold content that privacy rules would have to erase."""
 
     id = fields.IntField(primary_key=True)
-    at = fields.DatetimeField(db_index=True)
+    at = MomentField(db_index=True)
     person: fields.ForeignKeyNullableRelation[Person] = fields.ForeignKeyField(
         "models.Person", null=True, on_delete=RESTRICT, related_name="audit_events"
     )

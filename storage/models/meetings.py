@@ -5,6 +5,7 @@ from tortoise.models import Model
 
 from storage.models.journal import Document
 from storage.models.people import Body, Organisation, Person
+from storage.moments import MomentField
 from storage.vocabulary import (
     Answer,
     ItemState,
@@ -37,21 +38,21 @@ class Meeting(Model):
     starts_local = fields.CharField(max_length=16)
     zone = fields.CharField(max_length=64)
     minutes = fields.IntField()
-    starts_at = fields.DatetimeField(db_index=True)
-    ends_at = fields.DatetimeField()
+    starts_at = MomentField(db_index=True)
+    ends_at = MomentField()
     place = fields.CharField(max_length=200, null=True)
     join_link = fields.CharField(max_length=500, null=True)
     uid = fields.CharField(max_length=255, unique=True)
     sequence = fields.IntField(db_default=0)
-    stamp = fields.DatetimeField(null=True)
-    invited_at = fields.DatetimeField(null=True)
+    stamp = MomentField(null=True)
+    invited_at = MomentField(null=True)
     short_notice_reason = fields.CharField(max_length=500, null=True)
     cancel_reason = fields.CharField(max_length=500, null=True)
     created_by: fields.ForeignKeyNullableRelation[Person] = fields.ForeignKeyField(
         "models.Person", null=True, on_delete=RESTRICT, related_name="meetings_created"
     )
-    created_at = fields.DatetimeField()
-    changed_at = fields.DatetimeField()
+    created_at = MomentField()
+    changed_at = MomentField()
     version = fields.IntField(db_default=1)
 
     body_id: int
@@ -77,7 +78,7 @@ class Attendance(Model):
         "models.Organisation", null=True, on_delete=RESTRICT, related_name="attendances"
     )
     answer = fields.CharEnumField(Answer, max_length=32, db_default=Answer.OPEN)
-    answered_at = fields.DatetimeField(null=True)
+    answered_at = MomentField(null=True)
     answered_by: fields.ForeignKeyNullableRelation[Person] = fields.ForeignKeyField(
         "models.Person", null=True, on_delete=RESTRICT, related_name="answers_entered"
     )
@@ -89,7 +90,7 @@ class Attendance(Model):
         "models.Person", null=True, on_delete=RESTRICT, related_name="stood_in_for"
     )
     presence = fields.CharEnumField(Presence, max_length=32, db_default=Presence.UNKNOWN)
-    invited_at = fields.DatetimeField(null=True)
+    invited_at = MomentField(null=True)
 
     meeting_id: int
     person_id: int | None
@@ -116,7 +117,7 @@ class Topic(Model):
         "models.Person", on_delete=RESTRICT, related_name="topics"
     )
     state = fields.CharEnumField(TopicState, max_length=32, db_default=TopicState.OPEN)
-    created_at = fields.DatetimeField()
+    created_at = MomentField()
 
     body_id: int
     submitted_by_id: int
@@ -164,7 +165,7 @@ class AgendaItem(Model):
     )
     resubmit_on = fields.DateField(null=True)
     postponed = fields.SmallIntField(db_default=0)
-    created_at = fields.DatetimeField()
+    created_at = MomentField()
     version = fields.IntField(db_default=1)
 
     topic_id: int | None

@@ -3,6 +3,7 @@
 from tortoise import fields
 from tortoise.models import Model
 
+from storage.moments import MomentField
 from storage.vocabulary import BodyKind, ChannelState, Network, OrganisationKind, Role
 
 RESTRICT = fields.RESTRICT
@@ -93,8 +94,8 @@ class Person(Model):
     absent_until = fields.DateField(null=True)
     level = fields.SmallIntField(null=True)
     administrator = fields.BooleanField(db_default=False)
-    privacy_read_at = fields.DatetimeField(null=True)
-    left_at = fields.DatetimeField(null=True)
+    privacy_read_at = MomentField(null=True)
+    left_at = MomentField(null=True)
     version = fields.IntField(db_default=1)
 
     class Meta:
@@ -112,7 +113,7 @@ class Channel(Model):
     address = fields.CharField(max_length=64)
     state = fields.CharEnumField(ChannelState, max_length=32, db_default=ChannelState.ACTIVE)
     preferred = fields.BooleanField(db_default=False)
-    linked_at = fields.DatetimeField()
+    linked_at = MomentField()
 
     person_id: int
 
@@ -164,7 +165,7 @@ class GroupChat(Model):
     linked_by: fields.ForeignKeyNullableRelation[Person] = fields.ForeignKeyField(
         "models.Person", null=True, on_delete=RESTRICT, related_name="groups_linked"
     )
-    linked_at = fields.DatetimeField()
+    linked_at = MomentField()
 
     body_id: int
 

@@ -4,6 +4,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from storage.models.people import Body, Person
+from storage.moments import MomentField
 from storage.vocabulary import Lane, Network, NoticeKind, NoticeState, UpdateState
 
 RESTRICT = fields.RESTRICT
@@ -23,8 +24,8 @@ class InboxUpdate(Model):
     state = fields.CharEnumField(UpdateState, max_length=32, db_default=UpdateState.WAITING)
     attempts = fields.SmallIntField(db_default=0)
     error = fields.CharField(max_length=200, null=True)
-    received_at = fields.DatetimeField()
-    done_at = fields.DatetimeField(null=True)
+    received_at = MomentField()
+    done_at = MomentField(null=True)
 
     class Meta:
         table = "inbox_update"
@@ -64,14 +65,14 @@ class Notice(Model):
     urgent = fields.BooleanField(db_default=False)
     resend = fields.BooleanField(db_default=True)
     state = fields.CharEnumField(NoticeState, max_length=32, db_default=NoticeState.WAITING)
-    due_at = fields.DatetimeField()
-    held_until = fields.DatetimeField(null=True)
+    due_at = MomentField()
+    held_until = MomentField(null=True)
     attempts = fields.SmallIntField(db_default=0)
     error = fields.CharField(max_length=200, null=True)
     frozen = fields.BinaryField(null=True)
     message_id = fields.BigIntField(null=True)
-    created_at = fields.DatetimeField()
-    sent_at = fields.DatetimeField(null=True)
+    created_at = MomentField()
+    sent_at = MomentField(null=True)
 
     person_id: int | None
     body_id: int | None
@@ -95,7 +96,7 @@ class FeedCache(Model):
     )
     content = fields.BinaryField(null=True)
     etag = fields.CharField(max_length=64, null=True)
-    changed_at = fields.DatetimeField(null=True)
+    changed_at = MomentField(null=True)
     stale = fields.BooleanField(db_default=True)
 
     person_id: int

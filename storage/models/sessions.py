@@ -4,6 +4,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from storage.models.people import Person
+from storage.moments import MomentField
 from storage.vocabulary import TokenPurpose
 
 RESTRICT = fields.RESTRICT
@@ -18,9 +19,9 @@ class OneTimeToken(Model):
     person: fields.ForeignKeyNullableRelation[Person] = fields.ForeignKeyField(
         "models.Person", null=True, on_delete=RESTRICT, related_name="one_time_tokens"
     )
-    created_at = fields.DatetimeField()
-    expires_at = fields.DatetimeField(db_index=True)
-    used_at = fields.DatetimeField(null=True)
+    created_at = MomentField()
+    expires_at = MomentField(db_index=True)
+    used_at = MomentField(null=True)
 
     person_id: int | None
 
@@ -37,9 +38,9 @@ class WebSession(Model):
         "models.Person", on_delete=RESTRICT, related_name="sessions"
     )
     label = fields.CharField(max_length=100)
-    created_at = fields.DatetimeField()
-    seen_at = fields.DatetimeField()
-    expires_at = fields.DatetimeField(db_index=True)
+    created_at = MomentField()
+    seen_at = MomentField()
+    expires_at = MomentField(db_index=True)
 
     person_id: int
 
@@ -57,7 +58,7 @@ class FeedToken(Model):
     )
     generation = fields.IntField(db_default=1)
     token_hash = fields.CharField(max_length=64, unique=True)
-    created_at = fields.DatetimeField()
+    created_at = MomentField()
 
     person_id: int
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from tortoise import fields
 from tortoise.models import Model
 
+from storage.moments import MomentField
 from storage.vocabulary import Network
 
 RESTRICT = fields.RESTRICT
@@ -144,8 +145,8 @@ class WebchatMessage(Model):
     sender: fields.ForeignKeyNullableRelation[WebchatUser] = fields.ForeignKeyField(
         "models.WebchatUser", null=True, on_delete=RESTRICT, related_name="messages"
     )
-    sent_at = fields.DatetimeField()
-    edited_at = fields.DatetimeField(null=True)
+    sent_at = MomentField()
+    edited_at = MomentField(null=True)
     text = fields.TextField(db_default="")
     entities: fields.JSONField[list[dict[str, object]]] = fields.JSONField(default=list)
     keyboard: fields.JSONField[list[list[dict[str, object]]] | None] = fields.JSONField(null=True)
@@ -179,8 +180,8 @@ class WebchatPress(Model):
         "models.WebchatUser", on_delete=RESTRICT, related_name="presses"
     )
     data = fields.CharField(max_length=64)
-    pressed_at = fields.DatetimeField()
-    answered_at = fields.DatetimeField(null=True)
+    pressed_at = MomentField()
+    answered_at = MomentField(null=True)
     answer = fields.CharField(max_length=200, null=True)
     show_alert = fields.BooleanField(db_default=False)
     url: str | None = fields.TextField(null=True)
@@ -235,7 +236,7 @@ class WebchatUpdate(Model):
     network = fields.CharEnumField(Network, max_length=32)
     update_id = fields.BigIntField()
     payload: fields.JSONField[dict[str, object]] = fields.JSONField()
-    queued_at = fields.DatetimeField()
+    queued_at = MomentField()
 
     class Meta:
         table = "webchat_update"

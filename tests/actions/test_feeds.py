@@ -38,41 +38,44 @@ async def ben(tk: Body) -> Person:
     return person
 
 
-async def hold(body: Body, starts: datetime, state: MeetingState = MeetingState.INVITED, **more: object) -> Meeting:
+async def hold(body: Body, starts: datetime, state: MeetingState = MeetingState.INVITED) -> Meeting:
     number = await Meeting.all().count() + 1
-    values = {
-        "number": number,
-        "title": f"{number}. Sitzung",
-        "state": state,
-        "format": MeetingFormat.PRESENCE,
-        "starts_local": starts.astimezone(BERLIN).strftime("%Y-%m-%dT%H:%M"),
-        "zone": "Europe/Berlin",
-        "minutes": 90,
-        "starts_at": starts,
-        "ends_at": starts + timedelta(minutes=90),
-        "uid": f"{number}@stadt.example",
-        "invited_at": starts,
-        "created_at": starts,
-        "changed_at": starts,
-    }
-    return await Meeting.create(body=body, **{**values, **more})
+    return await Meeting.create(
+        body=body,
+        number=number,
+        title=f"{number}. Sitzung",
+        state=state,
+        format=MeetingFormat.HYBRID,
+        starts_local=starts.astimezone(BERLIN).strftime("%Y-%m-%dT%H:%M"),
+        zone="Europe/Berlin",
+        minutes=90,
+        starts_at=starts,
+        ends_at=starts + timedelta(minutes=90),
+        place="Rathaus",
+        join_link="https://video.example/tk",
+        uid=f"{number}@stadt.example",
+        sequence=2,
+        invited_at=starts,
+        created_at=starts,
+        changed_at=starts,
+    )
 
 
-async def agree(body: Body, owner: Person | None, **more: object) -> Commitment:
-    values = {
-        "what": "Räume klären",
-        "state": CommitmentState.AGREED,
-        "due_kind": DueKind.DATE,
-        "due_on": date(2026, 12, 1),
-        "agreed_on": date(2026, 11, 1),
-        "created_at": datetime(2026, 11, 1, 9, tzinfo=BERLIN),
-        "changed_at": datetime(2026, 11, 2, 9, tzinfo=BERLIN),
-    }
-    number = await Commitment.all().count() + 1
-    recorder = await Person.first()
-    commitment = await Commitment.create(body=body, number=number, recorded_by=recorder, **{**values, **more})
-    if owner is not None:
-        await CommitmentParty.create(commitment=commitment, side=Side.OWNER, person=owner)
+async def agree(body: Body, owner: Person, side: Side = Side.OWNER) -> Commitment:
+    commitment = await Commitment.create(
+        body=body,
+        number=await Commitment.all().count() + 1,
+        what="Räume klären",
+        state=CommitmentState.AGREED,
+        due_kind=DueKind.DATE,
+        due_on=date(2026, 12, 1),
+        agreed_on=date(2026, 11, 1),
+        recorded_by=owner,
+        created_at=datetime(2026, 11, 1, 9, tzinfo=BERLIN),
+        changed_at=datetime(2026, 11, 2, 9, tzinfo=BERLIN),
+        version=3,
+    )
+    await CommitmentParty.create(commitment=commitment, side=side, person=owner)
     return commitment
 
 
@@ -103,6 +106,14 @@ async def test_renewing_raises_the_generation(ben: Person, now: datetime) -> Non
     assert renewed == [tokens.feed(KEY, ben.id, 2), tokens.feed(KEY, ben.id, 3)]
     assert (token.generation, token.token_hash) == (3, tokens.hashed(renewed[1]))
     assert await link(ben, now) == renewed[1]
+
+
+async def test_generation_is_that_of_the_current_link(ben: Person, now: datetime) -> None:
+    first = await unit_of_work(lambda: feeds.generation(person=ben, key=KEY, now=now))
+    await unit_of_work(lambda: feeds.renew(person=ben, key=KEY, now=now))
+    second = await unit_of_work(lambda: feeds.generation(person=ben, key=KEY, now=now))
+
+    assert (first, second) == (1, 2)
 
 
 async def test_ending_takes_the_link_and_the_bytes_away(ben: Person, now: datetime) -> None:
@@ -157,7 +168,7 @@ async def test_new_day_touches_every_feed(ben: Person) -> None:
 
 async def test_facts_are_those_of_the_meeting(ben: Person, tk: Body, now: datetime) -> None:
     starts = now + timedelta(days=7)
-    meeting = await hold(tk, starts, place="Rathaus", join_link="https://video.example/tk", sequence=2)
+    meeting = await hold(tk, starts)
 
     facts = await feeds.facts_of(ben, now=now)
 
@@ -203,7 +214,8 @@ async def test_meetings_are_shown_by_state(
 
 
 async def test_meeting_called_off_before_the_invitation_vanishes(ben: Person, tk: Body, now: datetime) -> None:
-    await hold(tk, now + timedelta(days=7), MeetingState.CANCELLED, invited_at=None)
+    await hold(tk, now + timedelta(days=7), MeetingState.CANCELLED)
+    await Meeting.all().update(invited_at=None)
 
     assert (await feeds.facts_of(ben, now=now)).meetings == ()
 
@@ -247,7 +259,7 @@ async def test_deputy_sees_the_meeting_they_go_to(ben: Person, tk: Body, now: da
 
 
 async def test_own_commitment_with_a_date_is_due(ben: Person, tk: Body, now: datetime) -> None:
-    commitment = await agree(tk, ben, version=3)
+    commitment = await agree(tk, ben)
     await CommitmentParty.create(commitment=commitment, side=Side.OWNER, person=ben)
 
     dues = (await feeds.facts_of(ben, now=now)).dues
@@ -278,7 +290,8 @@ async def test_own_commitment_with_a_date_is_due(ben: Person, tk: Body, now: dat
     ],
 )
 async def test_what_is_not_due_is_not_shown(ben: Person, tk: Body, now: datetime, more: dict[str, object]) -> None:
-    await agree(tk, ben, **more)
+    await agree(tk, ben)
+    await Commitment.all().update(**more)
 
     assert (await feeds.facts_of(ben, now=now)).dues == ()
 
@@ -286,7 +299,6 @@ async def test_what_is_not_due_is_not_shown(ben: Person, tk: Body, now: datetime
 async def test_commitment_of_others_is_not_shown(ben: Person, tk: Body, now: datetime) -> None:
     anna = await Person.create(key="anna", given_name="Anna", family_name="Arendt")
     await agree(tk, anna)
-    of_both = await agree(tk, None)
-    await CommitmentParty.create(commitment=of_both, side=Side.COUNTERPART, person=ben)
+    await agree(tk, ben, Side.COUNTERPART)
 
     assert (await feeds.facts_of(ben, now=now)).dues == ()

@@ -438,6 +438,17 @@ async def test_person_who_comes_back_gets_a_second_seat(now: datetime) -> None:
     seats = await Membership.filter(person__key="lechner").order_by("begins_on").values_list("begins_on", "ends_on")
     assert seats == [(date(2025, 1, 1), date(2026, 6, 30)), (date(2026, 11, 1), None)]
     assert [added.name for added in done.added] == ["SRT: lechner"]
+    assert await imported(text, now) == NOTHING
+
+
+async def test_seat_without_a_beginning_is_the_one_that_goes_on(now: datetime) -> None:
+    await imported(TOWN, now)
+    team, nico = await Body.get(code="SRT"), await Person.get(key="seidl")
+    await Membership.create(
+        body=team, person=nico, role=Role.GUEST, begins_on=date(2020, 1, 1), ends_on=date(2020, 12, 31)
+    )
+
+    assert await imported(TOWN, now) == NOTHING
 
 
 async def test_corrected_beginning_is_a_change_and_no_second_seat(now: datetime) -> None:

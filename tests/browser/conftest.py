@@ -7,10 +7,11 @@ import asyncio
 import os
 import shutil
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +20,7 @@ from typing import Any, TypeVar
 import pytest
 from aiohttp import web
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
@@ -168,6 +170,38 @@ class Visitor:
         """Type into the field."""
         self.one("#entry").send_keys(*keys)
 
+    def keys(self, *keys: str) -> None:
+        """Type wherever the focus is."""
+        ActionChains(self.driver).send_keys(*keys).perform()
+
+    def focused(self) -> str:
+        """The label of what has the focus."""
+        active = self.driver.switch_to.active_element
+        return active.text or active.accessible_name
+
+    def offline(self) -> None:
+        """Pull the plug."""
+        self._network(offline=True)
+
+    def online(self) -> None:
+        """Put it back."""
+        self._network(offline=False)
+
+    def _network(self, *, offline: bool) -> None:
+        self.driver.execute_cdp_cmd("Network.enable", {})
+        conditions = {"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+        self.driver.execute_cdp_cmd("Network.emulateNetworkConditions", conditions)
+
+    def leaves(self) -> None:
+        """Close the page; nothing on it may have been refused by its own security policy or have gone wrong."""
+        self.driver.get("about:blank")
+        complaints = self.forgets_complaints()
+        assert [one for one in complaints if "Content Security Policy" in one or "Uncaught" in one] == []
+
+    def forgets_complaints(self) -> list[str]:
+        """What the browser's console has held since last time."""
+        return [line["message"] for line in self.driver.get_log("browser")]  # type: ignore[no-untyped-call]  # of selenium
+
     def resized(self, width: int, height: int) -> None:
         """The page's size, without the browser's own frame."""
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
@@ -204,7 +238,7 @@ def house(migrated_sqlite: Path, tmp_path: Path) -> Iterator[House]:
     try:
         ready: Future[None] = Future()
         living = asyncio.run_coroutine_threadsafe(_live(made, f"sqlite:///{path}", ready, stop), loop)
-        living.add_done_callback(lambda done: ready.done() or ready.set_exception(done.exception() or EOFError()))
+        living.add_done_callback(partial(_report, ready))
         ready.result(PATIENCE)
         yield made
         loop.call_soon_threadsafe(stop.set)
@@ -215,14 +249,18 @@ def house(migrated_sqlite: Path, tmp_path: Path) -> Iterator[House]:
         loop.close()
 
 
+def _report(ready: "Future[None]", living: "Future[None]") -> None:
+    """A house that could not be opened says why to whoever waits for it."""
+    if not ready.done():
+        ready.set_exception(living.exception() or EOFError())
+
+
 async def _live(house: House, url: str, ready: "Future[None]", stop: asyncio.Event) -> None:
     """From the opening of the store to its closing, in one task: Tortoise's connection lives in its context."""
     await db.open_store(url)
     try:
         await _settle(house)
-        house.server = BotServer(
-            Network.WEBCHAT, "4711:invented", lambda: MOMENT, options=Options(first_contact=False)
-        )
+        house.server = BotServer(Network.WEBCHAT, "4711:invented", lambda: MOMENT, options=Options(first_contact=False))
         house.server.on_update = _toy_bot(house.server)
         await house.server.call(
             Call("setMyCommands", {"commands": [{"command": one, "description": MENU[one]} for one in MENU]})
@@ -255,16 +293,14 @@ async def _settle(house: House) -> None:
                 key=key, given_name=given, family_name=family, language=language, zone="Europe/Berlin"
             )
         for key in ("anna", "ben"):
-            await Membership.create(
-                body=body, person=house.people[key], role=Role.MEMBER, begins_on=date(2026, 1, 1)
-            )
+            await Membership.create(body=body, person=house.people[key], role=Role.MEMBER, begins_on=date(2026, 1, 1))
         await GroupChat.create(body=body, network=Network.WEBCHAT, chat_id=GROUP, linked_at=MOMENT)
 
 
 def _application(chat: ChatPage) -> web.Application:
     @web.middleware
     async def recognise(
-        request: web.Request, handler: Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse]]
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         request["person"] = await Person.get_or_none(id=int(request.cookies.get("who", "0")))
         language = request["person"].language if request["person"] else "de"
@@ -311,7 +347,9 @@ async def _still_signed_in(_request: web.Request) -> bool:
 
 def _toy_bot(server: BotServer) -> Callable[[Json], Coroutine[Any, Any, None]]:
     """Answers each text with itself and two buttons; a press changes the message and says so. "langsam" waits to be answered."""
-    yes_no = {"inline_keyboard": [[{"text": "Ja", "callback_data": "yes"}, {"text": "Langsam", "callback_data": "slow"}]]}
+    yes_no = {
+        "inline_keyboard": [[{"text": "Ja", "callback_data": "yes"}, {"text": "Langsam", "callback_data": "slow"}]]
+    }
 
     async def act(method: str, files: dict[str, Upload] | None = None, **params: object) -> None:
         await server.call(Call(method, params, files or {}))

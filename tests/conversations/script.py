@@ -1,11 +1,13 @@
 """The grammar of conversation files, as `docs/conversations.md` writes it down: text in, steps out."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 BERLIN = ZoneInfo("Europe/Berlin")
+NOTHING = "(nichts)"
 
 
 class BadScript(ValueError):
@@ -13,133 +15,169 @@ class BadScript(ValueError):
 
 
 @dataclass(frozen=True)
-class Step:
-    """What happens or is expected in line `line`."""
+class At:
+    """It is now `moment`, and the timer looks."""
 
     line: int
-
-
-@dataclass(frozen=True)
-class At(Step):
-    """It is now `moment`."""
-
     moment: datetime
 
 
 @dataclass(frozen=True)
-class Says(Step):
+class Says:
     """Somebody writes, in their own chat or in a body's group."""
 
+    line: int
     who: str
-    text: str
     group: str | None
+    text: str
 
 
 @dataclass(frozen=True)
-class Sends(Step):
-    """Somebody sends a file."""
+class Sends:
+    """Somebody sends a file of that name."""
 
+    line: int
     who: str
     file: str
 
 
 @dataclass(frozen=True)
-class Presses(Step):
-    """Somebody presses the button with that label, the newest one there is."""
+class Presses:
+    """Somebody presses the newest button with that label, `twice` before anything has happened.
 
+    `gone` is a button that is not on the screen any more; `of` presses one that only this other person was shown.
+    """
+
+    line: int
     who: str
+    group: str | None
     label: str
+    twice: bool = False
+    gone: bool = False
+    of: str | None = None
+
+
+@dataclass(frozen=True)
+class Hears:
+    """The next thing that reaches a person, or a body's group: a new message, or one that changes.
+
+    `text` is as `Heard.told` writes it, with `…` for anything; buttons count when it has a line of them.
+    """
+
+    line: int
+    who: str
+    group: str | None
+    text: str
+    new: bool
+
+    @property
+    def with_buttons(self) -> bool:
+        """Whether the story tells the buttons."""
+        return any(line.startswith("[") for line in self.text.splitlines())
+
+
+@dataclass(frozen=True)
+class Toast:
+    """Somebody sees a short answer over the chat."""
+
+    line: int
+    who: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Silence:
+    """Nothing more reached them."""
+
+    line: int
+    who: str
     group: str | None
 
 
 @dataclass(frozen=True)
-class Hears(Step):
-    """Somebody, or a group, hears exactly this; `…` stands for any text. `buttons` are all of them, or None for any."""
+class Leaves:
+    """Since yesterday somebody has no seat in a body any more."""
 
+    line: int
     who: str
-    text: str
-    buttons: tuple[str, ...] | None
-    file: str | None = None
+    body: str
 
 
 @dataclass(frozen=True)
-class Toast(Step):
-    """Somebody sees a short answer over the chat."""
+class Blocks:
+    """Somebody wants no messages of Faden on this network."""
 
+    line: int
     who: str
-    text: str
 
 
 @dataclass(frozen=True)
-class Silence(Step):
-    """Nothing new reached them."""
+class Restart:
+    """The program ends, and starts again on the same store."""
 
-    who: str
+    line: int
 
 
-_AT = re.compile(r"(?:\w+, )?(\d{1,2}\.\d{1,2}\.\d{4}),? (\d{1,2}:\d{2})(?: Uhr)?")
-_HEARS = re.compile(r"Faden → ([^:]+): ?(.*)")
-_TOAST = re.compile(r"Faden ⚡ ([^:]+): (.+)")
-_SILENCE = re.compile(r"Faden schweigt gegenüber (.+)")
-_SENDS = re.compile(r"([^:]+) schickt: (.+)")
-_ACTS = re.compile(r"([^:→⚡]+?)(?: in ([\w-]+))?: (.+)")
-_BUTTON = re.compile(r"\[([^\]]+)\]")
-_FILE = re.compile(r"📎 (\S.*)")
+Step = At | Says | Sends | Presses | Hears | Toast | Silence | Leaves | Blocks | Restart
+
+_WHO = r"(?P<who>[^\W\d_][\w .-]*?)"
+_ACTS = rf"{_WHO}(?: in (?P<group>[\w-]+))?: "
+_HEARS = rf"(?:Gruppe (?P<group>[\w-]+)|{_WHO})"
+
+_RULES: tuple[tuple[str, Callable[[int, re.Match[str]], Step]], ...] = (
+    (r"\w+, (?P<moment>[\d.]+, [\d:]+) Uhr", lambda line, said: At(line, _moment(said["moment"]))),
+    (r"Faden startet neu", lambda line, _: Restart(line)),
+    (rf"Faden ⚡ {_WHO}: (?P<text>.+)", lambda line, said: Toast(line, said["who"], said["text"])),
+    (
+        rf"Faden → {_HEARS}: {re.escape(NOTHING)}",
+        lambda line, said: Silence(line, said["who"], said["group"]),
+    ),
+    (
+        rf"Faden (?P<how>[→↻]) {_HEARS}:(?P<text>.*)",
+        lambda line, said: Hears(line, said["who"], said["group"], said["text"].strip(), new=said["how"] == "→"),
+    ),
+    (rf"{_WHO} verlässt (?P<body>[\w-]+)", lambda line, said: Leaves(line, said["who"], said["body"])),
+    (rf"{_WHO} sperrt Faden", lambda line, said: Blocks(line, said["who"])),
+    (rf"{_WHO}: 📎 (?P<file>.+)", lambda line, said: Sends(line, said["who"], said["file"])),
+    (
+        rf"{_ACTS}\[(?P<label>[^\]]+)\](?P<twice> zweimal)?(?: von (?P<of>[^\W\d_][\w .-]*))?",
+        lambda line, said: Presses(
+            line,
+            said["who"],
+            said["group"],
+            said["label"],
+            twice=said["twice"] is not None,
+            gone=said["of"] == "vorhin",
+            of=None if said["of"] == "vorhin" else said["of"],
+        ),
+    ),
+    (rf"{_ACTS}(?P<text>.+)", lambda line, said: Says(line, said["who"], said["group"], said["text"])),
+)
 
 
 def parse(text: str) -> list[Step]:
     """The steps of a conversation file. Raises BadScript with the line's number."""
     steps: list[Step] = []
-    lines = text.splitlines()
-    number = 0
-    while number < len(lines):
-        line = lines[number].rstrip()
-        number += 1
-        if not line or line.startswith(("#", "=")):
-            continue
-        if line.startswith(" "):
-            raise BadScript(f"{number}: an indented line belongs to no message")
-        if match := _HEARS.fullmatch(line):
-            heard = [match[2]] if match[2] else []
-            first = number
-            while number < len(lines) and (lines[number].startswith("    ") or not lines[number].strip()):
-                if not lines[number].strip():
-                    break
-                heard.append(lines[number].strip())
-                number += 1
-            steps.append(_hears(first, match[1], heard))
-        else:
-            steps.append(_other(number, line))
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.startswith("    ") and steps and isinstance(steps[-1], Hears):
+            heard = steps[-1]
+            steps[-1] = replace(heard, text=f"{heard.text}\n{line.strip()}".strip())
+        elif line.strip() and not line.startswith("#"):
+            steps.append(_step(number, line))
     return steps
 
 
-def _hears(number: int, who: str, lines: list[str]) -> Hears:
-    buttons = [line for line in lines if line.startswith("[") and _BUTTON.sub("", line).strip() == ""]
-    files = [match[1] for line in lines if (match := _FILE.fullmatch(line))]
-    words = [line for line in lines if line not in buttons and not _FILE.fullmatch(line)]
-    labels = tuple(label for line in buttons for label in _BUTTON.findall(line))
-    return Hears(number, who, "\n".join(words), labels if buttons else None, files[0] if files else None)
+def _step(number: int, line: str) -> Step:
+    for pattern, build in _RULES:
+        if said := re.fullmatch(pattern, line):
+            return build(number, said)
+    raise BadScript(f"line {number}: {line}")
 
 
-def _other(number: int, line: str) -> Step:
-    if match := _AT.fullmatch(line):
-        moment = datetime.strptime(f"{match[1]} {match[2]}", "%d.%m.%Y %H:%M").replace(tzinfo=BERLIN)
-        return At(number, moment)
-    if match := _TOAST.fullmatch(line):
-        return Toast(number, match[1], match[2])
-    if match := _SILENCE.fullmatch(line):
-        return Silence(number, match[1])
-    if match := _SENDS.fullmatch(line):
-        return Sends(number, match[1], match[2])
-    if match := _ACTS.fullmatch(line):
-        who, group, what = match[1], match[2], match[3]
-        if button := _BUTTON.fullmatch(what):
-            return Presses(number, who, button[1], group)
-        return Says(number, who, what, group)
-    raise BadScript(f"{number}: {line}")
+def _moment(text: str) -> datetime:
+    return datetime.strptime(text, "%d.%m.%Y, %H:%M").replace(tzinfo=BERLIN)
 
 
 def matches(expected: str, said: str) -> bool:
     """Whether a text is as expected; `…` stands for anything, also over several lines."""
-    pattern = ".*".join(re.escape(part) for part in expected.split("…"))
-    return re.fullmatch(pattern, said, re.DOTALL) is not None
+    return re.fullmatch(".*".join(map(re.escape, expected.split("…"))), said, re.DOTALL) is not None

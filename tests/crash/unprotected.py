@@ -8,8 +8,8 @@ printed is how many it took until the database answered no more.
 """
 
 import asyncio
-import random
 import os
+import random
 import sys
 
 from tortoise import Tortoise

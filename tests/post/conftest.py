@@ -1,17 +1,22 @@
 """A post with a scripted wire: python-telegram-bot is real, its HTTP is not; the mail server is aiosmtpd on the loopback."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from structlog.testing import capture_logs
 from telegram import Bot
 from telegram.request import BaseRequest, RequestData
 
+from bot import messages
 from bot.actions import notices
 from bot.actions.notices import Draft
 from bot.post import Mailer, Post, PostSettings
@@ -21,6 +26,7 @@ from storage import db
 from storage.models import Body, Channel, Membership, Notice, Organisation, Person
 from storage.vocabulary import BodyKind, Network, OrganisationKind, Role
 
+TEMPLATES = Path(__file__).parent / "templates"
 SETTINGS = PostSettings(base_url="https://faden.example", mailbox="faden@faden.example", land="NI", town="Musterstadt")
 
 
@@ -62,11 +68,15 @@ Script = Callable[[Call], Refusal | BaseException | None]
 
 @dataclass
 class Wire(BaseRequest):
-    """Keeps every call, and answers as `script` says; None means as Telegram would when all is well."""
+    """Keeps every call, and answers as `script` says; None means as Telegram would when all is well.
+
+    `meanwhile` is awaited while a call is on its way, `afterwards` while its answer is.
+    """
 
     calls: list[Call] = field(default_factory=list)
     script: Script = lambda _: None
     meanwhile: Callable[[Call], Awaitable[None]] | None = None
+    afterwards: Callable[[Call], Awaitable[None]] | None = None
     taken: list[Call] = field(default_factory=list)
     message_id: int = 100
 
@@ -109,6 +119,8 @@ class Wire(BaseRequest):
             body = {"ok": False, "description": answer.description, "parameters": answer.parameters}
             return answer.status, json.dumps(body).encode()
         self.taken.append(call)
+        if self.afterwards is not None:
+            await self.afterwards(call)
         return _ok(self._result(call))
 
     def _result(self, call: Call) -> object:
@@ -140,7 +152,7 @@ class Mailbox:
     to_data: str | None = None
     address: str = ""
 
-    async def handle_RCPT(  # noqa: N802, PLR0917  # the signature is the library's
+    async def handle_RCPT(  # noqa: N802  # the signature is the library's
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
         if self.to_recipient is not None:
@@ -156,7 +168,7 @@ class Mailbox:
 
     def messages(self) -> list[bytes]:
         """The mails as they came."""
-        return [bytes(envelope.content or b"") for envelope in self.taken]
+        return [envelope.content for envelope in self.taken if isinstance(envelope.content, bytes)]
 
 
 @pytest.fixture(autouse=True)
@@ -165,20 +177,54 @@ def _durations(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PTB_TIMEDELTA", "1")
 
 
+@pytest.fixture(autouse=True)
+def _templates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Templates of these tests, beside the house's own, whose words are tested where they are used."""
+    for language in messages.LANGUAGES:
+        loader = messages.environment(language).loader
+        monkeypatch.setattr(loader, "searchpath", [str(messages.TEMPLATES), str(TEMPLATES)])
+
+
+@pytest.fixture(autouse=True)
+def logged() -> Iterator[list[MutableMapping[str, Any]]]:
+    """What is logged, as facts."""
+    with capture_logs() as lines:
+        yield lines
+
+
 @pytest.fixture
 def clock(now: datetime) -> Clock:
     return Clock(now)
 
 
+@asynccontextmanager
+async def serving(box: Mailbox, *, tls: ssl.SSLContext | None = None, **options: Any) -> AsyncIterator[int]:  # noqa: ANN401  # aiosmtpd's
+    """The mail server on the loopback, in the loop of the test; gives its port."""
+    loop, wires = asyncio.get_running_loop(), list[asyncio.Transport]()
+
+    class Server(SMTP):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            assert isinstance(transport, asyncio.Transport)
+            wires.append(transport)
+            super().connection_made(transport)
+
+    server = await loop.create_server(lambda: Server(box, loop=loop, **options), "127.0.0.1", 0, ssl=tls)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        for wire in wires:
+            wire.abort()
+        server.close()
+        await server.wait_closed()
+        await asyncio.sleep(0)  # aborted wires close in the next round
+
+
 @pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
+async def mailbox() -> AsyncIterator[Mailbox]:
     box = Mailbox()
-    controller = Controller(box, hostname="127.0.0.1", port=0)
-    controller.start()
-    assert controller.server is not None
-    box.address = f"smtp://127.0.0.1:{controller.server.sockets[0].getsockname()[1]}"
-    yield box
-    controller.stop()
+    async with serving(box) as port:
+        box.address = f"smtp://127.0.0.1:{port}"
+        yield box
 
 
 @dataclass
@@ -257,7 +303,7 @@ async def person(given_name: str = "Nora", **more: Any) -> Person:  # noqa: ANN4
 
 
 async def seat(who: Person, where: Body, **more: Any) -> Membership:  # noqa: ANN401  # columns of every type
-    values = {"role": Role.MEMBER, "begins_on": date(2026, 1, 1)} | more
+    values: dict[str, Any] = {"role": Role.MEMBER, "begins_on": date(2026, 1, 1)} | more
     return await Membership.create(person=who, body=where, **values)
 
 

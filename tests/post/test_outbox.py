@@ -1,5 +1,7 @@
 """The rows: what is claimed, in which order, and what becomes of it."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,16 +14,21 @@ from bot.post.outbox import LEASE, Desk, Outcome
 from storage import db
 from storage.models import Dialogue, GroupChat, InboxUpdate, Notice
 from storage.vocabulary import Lane, Network, NoticeKind, NoticeState
+from tests.conftest import Counted
 from tests.post.conftest import body, person, queue
 
 MAILINGS = Desk(lane=Lane.MAILING, mail=False, places=10)
 ANSWERS = Desk(lane=Lane.ANSWER, mail=False, places=10)
 MAILS = Desk(lane=Lane.MAILING, mail=True, places=10)
 SECOND = timedelta(seconds=1)
+Statements = Callable[[], AbstractContextManager[Counted]]
+
+pytestmark = pytest.mark.usefixtures("store")
 
 
 def draft(key: str, now: datetime, **more: Any) -> Draft:  # noqa: ANN401  # facts of every kind
-    return Draft(**{"key": key, "template": "given_up", "facts": {"something": True}, "due_at": now} | more)
+    values: dict[str, Any] = {"key": key, "template": "given_up", "facts": {"something": True}, "due_at": now}
+    return Draft(**values | more)
 
 
 def to_chat(key: str, now: datetime, chat_id: int = 101, **more: Any) -> Draft:  # noqa: ANN401  # facts of every kind
@@ -32,7 +39,7 @@ async def claimed(desk: Desk, now: datetime, places: int = 10) -> list[str]:
     return [notice.key for notice in await outbox.claim(desk, places, domain_now=now, machine_now=now)]
 
 
-async def test_claim_takes_what_is_due_of_its_own_desk(store: str, now: datetime) -> None:
+async def test_claim_takes_what_is_due_of_its_own_desk(now: datetime) -> None:
     nora = await person()
     await queue(
         to_chat("later", now + SECOND, 1),
@@ -47,13 +54,13 @@ async def test_claim_takes_what_is_due_of_its_own_desk(store: str, now: datetime
     assert await claimed(MAILS, now) == ["mail"]
 
 
-async def test_claim_takes_the_eldest_first_and_no_more_than_there_are_places(store: str, now: datetime) -> None:
+async def test_claim_takes_the_eldest_first_and_no_more_than_there_are_places(now: datetime) -> None:
     await queue(to_chat("b", now, 1), to_chat("c", now, 2), to_chat("a", now - SECOND, 3), now=now)
 
     assert await claimed(MAILINGS, now, places=2) == ["a", "b"]
 
 
-async def test_claim_leases_what_it_takes_to_nobody_else(store: str, now: datetime) -> None:
+async def test_claim_leases_what_it_takes_to_nobody_else(now: datetime) -> None:
     (row,) = await queue(to_chat("a", now), now=now)
 
     assert await claimed(MAILINGS, now) == ["a"]
@@ -62,7 +69,7 @@ async def test_claim_leases_what_it_takes_to_nobody_else(store: str, now: dateti
     assert (row.state, row.held_until) == (NoticeState.SENDING, now + LEASE)
 
 
-async def test_claim_leaves_what_is_held(store: str, now: datetime) -> None:
+async def test_claim_leaves_what_is_held(now: datetime) -> None:
     (row,) = await queue(to_chat("a", now), now=now)
     await Notice.filter(id=row.id).update(held_until=now + SECOND)
 
@@ -70,7 +77,7 @@ async def test_claim_leaves_what_is_held(store: str, now: datetime) -> None:
     assert await claimed(MAILINGS, now + SECOND) == ["a"]
 
 
-async def test_claim_that_finds_nothing_commits_nothing(store: str, now: datetime, statements: Any) -> None:  # noqa: ANN401  # of the tests
+async def test_claim_that_finds_nothing_commits_nothing(now: datetime, statements: Statements) -> None:
     with statements() as counted:
         await claimed(MAILINGS, now)
 
@@ -78,9 +85,7 @@ async def test_claim_that_finds_nothing_commits_nothing(store: str, now: datetim
 
 
 @pytest.mark.parametrize("state", [NoticeState.WAITING, NoticeState.SENDING])
-async def test_claim_takes_one_of_a_chat_and_the_next_when_that_is_settled(
-    store: str, now: datetime, state: NoticeState
-) -> None:
+async def test_claim_takes_one_of_a_chat_and_the_next_when_that_is_settled(now: datetime, state: NoticeState) -> None:
     first, _, _ = await queue(to_chat("a", now), to_chat("b", now), to_chat("other", now, 102), now=now)
     await Notice.filter(id=first.id).update(state=state, held_until=now + SECOND)
 
@@ -89,7 +94,7 @@ async def test_claim_takes_one_of_a_chat_and_the_next_when_that_is_settled(
     assert await claimed(MAILINGS, now) == ["b"]
 
 
-async def test_claim_keeps_the_order_of_a_person_within_lane_and_medium(store: str, now: datetime) -> None:
+async def test_claim_keeps_the_order_of_a_person_within_lane_and_medium(now: datetime) -> None:
     nora = await person()
     await queue(
         draft("a", now, person=nora.id),
@@ -105,13 +110,13 @@ async def test_claim_keeps_the_order_of_a_person_within_lane_and_medium(store: s
     assert await claimed(ANSWERS, now) == ["answer"]
 
 
-async def test_claim_does_not_mistake_the_same_number_on_another_network(store: str, now: datetime) -> None:
+async def test_claim_does_not_mistake_the_same_number_on_another_network(now: datetime) -> None:
     await queue(to_chat("a", now), draft("b", now, network=Network.WEBCHAT, chat_id=101), now=now)
 
     assert await claimed(MAILINGS, now) == ["a", "b"]
 
 
-async def test_cards_wait_for_nobody_and_hold_nobody_up(store: str, now: datetime) -> None:
+async def test_cards_wait_for_nobody_and_hold_nobody_up(now: datetime) -> None:
     rows = await queue(
         to_chat("card", now, kind=NoticeKind.CARD),
         to_chat("a", now),
@@ -124,7 +129,7 @@ async def test_cards_wait_for_nobody_and_hold_nobody_up(store: str, now: datetim
     assert await claimed(MAILINGS, now + SECOND) == ["a"]
 
 
-async def test_give_back_sends_again_what_may_have_left(store: str, now: datetime) -> None:
+async def test_give_back_sends_again_what_may_have_left(now: datetime) -> None:
     (row,) = await queue(to_chat("a", now), now=now)
     await claimed(MAILINGS, now)
 
@@ -134,7 +139,7 @@ async def test_give_back_sends_again_what_may_have_left(store: str, now: datetim
     assert await claimed(MAILINGS, now) == ["a"]
 
 
-async def test_give_back_does_not_send_again_what_must_not_come_twice(store: str, now: datetime) -> None:
+async def test_give_back_does_not_send_again_what_must_not_come_twice(now: datetime) -> None:
     on_the_way, still_here = await queue(
         to_chat("a", now, 1, resend=False), to_chat("b", now, 2, resend=False), now=now
     )
@@ -149,7 +154,7 @@ async def test_give_back_does_not_send_again_what_must_not_come_twice(store: str
     assert still_here.state is NoticeState.WAITING
 
 
-async def test_settle_writes_down_a_failure_and_forgets_it_after_a_success(store: str, now: datetime) -> None:
+async def test_settle_writes_down_a_failure_and_forgets_it_after_a_success(now: datetime) -> None:
     (row,) = await queue(to_chat("a", now), now=now)
 
     held = Outcome(state=NoticeState.WAITING, error="server", held_until=now + SECOND, failed=True)
@@ -162,7 +167,7 @@ async def test_settle_writes_down_a_failure_and_forgets_it_after_a_success(store
     assert (row.state, row.error, row.attempts, row.sent_at, row.message_id) == (NoticeState.SENT, None, 0, now, 5)
 
 
-async def test_settle_remembers_that_it_was_uncertain(store: str, now: datetime) -> None:
+async def test_settle_remembers_that_it_was_uncertain(now: datetime) -> None:
     (row,) = await queue(to_chat("a", now), now=now)
     row.error = outbox.UNCERTAIN
 
@@ -172,7 +177,7 @@ async def test_settle_remembers_that_it_was_uncertain(store: str, now: datetime)
     assert row.error == "uncertain"
 
 
-async def test_card_that_changed_while_it_was_sent_goes_out_again(store: str, now: datetime) -> None:
+async def test_card_that_changed_while_it_was_sent_goes_out_again(now: datetime) -> None:
     card = to_chat("card", now, -5, kind=NoticeKind.CARD)
     await queue(card, now=now)
     (row,) = await outbox.claim(MAILINGS, 1, domain_now=now, machine_now=now)
@@ -185,7 +190,7 @@ async def test_card_that_changed_while_it_was_sent_goes_out_again(store: str, no
     assert (row.state, row.message_id, row.held_until) == (NoticeState.WAITING, 5, now + 3 * SECOND)
 
 
-async def test_move_chat_rewrites_every_row(store: str, now: datetime) -> None:
+async def test_move_chat_rewrites_every_row(now: datetime) -> None:
     nora, there = await person(), await body()
     group = await GroupChat.create(body=there, network=Network.TELEGRAM, chat_id=-5, linked_at=now)
     (row,) = await queue(to_chat("a", now, -5), now=now)
@@ -201,7 +206,7 @@ async def test_move_chat_rewrites_every_row(store: str, now: datetime) -> None:
         assert moved.chat_id == -1005
 
 
-async def test_move_chat_leaves_a_group_that_is_known_by_its_new_id_already(store: str, now: datetime) -> None:
+async def test_move_chat_leaves_a_group_that_is_known_by_its_new_id_already(now: datetime) -> None:
     one, other = await body("A"), await body("B")
     old = await GroupChat.create(body=one, network=Network.TELEGRAM, chat_id=-5, linked_at=now)
     await GroupChat.create(body=other, network=Network.TELEGRAM, chat_id=-1005, linked_at=now)
@@ -212,7 +217,7 @@ async def test_move_chat_leaves_a_group_that_is_known_by_its_new_id_already(stor
     assert old.chat_id == -5
 
 
-async def test_waiting_answers_are_those_in_chats(store: str, now: datetime) -> None:
+async def test_waiting_answers_are_those_in_chats(now: datetime) -> None:
     nora = await person()
     answer, _, _ = await queue(
         to_chat("answer", now, lane=Lane.ANSWER),
@@ -224,7 +229,7 @@ async def test_waiting_answers_are_those_in_chats(store: str, now: datetime) -> 
     assert await outbox.waiting_answers() == [(answer.id, Network.TELEGRAM, 101)]
 
 
-async def test_claim_looks_at_few_rows_however_many_wait(store: str, now: datetime) -> None:
+async def test_claim_looks_at_few_rows_however_many_wait(now: datetime) -> None:
     """The plan, not the time: `make bench` measures that with a million rows."""
     if db.is_postgres():
         await db.execute("SET enable_seqscan = off")  # a planner that knows three rows would read them all

@@ -49,6 +49,10 @@ def test_split_goes_on_when_not_even_one_character_fits() -> None:
     assert texts.split("🗓🗓", 1) == ["🗓", "🗓"]
 
 
+def test_split_bears_a_tag_that_was_never_opened() -> None:
+    assert texts.split("</b>eins zwei", 4) == ["</b>eins", "zwei"]
+
+
 WORDS = st.text(
     alphabet=st.characters(exclude_characters="<>&", exclude_categories=["C", "Z"]), min_size=1, max_size=12
 )

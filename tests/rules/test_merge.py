@@ -44,9 +44,11 @@ def test_value_that_the_file_says_no_longer_is_emptied_where_it_may_be() -> None
     current = {"name": "Anna", "mail": "anna@example.org", "zone": "Europe/Berlin"}
     imported = merge.marks(current)
 
-    merged = merge.merge({"name": "Anna"}, current, imported, defaults={}, clearable={"mail"})
+    without = merge.merge({"name": "Anna"}, current, imported, defaults={}, clearable={"mail"})
+    still = merge.merge({"mail": "anna@example.org"}, current, imported, defaults={}, clearable={"mail"})
 
-    assert merged == Merged(changes={"mail": None}, kept={})
+    assert without == Merged(changes={"mail": None}, kept={})
+    assert still == Merged(changes={}, kept={})
 
 
 def test_marks_know_values_again_without_holding_them() -> None:

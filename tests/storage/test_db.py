@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tortoise.exceptions import IntegrityError, OperationalError
@@ -438,16 +437,39 @@ async def test_script_inside_a_transaction_stays_inside_it() -> None:
     assert await keys() == []
 
 
-@pytest.mark.parametrize(
-    ("url", "path"),
-    [
-        ("sqlite:///var/faden.sqlite3", Path("var/faden.sqlite3")),
-        ("sqlite:////data/faden.sqlite3", Path("/data/faden.sqlite3")),
-        ("sqlite:////data/Mein%20Faden.sqlite3", Path("/data/Mein Faden.sqlite3")),
-        ("sqlite://:memory:", None),
-        ("postgresql://faden@localhost/faden", None),
-    ],
-)
-@pytest.mark.only_on("sqlite")
-def test_sqlite_path(url: str, path: Path | None) -> None:
-    assert db.sqlite_path(url) == path
+async def test_once_reads_once_in_a_unit_and_anew_in_the_next() -> None:
+    asked: list[str] = []
+
+    async def read() -> str:
+        asked.append("read")
+        return f"answer {len(asked)}"
+
+    async def work() -> list[str]:
+        return [await db.once("question", read), await db.once("question", read)]
+
+    outside = [await db.once("question", read), await db.once("question", read)]
+    units = [await db.unit_of_work(work), await db.unit_of_work(work)]
+
+    assert outside == ["answer 1", "answer 2"]
+    assert units == [["answer 3", "answer 3"], ["answer 4", "answer 4"]]
+
+
+async def test_once_in_a_task_that_outlived_its_unit_reads_anew() -> None:
+    started: list[asyncio.Task[str]] = []
+    go_on = asyncio.Event()
+
+    async def read() -> str:
+        return f"after: {go_on.is_set()}"
+
+    async def later() -> str:
+        await go_on.wait()
+        return await db.once("question", read)
+
+    async def work() -> str:
+        started.append(asyncio.create_task(later()))
+        return await db.once("question", read)
+
+    first = await db.unit_of_work(work)
+    go_on.set()
+
+    assert (first, await started[0]) == ("after: False", "after: True")

@@ -5,7 +5,6 @@ from pathlib import Path
 from tortoise.context import TortoiseContext
 
 from storage import db
-from tests.conftest import run_apart
 from tests.postgres import FreshDatabase
 from tests.storage.described import described
 

@@ -51,7 +51,7 @@ async def test_metrics_count_by_route_and_hold_no_secret(visitor: Visitor) -> No
         (sample.labels["route"], sample.labels["status"]): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
-        if sample.name == "faden_http_requests_total"
+        if sample.name == "faden_http_request_seconds_count"
     }
     assert samples == {("/anmelden/{token}", "410"): 1, ("unknown", "404"): 1}
     assert "geheimes-token" not in text
@@ -88,7 +88,7 @@ async def test_refused_requests_of_programs_are_counted(settings: WebSettings, o
 
         text = await (await get(visitor, "/metrics")).text()
 
-        assert 'faden_http_requests_total{route="/refuse",status="409"} 1.0' in text
+        assert 'faden_http_request_seconds_count{route="/refuse",status="409"} 1.0' in text
 
 
 async def test_nothing_is_for_search_engines(visitor: Visitor) -> None:

@@ -1,15 +1,20 @@
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from bot.actions import trial
+from storage.models import Body
+from storage.vocabulary import BodyKind
 from tests.web.conftest import Outside, Town, Visitor, get, post
 
 
 async def test_trial_lists_everybody_by_body_and_role(trial_visitor: Visitor) -> None:
+    await Body.create(code="RLK", name="Regionalleiterkonferenz", kind=BodyKind.REGIONAL_CONFERENCE)
+
     text = await (await get(trial_visitor, "/probe")).text()
 
-    assert "<h3>Trägerkonferenz</h3>" in text
+    assert re.findall("<h3>(.*)</h3>", text) == ["Trägerkonferenz", "Ohne Sitz in einem Gremium"]
     assert "<strong>Anna Arendt</strong><small>Leitung, Diakonie Beispiel</small>" in text
     assert text.index("Ohne Sitz in einem Gremium") < text.index("<strong>Carla Cramer</strong>")
 

@@ -3,6 +3,7 @@
 import { composer } from "./composer.js";
 import * as show from "./messages.js";
 import { el, person, words } from "./messages.js";
+import { Room } from "./room.js";
 import { follow, get, post, upload } from "./wire.js";
 
 const AT_END = 60; // pixels from the end that still count as being there
@@ -24,50 +25,6 @@ let stuck = true; // the newest message is in view and stays there
 const rooms = new Map();
 const waiting = new Map(); // "chat:message" → the press whose answer is awaited
 const heard = new Set(); // presses whose answer was shown
-
-class Room {
-  messages = new Map();
-  outgoing = [];
-  commands = [];
-  loaded = false;
-  before = null; // where the earlier messages begin that are not loaded
-  divider = null; // the first message that was unread
-  below = 0; // new ones that are out of view
-  marked = 0; // read up to here
-  sending = false;
-
-  constructor(id) {
-    this.id = id;
-  }
-
-  get sorted() {
-    return [...this.messages.values()].sort((one, other) => one.id - other.id);
-  }
-
-  get newest() {
-    return Math.max(0, ...this.messages.keys());
-  }
-
-  // Whether that is news.
-  put(message) {
-    const known = this.messages.get(message.id);
-    if (known ? known.change >= message.change : this.before !== null && message.id < this.before) return false;
-    if (message.deleted) this.messages.delete(message.id);
-    else this.messages.set(message.id, message);
-    if (message.own) this.arrived(message);
-    return true;
-  }
-
-  // One's own message may come through the stream before the answer to sending it.
-  arrived(message) {
-    const mine = this.outgoing.find(({ text, file }) => (text || file?.name || "").startsWith(message.text));
-    if (mine && !message.deleted) this.drop(mine);
-  }
-
-  drop(sending) {
-    this.outgoing = this.outgoing.filter((other) => other !== sending);
-  }
-}
 
 const roomOf = (id) => rooms.get(id) ?? rooms.set(id, new Room(id)).get(id);
 const chatOf = (id) => chats.find((chat) => chat.id === id);
@@ -215,24 +172,26 @@ async function load(room) {
   }
 }
 
-async function loadEarlier() {
+// One page at a time; whoever asks meanwhile waits for the same one.
+function loadEarlier() {
   const room = current;
-  if (room.before === null || room.loading) return;
-  room.loading = true;
+  if (room.before !== null) room.loading ??= loadPage(room).finally(() => (room.loading = null));
+  return room.loading;
+}
+
+async function loadPage(room) {
+  let page;
   try {
-    const { messages, before } = await get("messages", { chat: room.id, before: room.before });
-    const fromEnd = scroller.scrollHeight - scroller.scrollTop;
-    room.before = before;
-    for (const message of messages) room.put(message);
-    if (current === room) {
-      arrange();
-      scroller.scrollTop = scroller.scrollHeight - fromEnd;
-    }
+    page = await get("messages", { chat: room.id, before: room.before });
   } catch {
-    // The button stays, and scrolling tries again.
-  } finally {
-    room.loading = false;
+    return; // the button stays, and scrolling tries again
   }
+  const fromEnd = scroller.scrollHeight - scroller.scrollTop;
+  room.before = page.before;
+  for (const message of page.messages) room.put(message);
+  if (current !== room) return;
+  arrange();
+  scroller.scrollTop = scroller.scrollHeight - fromEnd;
 }
 
 function gone(id) {

@@ -90,7 +90,7 @@ export function follow(number, { onNews, onState }) {
     on("elsewhere", () => {
       close();
       asleep = true;
-      if (document.hasFocus()) open();
+      timer = setTimeout(check, LONGEST_WAIT, SILENCE);
     });
     on("signed_out", () => {
       close();

@@ -1,0 +1,49 @@
+"""Coming to Faden by an invitation link: first the privacy notice, then the account is linked."""
+
+from telegram import ChatMember, Update
+
+from bot.actions import joining
+from bot.handlers import groups, start
+from bot.handlers.context import Context
+
+TOKEN_LENGTH = 43
+GONE = (ChatMember.LEFT, ChatMember.BANNED)
+
+
+async def begin(update: Update, context: Context) -> None:
+    """/start with what a link carries: an invitation, or where to go."""
+    payload = context.text if context.turn.callback_id is None else ""
+    if len(payload) == TOKEN_LENGTH:
+        facts = await joining.open_link(
+            token=payload,
+            network=context.turn.network,
+            address=str(context.user),
+            now=context.now,
+            machine_now=context.machine_now,
+        )
+        context.reply("join_privacy", facts | {"language": context.turn.language})
+        return
+    await start.start(update, context)
+
+
+async def privacy_read(update: Update, context: Context) -> None:
+    """After "Gelesen" the account is linked, and the menu is there."""
+    await joining.privacy_read(network=context.turn.network, address=str(context.user), now=context.now)
+    await start.menu(update, context)
+
+
+async def membership(update: Update, context: Context) -> None:
+    """The bot was added to a group or thrown out, blocked or let in again."""
+    change = update.my_chat_member
+    if change is None:
+        return
+    gone, was_gone = change.new_chat_member.status in GONE, change.old_chat_member.status in GONE
+    if context.private:
+        await joining.blocked(network=context.turn.network, address=str(context.user), is_blocked=gone)
+    elif gone:
+        await groups.forget(context)
+    elif was_gone:
+        await groups.offer(update, context)
+
+
+BUTTONS = {"joined": privacy_read}

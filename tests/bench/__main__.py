@@ -1,0 +1,24 @@
+"""Run every benchmark: `python -m tests.bench`, or some by name. Exit 1 when a bar is missed three times of three."""
+
+import asyncio
+import importlib
+import sys
+
+from tests.bench.measure import Bench, judged
+
+BENCHES = ("submit", "updates", "mailing", "due", "start", "feed")
+
+
+def main(names: list[str]) -> int:
+    """Print a line for each figure."""
+    met = True
+    for name in names or BENCHES:
+        bench: Bench = importlib.import_module(f"tests.bench.{name}").bench
+        for figure in asyncio.run(judged(bench)):
+            print(figure.line(), flush=True)
+            met = met and figure.met
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

