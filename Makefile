@@ -22,7 +22,10 @@ trial = $(if $(wildcard config.toml)$(filter FADEN_%,$(.VARIABLES)),,--trial)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check crash bench pictures lock
+words: $(tools) ## Take the German texts into the English catalogue and print those without English
+	.venv/bin/python -m tests.words
+
+.PHONY: help run test check crash bench pictures words lock
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

@@ -146,9 +146,20 @@ def _settings(options: argparse.Namespace) -> Settings:
 def _serve(options: argparse.Namespace) -> int:
     settings = config.load(None, os.environ, trial=True) if options.trial else _settings(options)
     settings = config.with_address(settings, options.host, options.port)
+    import structlog
+
+    from bot import logs
     from bot.app import serve
 
-    return serve(settings)
+    logs.configure(settings.log)
+    try:
+        _run(serve(settings), settings)
+    except (Stop, BadSetting):
+        raise
+    except Exception:  # noqa: BLE001  # a defect, whatever it is; the log takes out what is secret
+        structlog.get_logger(__name__).exception("cannot start or go on")
+        return 1
+    return 0
 
 
 # --- check ------------------------------------------------------------------------------------------------------------

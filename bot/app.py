@@ -1,7 +1,9 @@
 """Puts the parts together in the right order and takes them apart again. The only place that owns the system clock."""
 
 import asyncio
+import contextlib
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,16 +20,17 @@ from telegram.error import InvalidToken, TelegramError
 from telegram.ext import ExtBot
 from telegram.request import HTTPXRequest
 
-from bot import config, handlers, logs, messages
+from bot import config, handlers, messages
 from bot.actions import housekeeping, preferences, sample, sessions, trial
-from bot.config import Settings, TelegramSettings
+from bot.config import BadSetting, Settings, TelegramSettings
 from bot.handlers.context import Desk, Town
 from bot.inbox import Inbox
 from bot.polling import ALLOWED_UPDATES, Polling
 from bot.post import Mailer, Post, PostSettings, bundle_unread
 from bot.rules import facts as typed
 from bot.rules import tokens
-from bot.scheduling import TICKS, Tick, scheduler
+from bot.rules.pacing import Pacer
+from bot.scheduling import Tick, scheduler, ticks
 from bot.web import routes, webhook, words
 from bot.web.feeds import rebuild_stale
 from bot.web.middlewares import still_signed_in
@@ -52,7 +55,8 @@ TRIAL_GREETING = """
 
 """
 GROUP_IDS = -1000
-SHUTDOWN_SECONDS = 3.0
+SHUTDOWN_SECONDS = 2.0  # of the ten that an operator waits, for the pages; inbox and post have their own share
+LEAD_SECONDS = 0.5
 TELEGRAM_RETRY_SECONDS = 5.0
 TELEGRAM_CONNECTIONS = 32
 OLDEST_NOTICE = timedelta(minutes=10)
@@ -91,29 +95,36 @@ class Faden:
     application: web.Application
     timer: AsyncIOScheduler
     telegram: "TelegramDoor | None" = None
-    _running: list[asyncio.Task[Any]] = field(default_factory=list)
+    _doors: list[asyncio.Task[Any]] = field(default_factory=list)
+    _sending: list[asyncio.Task[Any]] = field(default_factory=list)
 
     async def start(self) -> None:
         """Open the doors: what was left from the last time is taken up first."""
-        self._running.append(asyncio.create_task(self.post.run()))
+        await self.post.take_over()
+        self._sending.append(asyncio.create_task(self.post.run()))
         for network, server in self.servers.items():
             await self.inbox.resume(network)
             await server.hand_over()
         if self.telegram is not None:
-            self._running.append(asyncio.create_task(self.telegram.open()))
+            self._doors.append(asyncio.create_task(self.telegram.open()))
         self.timer.start()
 
     async def stop(self) -> None:
-        """Close the doors, finish what is under way, and leave the rest as rows."""
+        """Close the doors, give what is under way a few seconds, and leave the rest as rows."""
         if self.timer.running:
             self.timer.shutdown(wait=False)
+        await _ended(self._doors)
         await self.inbox.stop()
         await self.post.stop()
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await _ended(self._sending)
         for desk in self.desks.values():
             await desk.shutdown()
+
+
+async def _ended(tasks: list[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @dataclass
@@ -128,34 +139,36 @@ class TelegramDoor:
     ready: bool = False
 
     async def open(self) -> None:
-        """Introduce the bot, take up what was left, and listen. A refused token is said once; the rest of Faden goes on."""
-        try:
-            await self._introduce()
-            await self.inbox.resume(Network.TELEGRAM)
-            self.ready = True
-            if self.settings.mode == "polling":
-                await self.polling.run()
-            else:
-                await self.desk.bot.set_webhook(
-                    self.public_url + webhook.PATH,
-                    secret_token=self.settings.webhook_secret,
-                    allowed_updates=ALLOWED_UPDATES,
-                )
-        except InvalidToken:
-            log.error("telegram refuses the token; see telegram.token in the settings")  # noqa: TRY400  # no defect of ours
-
-    async def _introduce(self) -> None:
+        """Let updates in as soon as Telegram answers. A refused token is said once; the rest of Faden goes on."""
         while True:
             try:
-                await self.desk.initialize()
-                await _offer_commands(self.desk.bot)
+                await self._listen()
             except InvalidToken:
-                raise
+                log.error("telegram refuses the token; see telegram.token in the settings")  # noqa: TRY400  # no defect of ours
+                return
             except TelegramError as error:
                 log.warning("telegram does not answer yet", error=type(error).__name__)
-                await asyncio.sleep(TELEGRAM_RETRY_SECONDS)
+            except Exception:  # the database may be away for a while
+                log.exception("cannot listen to telegram")
             else:
                 return
+            await asyncio.sleep(TELEGRAM_RETRY_SECONDS)
+
+    async def _listen(self) -> None:
+        """Introduce the bot, take up what was left, and listen: for ever by polling, from now on by webhook."""
+        await self.desk.initialize()
+        await _offer_commands(self.desk.bot)
+        await self.inbox.resume(Network.TELEGRAM)
+        self.ready = True
+        log.info("listening to telegram", mode=self.settings.mode)
+        if self.settings.mode == "polling":
+            await self.polling.run()
+        else:
+            await self.desk.bot.set_webhook(
+                self.public_url + webhook.PATH,
+                secret_token=self.settings.webhook_secret,
+                allowed_updates=ALLOWED_UPDATES,
+            )
 
     async def receive(self, update: Mapping[str, Any]) -> None:
         """An update by webhook; before the bot is introduced Telegram is asked to come again."""
@@ -172,8 +185,12 @@ async def assemble(
     machine_now: Callable[[], datetime],
     clock_moved: Callable[[timedelta], None] = lambda _offset: None,
     stage: Network = Network.WEBCHAT,
+    pacers: Mapping[Network, Pacer] | None = None,
 ) -> Faden:
-    """Build all parts on an open store. `stage` lets a strict Bot API server of our own play another network, for tests."""
+    """Build all parts on an open store.
+
+    For tests `stage` lets a strict Bot API server of our own play another network, and `pacers` replace Telegram's limits.
+    """
     base_url = settings.web.public_url or f"http://{settings.web.host}:{settings.web.port}"
     hosts = frozenset({urlsplit(base_url).netloc}) if settings.trial or stage is not Network.WEBCHAT else frozenset()
     servers = {
@@ -181,7 +198,7 @@ async def assemble(
             network=network,
             token=WEBCHAT_TOKEN,
             clock=machine_now,
-            options=Options(own_hosts=hosts, first_contact=False, known=rooms.known),
+            options=Options(own_hosts=hosts, first_contact=False),
         )
         for network in dict.fromkeys((Network.WEBCHAT, stage))
     }
@@ -210,11 +227,12 @@ async def assemble(
         one_time_link=one_time_link,
         feed_link=feed_link,
         answer_link=answer_link,
+        pacers=pacers,
     )
     inbox = Inbox(applications=desks, hand_over=post.hand_over, domain_now=domain_now, machine_now=machine_now)
     for network, server in servers.items():
         server.on_update = partial(inbox.receive, network)
-        await _open_groups(server, machine_now())
+        await _open_rooms(server, machine_now())
         await _offer_commands(bots[network])
     chat_page = ChatPage(
         server=servers[Network.WEBCHAT],
@@ -241,8 +259,8 @@ async def assemble(
         extra_routes=[*routes_of(chat_page), *_webhook(telegram)],
     )
     application.on_shutdown.append(chat_page.shut_down)
-    ticks = (
-        *TICKS,
+    listed = (
+        *ticks(settings.town.land),
         Tick(
             name="feeds", seconds=5, action=lambda now: rebuild_stale(web_settings, now=now, machine_now=machine_now())
         ),
@@ -253,7 +271,7 @@ async def assemble(
         ),
         Tick(name="tidy", seconds=3600, action=lambda _now: housekeeping.tidy(machine_now=machine_now())),
     )
-    timer = scheduler(ticks, domain_now=domain_now, wake=post.wake)
+    timer = scheduler(listed, domain_now=domain_now, wake=post.wake)
     return Faden(settings, servers, desks, inbox, post, application, timer, telegram)
 
 
@@ -273,7 +291,9 @@ def _links(base_url: str, key: bytes, machine_now: Callable[[], datetime]) -> tu
 
     async def one_time(link: typed.OneTimeLink, person: int) -> str:
         purpose = TokenPurpose(link.purpose)
-        token = await db.unit_of_work(lambda: sessions.issue(person=link.person or person, purpose=purpose, now=machine_now()))
+        token = await db.unit_of_work(
+            lambda: sessions.issue(person=link.person or person, purpose=purpose, now=machine_now())
+        )
         return f"{base_url}/{paths[purpose]}/{token}"
 
     async def feed(link: typed.FeedLink, person: int) -> str:
@@ -317,20 +337,20 @@ def _web_settings(settings: Settings, base_url: str, key: bytes, host: str) -> W
     )
 
 
-async def _open_groups(server: BotServer, now: datetime) -> None:
-    """Every body has its group in the web chat; who may read it is asked at each request."""
+async def _open_rooms(server: BotServer, now: datetime) -> None:
+    """Every body has its group on our own server; who may read it is asked at each request."""
     linked = await GroupChat.filter(network=server.network).values_list("body_id", flat=True)
-    for body in await Body.exclude(id__in=[*linked, 0]).exclude(kind=BodyKind.EXTERNAL):
-        chat_id = GROUP_IDS - body.id
-        await server.open_bot_group(chat_id, body.name)
+    new = await Body.exclude(id__in=[*linked, 0]).exclude(kind=BodyKind.EXTERNAL)
 
-        async def note(body: Body = body, chat_id: int = chat_id) -> None:
-            async with db.transaction():
-                await GroupChat.get_or_create(
-                    body=body, network=server.network, defaults={"chat_id": chat_id, "linked_at": now}
-                )
+    async def note() -> None:
+        async with db.transaction():
+            rows = [
+                GroupChat(body=body, network=server.network, chat_id=GROUP_IDS - body.id, linked_at=now) for body in new
+            ]
+            await GroupChat.bulk_create(rows, ignore_conflicts=True)
 
-        await db.unit_of_work(note)
+    await db.unit_of_work(note)
+    await rooms.open_rooms(server)
 
 
 async def _offer_commands(bot: ExtBot[None]) -> None:
@@ -382,51 +402,67 @@ def _readiness(
 # --- serving ----------------------------------------------------------------------------------------------------------
 
 
-def serve(settings: Settings) -> int:
-    """Run until SIGINT or SIGTERM; gives the exit code."""
-    logs.configure(settings.log)
-    try:
-        asyncio.run(_serve(settings))
-    except Exception as error:  # whatever it is, the process must end and say why
-        log.exception("cannot start or go on", error=type(error).__name__)
-        return 1
-    return 0
-
-
-async def _serve(settings: Settings) -> None:
+async def serve(settings: Settings) -> None:
+    """Run until SIGINT or SIGTERM. Raises BadSetting, and what the database raises."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     key = config.secret_key(settings)
-    await migrate(settings.database.url, backup_dir=settings.directory / "backups")
     leadership = Leadership(settings.database.url)
+    try:
+        if await _leads(leadership, stopping):
+            with _listening(settings) as door:
+                host, port = door.getsockname()[:2]
+                settings = config.with_address(settings, host if settings.trial else None, port)
+                await _keep_house(settings, key, door, stopping)
+    finally:
+        await leadership.release()
+
+
+async def _leads(leadership: Leadership, stopping: asyncio.Event) -> bool:
+    """One process leads; a second one started by accident waits and says so. False when it is to stop before it may."""
+    if await leadership.acquire():
+        return True
+    log.warning("another process serves this database; waiting until it ends")
+    while not stopping.is_set():
+        if await leadership.acquire():
+            log.info("the other process has ended; taking over")
+            return True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), LEAD_SECONDS)
+    return False
+
+
+def _listening(settings: Settings) -> socket.socket:
+    """The door, open before the house: an address in use stops the start, and port 0 becomes a real one. Raises BadSetting."""
+    host, port = settings.web.host, settings.web.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=128)
+    except OSError as error:
+        shown = f"{port} on {host} ({error.strerror})"
+        raise BadSetting("web.port", shown, "an address of this machine that nobody else listens on") from error
+
+
+async def _keep_house(settings: Settings, key: bytes, door: socket.socket, stopping: asyncio.Event) -> None:
+    await migrate(settings.database.url, backup_dir=settings.directory / "backups")
     await db.open_store(settings.database.url)
     try:
         clock = DomainClock(system_clock, await trial.clock_offset() if settings.trial else timedelta())
         if settings.trial:
             await _furnish(settings, clock())
         faden = await assemble(settings, key=key, domain_now=clock, machine_now=system_clock, clock_moved=clock.moved)
-        await _run(faden)
+        await _run(faden, door, stopping)
     finally:
         await db.close_store()
-        await leadership.release()
 
 
-async def _lead(leadership: Leadership) -> None:
-    """One process leads; a second one started by accident waits and says so."""
-    if not await leadership.acquire():
-        log.warning("another process serves this database; waiting until it ends")
-        await leadership.wait()
-        log.info("the other process has ended; taking over")
-
-
-async def _run(faden: Faden) -> None:
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopping.set)
+async def _run(faden: Faden, door: socket.socket, stopping: asyncio.Event) -> None:
     runner = web.AppRunner(faden.application, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
     try:
         await runner.setup()
         await faden.start()
-        site = web.TCPSite(runner, faden.settings.web.host, faden.settings.web.port)
+        site = web.SockSite(runner, door)
         await site.start()
         _announce(faden.settings)
         await stopping.wait()

@@ -32,12 +32,18 @@ AnyApplication = Application[Any, Any, Any, Any, Any, Any]
 
 ATTEMPTS = 3
 RETRY_SECONDS = 0.1
+AWAY_SECONDS = 1.0
+STOP_SECONDS = 2.0
 ANSWER_LEASE = timedelta(seconds=60)
 KEEP = """
 INSERT INTO inbox_update (network, update_id, chat_id, payload, state, attempts, received_at)
 VALUES (?, ?, ?, ?, 'waiting', 0, ?) ON CONFLICT (network, update_id) DO NOTHING RETURNING id
 """
 KEPT_FIELDS = ("message", "callback_query", "my_chat_member", "edited_message")
+
+
+class AlreadySettled(Exception):
+    """Somebody else has finished this update meanwhile; nothing of this attempt is kept."""
 
 
 @dataclass
@@ -98,7 +104,7 @@ class Inbox:
     async def receive(self, network: Network, payload: Mapping[str, Any]) -> None:
         """Keep an update, then work on it. Returns when it is kept: from then on it may be acknowledged."""
         update_id, chat_id = int(payload["update_id"]), _chat_of(payload)
-        kept = {key: payload[key] for key in ("update_id", *KEPT_FIELDS) if key in payload}
+        kept = {key: _storable(payload[key]) for key in ("update_id", *KEPT_FIELDS) if key in payload}
         received_at = self._machine_now()
 
         async def keep() -> list[dict[str, Any]]:
@@ -107,7 +113,9 @@ class Inbox:
 
         written = await unit_of_work(keep)
         if written:
-            row = InboxUpdate(network=network, update_id=update_id, chat_id=chat_id, payload=kept, received_at=received_at)
+            row = InboxUpdate(
+                network=network, update_id=update_id, chat_id=chat_id, payload=kept, received_at=received_at
+            )
             row.id, row.attempts = int(written[0]["id"]), 0
             self._enqueue(row)
             return
@@ -132,10 +140,14 @@ class Inbox:
             await asyncio.wait(set(self._workers))
 
     async def stop(self) -> None:
-        """Finish what is under way; what has not begun stays a row."""
+        """Give what is under way a few seconds; what has not begun, or is not done by then, stays a row."""
         for queue in self._waiting.values():
             queue.clear()
-        await self.drain()
+        if self._workers:
+            _, late = await asyncio.wait(set(self._workers), timeout=STOP_SECONDS)
+            for worker in late:
+                worker.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     def _known(self, row: InboxUpdate) -> bool:
         return any(other.id == row.id for other in self._waiting.get((row.network, row.chat_id), ()))
@@ -156,7 +168,16 @@ class Inbox:
         queue = self._waiting[chat]
         try:
             while queue:
-                await self._settle(queue[0])
+                try:
+                    await self._settle(queue[0])
+                except AlreadySettled:
+                    log.info("update settled elsewhere")
+                except Exception:  # the database may be away for a while; the row is still there
+                    log.exception(
+                        "update cannot be settled, again later", update_id=queue[0].update_id if queue else None
+                    )
+                    await asyncio.sleep(AWAY_SECONDS)
+                    continue
                 if queue:
                     queue.popleft()
         finally:
@@ -172,17 +193,26 @@ class Inbox:
             await self._park(row, "undecodable")
             return
         while True:
-            attempt = replace(started, now=self._domain_now(), answers=[])
             try:
-                answers = await unit_of_work(lambda attempt=attempt: self._handle(row, application, update, attempt))  # type: ignore[misc]  # mypy cannot infer a lambda's default
-            except Refusal as refusal:
-                answers = await self._refuse(row, started, refusal)
+                answers = await self._attempt(row, application, update, started)
+            except AlreadySettled:
+                raise
             except Exception as error:  # noqa: BLE001  # whatever a handler raises must not hold its chat up
                 if await self._failed(row, started, error):
                     return
                 continue
             await self._hand_over(answers)
             return
+
+    async def _attempt(
+        self, row: InboxUpdate, application: AnyApplication, update: Update, started: Turn
+    ) -> list[Notice]:
+        attempt = replace(started, now=self._domain_now(), answers=[])
+        try:
+            return await unit_of_work(lambda: self._handle(row, application, update, attempt))
+        except Refusal as refusal:
+            answer = refusal
+        return await self._refuse(row, started, answer)
 
     def _turn(self, row: InboxUpdate, update: Update) -> Turn:
         message = update.effective_message
@@ -251,9 +281,16 @@ class Inbox:
         """Write the answers, already leased to the sender, and mark the row; a press is always answered."""
         if answered.callback_id and not any(draft.kind is NoticeKind.TOAST for draft in answered.answers):
             answered.answer("", {}, kind=NoticeKind.TOAST, target_id=answered.callback_id)
+            answered.answers.insert(0, answered.answers.pop())  # the button stops waiting first
         machine_now = self._machine_now()
         async with transaction():
-            notices = [
+            erased = {"payload": None} if state is UpdateState.DONE else {}
+            settled = await InboxUpdate.filter(id=row.id, state=UpdateState.WAITING).update(
+                state=state, attempts=row.attempts, error=error, done_at=machine_now, **erased
+            )
+            if not settled:
+                raise AlreadySettled
+            return [
                 await Notice.create(
                     key=draft.key,
                     kind=draft.kind,
@@ -271,20 +308,23 @@ class Inbox:
                 )
                 for draft in answered.answers
             ]
-            erased = {"payload": None} if state is UpdateState.DONE else {}
-            await InboxUpdate.filter(id=row.id).update(
-                state=state, attempts=row.attempts, error=error, done_at=machine_now, **erased
-            )
-        return notices
 
 
 def _chat_of(payload: Mapping[str, Any]) -> int | None:
     """The chat that an update belongs to, for the order; None when it has none that we can read."""
-    for key in ("message", "edited_message", "my_chat_member"):
-        if key in payload:
-            chat = payload[key].get("chat") if isinstance(payload[key], Mapping) else None
-            return int(chat["id"]) if isinstance(chat, Mapping) and "id" in chat else None
     pressed = payload.get("callback_query")
-    if isinstance(pressed, Mapping) and isinstance(pressed.get("message"), Mapping):
-        return int(pressed["message"]["chat"]["id"])
+    said = pressed.get("message") if isinstance(pressed, Mapping) else None
+    for message in (*(payload.get(key) for key in ("message", "edited_message", "my_chat_member")), said):
+        chat = message.get("chat") if isinstance(message, Mapping) else None
+        if isinstance(chat, Mapping) and isinstance(chat.get("id"), int):
+            return int(chat["id"])
     return None
+
+
+def _storable(value: Any) -> Any:  # noqa: ANN401  # JSON
+    """Without what PostgreSQL cannot hold: NUL, and halves of characters. Such an update must not hold up those behind it."""
+    if isinstance(value, str):
+        return value.replace("\0", "").encode(errors="replace").decode()
+    if isinstance(value, Mapping):
+        return {str(key): _storable(inner) for key, inner in value.items()}
+    return [_storable(inner) for inner in value] if isinstance(value, list) else value

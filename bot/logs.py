@@ -11,12 +11,18 @@ import structlog
 from bot.config import LogSettings
 
 _SECRETS = (
-    re.compile(r"()\b\d{3,}:[A-Za-z0-9_-]{20,}"),  # a bot token
+    re.compile(r"()(?<!\d)\d{3,}:[A-Za-z0-9_-]{20,}"),  # a bot token, also in the path of the Bot API
     re.compile(r"(/(?:anmelden|antwort|kalender|einladung)/)[A-Za-z0-9._-]{10,}"),  # a link that opens a door
-    re.compile(r"(://)[^/\s:@]+:[^/\s@]+(?=@)"),  # a password in a URL
-    re.compile(r"([?&]start=)[A-Za-z0-9_-]+"),
+    re.compile(r"(://)[^/\s:@]*:[^/\s]+(?=@)"),  # a password in a URL
+    re.compile(r"([?&](?:start|token)=)[^\s&)\"']+"),
+    re.compile(  # a secret by its name: in a header, a setting, a dictionary, the arguments of a call
+        r"""((?i:authorization|cookie|[\w-]*(?:password|passwort|secret|token))["']?\s*[:=]\s*)"""
+        r"""(?:(?i:bearer|basic)\s+)?(?:"[^"]*"|'[^']*'|[^\s,;)}\]"']+)"""
+    ),
 )
+_SECRET_NAME = re.compile(r"(?i)password|passwort|secret|token|cookie|authorization")
 HIDDEN = "•••"
+QUIET = ("httpx", "httpcore", "telegram", "apscheduler", "tortoise", "aiosqlite", "asyncio")
 
 
 def redacted(text: str) -> str:
@@ -28,7 +34,9 @@ def redacted(text: str) -> str:
 
 def _redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key, value in event.items():
-        if isinstance(value, str):
+        if value and _SECRET_NAME.search(key):
+            event[key] = HIDDEN
+        elif isinstance(value, str):
             event[key] = redacted(value)
         elif not isinstance(value, int | float | bool | None):
             event[key] = redacted(repr(value))
@@ -48,7 +56,10 @@ def configure(settings: LogSettings) -> None:
     renderer = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if settings.format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            exception_formatter=structlog.dev.plain_traceback,  # the other one prints variables, with people's names
+        )
     )
     structlog.configure(
         processors=[
@@ -71,5 +82,5 @@ def configure(settings: LogSettings) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.level.upper())
-    for name in ("httpx", "httpcore", "telegram", "apscheduler", "tortoise", "aiosqlite", "asyncio"):
+    for name in QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))

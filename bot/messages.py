@@ -7,7 +7,7 @@ queries, and a fact that is missing is an error. Buttons stand in the template, 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -102,7 +102,8 @@ class Voice:
 
 
 def _plain(text: object) -> str:
-    return Markup(str(text)).unescape()  # noqa: S704  # the other direction: to plain text
+    """Text for where no markup is read: what has been escaped is as it was, what has not stays as it is."""
+    return str(text.unescape()) if isinstance(text, Markup) else str(text)
 
 
 @cache
@@ -219,7 +220,8 @@ def _moment(context: Context, moment: datetime) -> str:
 @pass_context
 def _span(context: Context, starts: datetime, minutes: int) -> str:
     """Di, 24.11.2026 (KW 48), 14:30–16:00."""
-    return f"{_moment(context, starts)}–{_clock(context, starts + timedelta(minutes=minutes))}"
+    ends = starts.astimezone(UTC) + timedelta(minutes=minutes)  # on the wall it may be an hour more or less
+    return f"{_moment(context, starts)}–{_clock(context, ends)}"
 
 
 @pass_context
@@ -251,8 +253,9 @@ def mail(template: str, facts: Mapping[str, Any], voice: Voice) -> Mail:
     blocks = environment(voice.language).get_template(f"mail/{template}.html")
     context = blocks.new_context({**facts, "voice": voice, "du": voice.informal, "base_url": voice.base_url})
     parts = {name: "".join(blocks.blocks[name](context)).strip() for name in ("subject", "text", "html")}
-    text = re.sub(r"\n{3,}", "\n\n", _plain(parts["text"]))
-    return Mail(subject=" ".join(_plain(parts["subject"]).split()), text=text + "\n", html=parts["html"])
+    subject, text = (_plain(Markup(parts[name])) for name in ("subject", "text"))  # noqa: S704  # to plain text
+    text = re.sub(r"\n{3,}", "\n\n", text)
+    return Mail(subject=" ".join(subject.split()), text=text + "\n", html=parts["html"])
 
 
 def page(template: str, facts: Mapping[str, Any], voice: Voice) -> str:

@@ -59,7 +59,7 @@ class Polling:
     async def _once(self) -> None:
         """One request: what cannot be decoded is the inbox's matter, so that it does not make the bot deaf."""
         updates: list[dict[str, Any]] = await self._bot.do_api_request(
-            "getUpdates",
+            "getupdates",  # in any case; the library warns of its own spelling, whose method decodes all or nothing
             api_kwargs={"offset": self._offset, "timeout": POLL_SECONDS, "allowed_updates": ALLOWED_UPDATES},
             read_timeout=READ_SECONDS,
         )

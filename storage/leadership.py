@@ -4,16 +4,14 @@ On SQLite it is a lock on a file beside the database (flock(2)), on PostgreSQL a
 both are free the moment their holder dies, so that a restart after a crash does not wait.
 """
 
-import asyncio
 import fcntl
 import os
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 
 from storage.db import configuration, sqlite_path
-
-RETRY_SECONDS = 1.0
 
 
 class Leadership:
@@ -35,12 +33,8 @@ class Leadership:
             return True  # in memory nobody else is there
         return await self._lock_connection()
 
-    async def wait(self) -> None:
-        """Wait until this process leads."""
-        while not await self.acquire():  # noqa: ASYNC110  # the holder is another process
-            await asyncio.sleep(RETRY_SECONDS)
-
     def _lock_file(self, name: str) -> bool:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
         file = os.open(name, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -52,9 +46,9 @@ class Leadership:
 
     async def _lock_connection(self) -> bool:
         credentials = dict(configuration(self._url)["connections"]["default"]["credentials"])
-        for pool_only in ("minsize", "maxsize"):
-            credentials.pop(pool_only, None)
-        connection = await asyncpg.connect(**credentials)
+        for tortoises_own in ("minsize", "maxsize", "application_name"):
+            credentials.pop(tortoises_own, None)
+        connection = await asyncpg.connect(**credentials, server_settings={"application_name": self._name})
         if await connection.fetchval("SELECT pg_try_advisory_lock(hashtext($1))", self._name):
             self._connection = connection
             return True

@@ -8,7 +8,7 @@ from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from storage.models import Body, Channel, Membership, Person
-from storage.vocabulary import BodyKind, ChannelState, Network
+from storage.vocabulary import BodyKind, ChannelState, Network, Role
 
 
 async def person_at(network: Network, address: str) -> Person | None:
@@ -38,6 +38,12 @@ async def seats_in(body: int, on: date) -> list[Membership]:
         .select_related("person", "organisation")
         .order_by("person__family_name", "person__given_name")
     )
+
+
+async def holders(body: int, roles: Iterable[Role], on: date) -> set[int]:
+    """The ids of the people who hold one of these seats of a body on that day."""
+    seats = Membership.filter(_current(on), body_id=body, role__in=list(roles), person__left_at=None)
+    return set(await column(seats.exclude(person_id=None), "person_id"))
 
 
 async def column(rows: QuerySet[Any], name: str) -> list[Any]:

@@ -12,20 +12,20 @@ from typing import Any
 
 from bot.actions import people
 from bot.app import Faden, assemble
-from bot.config import Settings, WebSettings
+from bot.config import Settings, TownSettings, WebSettings
 from bot.rules import townfile
-from bot.scheduling import TICKS, look
+from bot.scheduling import look, ticks
 from bot.webchat.objects import Seen, User
 from bot.webchat.server import BotServer
 from bot.webchat.updates import settings
 from storage.models import Body, Channel, GroupChat, Membership, Organisation, Person
-from storage.models.webchat import ChatType, MemberStatus, WebchatChat
+from storage.models.webchat import ChatType, MemberStatus, WebchatChat, WebchatUser
 from storage.vocabulary import Network
 
 TOWN = Path(__file__).parent.parent / "bot" / "sample_town.toml"
-SETTINGS = Settings(web=WebSettings(given_url="https://faden.example.org"))
 STRANGER = "Unbekannt"
 STRANGER_ID = 999_999
+NEWEST = 25  # messages are looked at in a chat; what is older is not on anybody's screen
 
 
 @dataclass
@@ -40,11 +40,12 @@ class Clock:
 
 @dataclass(frozen=True)
 class Button:
-    """A button on the screen: `data` goes back to Faden, None opens a page."""
+    """A button in a chat's message: `data` goes back to Faden, None opens a page. Without a chat it is a forged one."""
 
     label: str
     message_id: int
     data: str | None
+    chat: int | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class Stage:
     faden: Faden
     clock: Clock
     network: Network
+    language: str
     people: dict[str, Person] = field(default_factory=dict)
     groups: dict[str, int] = field(default_factory=dict)
     toasts: dict[str, list[str]] = field(default_factory=dict)
@@ -90,7 +92,7 @@ class Stage:
     def user(self, name: str) -> User:
         """Somebody of the town, by full name or by a given name that only one has; or the stranger."""
         if name == STRANGER:
-            return User(id=STRANGER_ID, first_name=name, language_code="de")
+            return User(id=STRANGER_ID, first_name=name, language_code=self.language)
         found = [person for full, person in self.people.items() if name in (full, person.given_name)]
         assert len(found) == 1, f"{name}: {[person.family_name for person in found]}"
         return User(id=found[0].id, first_name=found[0].given_name, language_code=found[0].language)
@@ -125,8 +127,8 @@ class Stage:
     async def presses(self, who: str, button: Button, group: str | None = None, *, times: int = 1) -> None:
         """Press what a button carries, in one's own chat or in a group; each press must be answered."""
         chat = await self._enter(who, group)
-        here = {heard.message_id for heard in await self.heard(chat)}
-        message = button.message_id if button.message_id in here else max(here)
+        own = button.chat == chat
+        message = button.message_id if own else max(heard.message_id for heard in await self.heard(chat))
         made = [
             await self.server.person_presses(self.user(who), chat, message, button.data or "") for _ in range(times)
         ]
@@ -139,11 +141,13 @@ class Stage:
 
     async def blocks(self, who: str) -> None:
         """Block Faden."""
+        await self._act()
         await self.server.person_blocks_bot(self.user(who))
         await self.settle()
 
     async def leaves(self, who: str, body: str) -> None:
         """End somebody's seat with yesterday."""
+        await self._act()
         yesterday = self.clock.moment.date() - timedelta(days=1)
         await Membership.filter(person_id=self.user(who).id, body__code=body).update(ends_on=yesterday)
 
@@ -156,7 +160,7 @@ class Stage:
         """Set the clocks, and let the timer look once."""
         await self._act()
         self.clock.moment = moment.astimezone(UTC)
-        for tick in TICKS:
+        for tick in ticks("BY"):
             await look(tick, self.clock, lambda: None)
         await self.settle()
 
@@ -164,7 +168,7 @@ class Stage:
         """End the program and start it again on the same store."""
         await self._act()
         await self.faden.stop()
-        self.faden = await _assembled(self.clock, self.network)
+        self.faden = await _assembled(self.clock, self.network, self.language)
         await self.faden.inbox.resume(self.network)
         await self.settle()
 
@@ -200,7 +204,7 @@ class Stage:
         """What Faden said; that something was pinned does not count."""
         messages = [
             message
-            for message in await self.server.messages(chat)
+            for message in await self.server.messages(chat, limit=NEWEST)
             if message.message["from"]["is_bot"] and message.message.keys() & {"text", "document"}
         ]
         self._once |= {
@@ -212,7 +216,10 @@ class Stage:
 def _buttons(message: Seen) -> tuple[tuple[Button, ...], ...]:
     rows: list[list[dict[str, Any]]] = message.message.get("reply_markup", {}).get("inline_keyboard", [])
     return tuple(
-        tuple(Button(button["text"], message.message_id, button.get("callback_data")) for button in row) for row in rows
+        tuple(
+            Button(button["text"], message.message_id, button.get("callback_data"), message.chat_id) for button in row
+        )
+        for row in rows
     )
 
 
@@ -229,8 +236,10 @@ def _heard(message: Seen) -> Heard:
     )
 
 
-async def _assembled(clock: Clock, network: Network) -> Faden:
-    return await assemble(SETTINGS, key=b"k" * 32, domain_now=clock, machine_now=clock, stage=network)
+async def _assembled(clock: Clock, network: Network, language: str) -> Faden:
+    web, town = WebSettings(given_url="https://faden.example.org"), TownSettings(language=language)
+    settings = Settings(web=web, town=town)
+    return await assemble(settings, key=b"k" * 32, domain_now=clock, machine_now=clock, stage=network, pacers={})
 
 
 async def raise_curtain(*, network: Network, moment: datetime, language: str = "de") -> Stage:
@@ -240,13 +249,41 @@ async def raise_curtain(*, network: Network, moment: datetime, language: str = "
     await Body.all().update(level=3)
     await Organisation.all().update(level=None)
     await Person.all().update(level=None, language=language)
-    stage = Stage(faden=await _assembled(clock, network), clock=clock, network=network)
-    for person in await Person.all():
-        name = f"{person.given_name} {person.family_name}"
-        stage.people[name] = person
-        await Channel.create(network=network, address=str(person.id), person=person, linked_at=clock())
-        await stage.server.person_arrives(stage.user(name))
-    await WebchatChat.filter(network=network, type=ChatType.PRIVATE).update(bot_status=MemberStatus.MEMBER)
+    stage = Stage(faden=await _assembled(clock, network, language), clock=clock, network=network, language=language)
+    stage.people = {f"{person.given_name} {person.family_name}": person for person in await Person.all()}
+    await Channel.bulk_create(
+        [
+            Channel(network=network, address=str(person.id), person=person, linked_at=clock())
+            for person in stage.people.values()
+        ]
+    )
+    await _everybody_has_pressed_start(stage)
     for group in await GroupChat.filter(network=network).select_related("body"):
         stage.groups[group.body.code] = group.chat_id
     return stage
+
+
+async def _everybody_has_pressed_start(stage: Stage) -> None:
+    """Rows instead of twenty-five arrivals: they would take longer than most stories."""
+    users = [
+        WebchatUser(
+            network=stage.network, user_id=person.id, first_name=person.given_name, language_code=person.language
+        )
+        for person in stage.people.values()
+    ]
+    await WebchatUser.bulk_create(users)
+    known = {user.user_id: user for user in await WebchatUser.filter(network=stage.network)}
+    await WebchatChat.bulk_create(
+        [
+            WebchatChat(
+                network=stage.network,
+                chat_id=number,
+                type=ChatType.PRIVATE,
+                person=user,
+                bot_status=MemberStatus.MEMBER,
+                last_message_id=0,
+                change=0,
+            )
+            for number, user in known.items()
+        ]
+    )

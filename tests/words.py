@@ -3,6 +3,7 @@
 New texts get an empty translation, which a test refuses; texts that no template says any more are dropped.
 """
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,14 @@ from babel.messages.pofile import read_po, write_po
 from bot.messages import LOCALE, TEMPLATES
 
 CATALOGUE = LOCALE / "en.po"
-OPTIONS = {"extensions": "jinja2.ext.do", "trim_blocks": "true", "lstrip_blocks": "true", "newstyle_gettext": "true", "silent": "false"}
+OPTIONS = {
+    "extensions": "jinja2.ext.do",
+    "trim_blocks": "true",
+    "lstrip_blocks": "true",
+    "newstyle_gettext": "true",
+    "silent": "false",
+}
+UNSAID = ('"Project-Id', '"Report-', '"POT-', '"PO-', '"Last-', '"Language-Team', '"Generated-')
 
 
 def said() -> Iterator[tuple[str | tuple[str, str], str]]:
@@ -44,11 +52,11 @@ def renewed(old: Catalog) -> Catalog:
 
 
 def write(new: Catalog, path: Path = CATALOGUE) -> None:
-    """Write it in a fixed order and without dates, so that a change shows as what it is."""
+    """Write it in a fixed order and without dates and other headers that say nothing, so that a change shows as what it is."""
     with path.open("wb") as file:
-        write_po(file, new, sort_output=True, omit_header=False, include_lineno=False, ignore_obsolete=True)
-    lines = [line for line in path.read_text().splitlines() if "-Date:" not in line and "Generated-By" not in line]
-    path.write_text("\n".join(lines) + "\n")
+        write_po(file, new, sort_output=True, include_lineno=False, ignore_obsolete=True)
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if not line.startswith(UNSAID)), encoding="utf-8")
 
 
 def untranslated(made: Catalog) -> list[str]:
@@ -63,4 +71,4 @@ def untranslated(made: Catalog) -> list[str]:
 if __name__ == "__main__":
     made = renewed(catalogue())
     write(made)
-    print(*untranslated(made), sep="\n")
+    sys.stdout.writelines(f"{text}\n" for text in untranslated(made))

@@ -180,7 +180,7 @@ async def submit(
             Document.filter(id__in=[0, *proposal.papers], uploaded_by_id=by.id).order_by("id"), "id"
         )
         await AgendaItemPaper.bulk_create([AgendaItemPaper(item=item, document_id=number) for number in papers])
-        await _tell_leads(item, where, found, by, now, "item_submitted")
+        await _tell_leads(item, where, found, by, now, template="item_submitted")
         if submitter.id != by.id:
             await _tell_submitter(item, where, by, "item_entered", now)
     return {
@@ -225,15 +225,10 @@ async def _target(body: Body, meeting: int | None, now: datetime) -> Meeting | N
 
 
 async def _tell_leads(
-    item: AgendaItem, body: Body, meeting: Meeting | None, by: Person, now: datetime, template: str
+    item: AgendaItem, body: Body, meeting: Meeting | None, by: Person, now: datetime, *, template: str
 ) -> None:
     """Tell those who decide about it what `by` did with an item; changes that follow each other become one message."""
-    seats = await queries.seats_in(body.id, access.today(by, now))
-    leads = {
-        seat.person_id
-        for seat in seats
-        if permissions.may_decide_items(access.as_seats([seat]), body.id)
-    } - {by.id, item.submitted_by_id}
+    leads = await queries.holders(body.id, permissions.LEADING, access.today(by, now)) - {by.id, item.submitted_by_id}
     facts = {
         "item": item_facts(item, body),
         "meeting": facts_of(meeting, body) if meeting else None,
@@ -250,7 +245,7 @@ async def _tell_leads(
                 body=body.id,
                 about=f"item:{item.id}",
             )
-            for lead in sorted(lead for lead in leads if lead is not None)
+            for lead in sorted(leads)
         ],
         now=now,
     )
@@ -307,7 +302,7 @@ async def view(*, by: Person, item: int, now: datetime) -> Facts:
         "item": item_facts(found, body, by=by),
         "meeting": facts_of(found.meeting, body) if found.meeting else None,
         "entered_by": access.name_of(found.entered_by) if found.entered_by else None,
-        "papers": [{"id": paper.document_id, "name": Title(paper.document.name)} for paper in papers],
+        "papers": [{"id": paper.document_id, "name": Text(paper.document.name)} for paper in papers],
         "may_change": found.submitted_by_id == by.id and is_open and (until is None or now <= until),
         "may_decide": decides and is_open,
         "leads": decides,
@@ -338,14 +333,12 @@ async def change(
     )
     _check(new)
     async with transaction():
-        await _write(
-            found, title=new.title, minutes=new.minutes, slots=new.slots, flagged=guard.suspicious(new.title)
-        )
+        await _write(found, title=new.title, minutes=new.minutes, slots=new.slots, flagged=guard.suspicious(new.title))
         if found.topic_id is not None:
             await Topic.filter(id=found.topic_id).update(title=new.title)
         waiting = await notices.withdraw(f"item:{item}", except_for=["item_accepted", "item_entered"])
         anew = any(notice.template == "item_submitted" for notice in waiting)
-        await _tell_leads(found, body, found.meeting, by, now, "item_submitted" if anew else "item_changed")
+        await _tell_leads(found, body, found.meeting, by, now, template="item_submitted" if anew else "item_changed")
     return await view(by=by, item=item, now=now)
 
 
@@ -357,7 +350,7 @@ async def withdraw(*, by: Person, item: int, now: datetime) -> Facts:
         await _write(found, state=ItemState.WITHDRAWN)
         await notices.withdraw(f"item:{item}")
         if accepted:
-            await _tell_leads(found, body, found.meeting, by, now, "item_taken_back")
+            await _tell_leads(found, body, found.meeting, by, now, template="item_taken_back")
     return {"item": item_facts(found, body, by=by)}
 
 
@@ -403,8 +396,9 @@ async def _write(item: AgendaItem, **values: Any) -> None:  # noqa: ANN401  # co
     """Write columns, unless somebody else did since the row was read."""
     values["version"] = item.version + 1
     async with transaction():
-        if not await AgendaItem.filter(id=item.id, version=item.version).update(**values):
-            raise ChangedMeanwhile
+        written = await AgendaItem.filter(id=item.id, version=item.version).update(**values)
+    if not written:
+        raise ChangedMeanwhile
     item.update_from_dict(values)
 
 
@@ -499,7 +493,7 @@ async def _papers(items: Sequence[AgendaItem]) -> dict[int, list[Facts]]:
     found: dict[int, list[Facts]] = {}
     links = AgendaItemPaper.filter(item_id__in=[item.id for item in items]).select_related("document").order_by("id")
     for paper in await links:
-        found.setdefault(paper.item_id, []).append({"id": paper.document_id, "name": Title(paper.document.name)})
+        found.setdefault(paper.item_id, []).append({"id": paper.document_id, "name": Text(paper.document.name)})
     return found
 
 
@@ -523,15 +517,17 @@ async def shift(*, by: Person, item: int, up: bool, now: datetime) -> int:
 
 
 async def own(*, by: Person, now: datetime) -> Facts:
-    """What the person handed in and where it is now; for those who run bodies, what lies in their topic stores too."""
+    """What the person handed in where they have a seat, and where it is now; for those who run bodies, their topic stores too."""
+    seats = access.as_seats(await access.memberships(by, now))
+    bodies = {seat.body for seat in seats}
     mine = (
-        await AgendaItem.filter(submitted_by_id=by.id)
+        await AgendaItem.filter(submitted_by_id=by.id, body_id__in=[0, *bodies])
         .exclude(state=ItemState.WITHDRAWN)
         .order_by("-id")
         .limit(LISTED)
         .select_related("body", "meeting", "submitted_by")
     )
-    leading = [body.id for body in await access.bodies(by, now, permissions.may_decide_items)]
+    leading = [0, *(body for body in bodies if permissions.may_decide_items(seats, body))]
     stored = (
         await AgendaItem.filter(body_id__in=leading, meeting_id=None, state__in=OPEN)
         .order_by("id")

@@ -8,8 +8,8 @@ from bot.rules import permissions
 from bot.rules.facts import NUDGE, Plain, Title
 from bot.rules.refusals import Refusal
 from storage.db import transaction
-from storage.models import Body, GroupChat, Meeting, Person
-from storage.vocabulary import MeetingState, Network
+from storage.models import Body, GroupChat, Meeting, Notice, Person
+from storage.vocabulary import MeetingState, Network, NoticeState
 
 Facts = dict[str, Any]
 
@@ -19,25 +19,37 @@ class LevelForbids(Refusal):
 
 
 async def choices(*, by: Person, now: datetime) -> Facts:
-    """The bodies whose group this could be."""
+    """The bodies whose group this could be; a privacy level folds away those whose group it cannot be."""
     bodies = await access.bodies(by, now, permissions.may_keep_seats)
-    return {"bodies": [{"id": body.id, "name": Title(body.name), "code": Plain(body.code)} for body in bodies]}
+    return {
+        "bodies": [
+            {"id": body.id, "level": body.level, "name": Title(body.name), "code": Plain(body.code)} for body in bodies
+        ]
+    }
 
 
 async def link(*, by: Person, body: int, network: Network, chat_id: int, thread_id: int | None, now: datetime) -> Facts:
-    """Make a chat the body's group; its card is posted there from now on. Raises NotAllowed, LevelForbids."""
+    """Make a chat the body's group; its card is posted there from now on.
+
+    A chat that is another body's group changes hands only through somebody who leads both. Raises NotAllowed, NotAMember,
+    LevelForbids.
+    """
     found = await access.body(by, body, now, permissions.may_keep_seats)
     if network is Network.TELEGRAM and found.level <= NUDGE:
-        raise LevelForbids(body=Plain(found.code))
+        raise LevelForbids
+    taken = await GroupChat.get_or_none(network=network, chat_id=chat_id)
+    if taken is not None and taken.body_id != body:
+        await access.body(by, taken.body_id, now, permissions.may_keep_seats)
     async with transaction():
-        await GroupChat.filter(network=network, chat_id=chat_id).delete()
-        await GroupChat.filter(network=network, body_id=body).delete()
-        await GroupChat.create(
-            body=found, network=network, chat_id=chat_id, thread_id=thread_id, linked_by=by, linked_at=now
-        )
-        await audit.record(by, "group.linked", f"body:{body}", now=now)
+        if taken is None or taken.body_id != body:
+            await GroupChat.filter(network=network, chat_id=chat_id).delete()
+            await GroupChat.filter(network=network, body_id=body).delete()
+            await GroupChat.create(
+                body=found, network=network, chat_id=chat_id, thread_id=thread_id, linked_by=by, linked_at=now
+            )
+            await audit.record(by, "group.linked", f"body:{body}", now=now)
         await _post_cards(found, now)
-    return {"body": Title(found.name), "code": Plain(found.code)}
+    return {"level": found.level, "body": Title(found.name)}
 
 
 async def _post_cards(body: Body, now: datetime) -> None:
@@ -49,3 +61,6 @@ async def forget(*, network: Network, chat_id: int) -> None:
     """The bot was thrown out, or left: nothing is posted there any more."""
     async with transaction():
         await GroupChat.filter(network=network, chat_id=chat_id).delete()
+        await Notice.filter(network=network, chat_id=chat_id, state=NoticeState.WAITING).update(
+            state=NoticeState.DROPPED, error="no group"
+        )

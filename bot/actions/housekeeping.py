@@ -2,8 +2,9 @@
 
 from datetime import datetime, timedelta
 
+from bot.actions import sessions
 from storage.db import transaction
-from storage.models import InboxUpdate, Notice, OneTimeToken, WebSession
+from storage.models import InboxUpdate, Notice
 from storage.vocabulary import NoticeKind, NoticeState, UpdateState
 
 PARKED_KEPT = timedelta(days=30)
@@ -28,5 +29,4 @@ async def tidy(*, machine_now: datetime) -> None:
         await told.update(facts={}, frozen=None)
         lost = Notice.filter(state__in=LOST, created_at__lt=machine_now - LOST_KEPT).exclude(kind=NoticeKind.CARD)
         await lost.update(facts={}, frozen=None)
-        await OneTimeToken.filter(expires_at__lt=machine_now - PARKED_KEPT).delete()
-        await WebSession.filter(expires_at__lt=machine_now).delete()
+        await sessions.sweep(now=machine_now)

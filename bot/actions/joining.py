@@ -7,13 +7,15 @@ person has said "Gelesen"; in the browser the page shows the notice and its butt
 from datetime import datetime
 from typing import Any
 
+from tortoise.expressions import Q
+
 from bot.actions import access, audit, notices, sessions
 from bot.actions.notices import Draft
-from bot.rules import permissions
-from bot.rules.facts import OneTimeLink, PersonName
+from bot.rules import channels, permissions
+from bot.rules.facts import NOTHING, TITLES, OneTimeLink, Plain
 from bot.rules.refusals import Refusal
 from storage.db import transaction
-from storage.models import Channel, Membership, Person
+from storage.models import Body, Channel, Membership, Organisation, Person
 from storage.vocabulary import ChannelState, Lane, Network, NoticeKind, TokenPurpose
 
 Facts = dict[str, Any]
@@ -23,13 +25,21 @@ class AlreadyLinked(Refusal):
     """This account already belongs to somebody else of the town."""
 
 
+class NotOnTelegram(Refusal):
+    """A privacy level keeps this person off Telegram altogether; the same link works in the browser."""
+
+
 async def invite(*, by: Person, person: int, now: datetime) -> Facts:
     """Invite somebody with a seat in a body that one leads, or anybody as an administrator.
 
-    The link goes by mail where an address is known, and to the one who invites, for handing on. Raises NotFoundHere.
+    The link goes by mail where an address is known, once a minute at most, and to the one who invites, for handing on.
+    Raises NotFoundHere.
     """
     invited = await Person.get_or_none(id=person, left_at=None)
-    if invited is None or not await _may_invite(by, invited, now):
+    if invited is None:
+        access.not_found()
+    shared = await _led_together(by, invited, now)
+    if not shared and not permissions.may_administer(administrator=by.administrator):
         access.not_found()
     stamp = int(now.timestamp()) // 60
     link = OneTimeLink(TokenPurpose.INVITATION.value)
@@ -39,7 +49,7 @@ async def invite(*, by: Person, person: int, now: datetime) -> Facts:
             Draft(
                 key=f"join:{invited.id}:{stamp}",
                 template="join",
-                facts={"link": link, "inviter": access.name_of(by)},
+                facts={"link": link},
                 due_at=now,
                 person=invited.id,
                 kind=NoticeKind.MAIL,
@@ -50,70 +60,98 @@ async def invite(*, by: Person, person: int, now: datetime) -> Facts:
         await notices.queue(drafts, now=now)
         await audit.record(by, "person.invited", f"person:{invited.id}", now=now)
     return {
+        "level": min((body.level for body in shared), default=None),
         "name": access.name_of(invited),
         "by_mail": bool(invited.mail),
         "link": OneTimeLink(link.purpose, invited.id),
     }
 
 
-async def _may_invite(by: Person, invited: Person, now: datetime) -> bool:
-    if permissions.may_administer(administrator=by.administrator):
-        return True
-    seats = access.as_seats(await access.memberships(by, now))
-    theirs = await Membership.filter(person_id=invited.id)
-    return any(permissions.may_keep_seats(seats, seat.body_id) for seat in theirs)
+async def _led_together(by: Person, invited: Person, now: datetime) -> list[Body]:
+    """The bodies that one leads and where the other has a seat, now or later."""
+    led = {body.id: body for body in await access.bodies(by, now, permissions.may_keep_seats)}
+    not_over = Q(ends_on=None) | Q(ends_on__gte=access.today(by, now))
+    theirs = await Membership.filter(not_over, person_id=invited.id, body_id__in=[0, *led])
+    return [led[seat.body_id] for seat in theirs]
 
 
 async def open_link(*, token: str, network: Network, address: str, now: datetime, machine_now: datetime) -> Facts:
-    """Use up an invitation on a network: the account waits for "Gelesen". Raises LinkUsedUp, AlreadyLinked."""
+    """Use up an invitation on a network: the account waits for "Gelesen".
+
+    The facts say who it is for, where that may be said. Raises LinkUsedUp, AlreadyLinked, NotOnTelegram.
+    """
     async with transaction():
         number = await sessions.consume(token=token, purpose=TokenPurpose.INVITATION, now=machine_now)
         person = await Person.get_or_none(id=number, left_at=None)
         if person is None:
             raise sessions.LinkUsedUp
-        await _link(person, network, address, ChannelState.UNLINKED, now)
-    return {"name": access.name_of(person)}
+        level = await _level(person, now)
+        if network is Network.TELEGRAM and level <= NOTHING:
+            raise NotOnTelegram
+        await _link(person, network, address, now)
+    named = network is not Network.TELEGRAM or level >= TITLES
+    return {"name": Plain(access.name_of(person)) if named else None}
 
 
-async def _link(person: Person, network: Network, address: str, state: ChannelState, now: datetime) -> None:
+async def _level(person: Person, now: datetime) -> int:
+    """The most that Telegram may ever carry for the person."""
+    held = await access.memberships(person, now)
+    organisations = await Organisation.filter(
+        id__in=[0, *(seat.organisation_id for seat in held if seat.organisation_id)]
+    )
+    levels = {organisation.id: organisation.level for organisation in organisations}
+    return channels.highest_level(
+        person.level, [(levels.get(seat.organisation_id or 0), seat.body.level) for seat in held]
+    )
+
+
+async def _link(person: Person, network: Network, address: str, now: datetime) -> None:
     """One account of a network belongs to one person, and a person has one account there."""
-    taken = await Channel.get_or_none(network=network, address=address)
-    if taken is not None and taken.person_id != person.id and taken.state is ChannelState.ACTIVE:
-        raise AlreadyLinked
+    known = await Channel.get_or_none(network=network, address=address)
+    if known is not None and known.state is not ChannelState.UNLINKED:
+        if known.person_id != person.id:
+            raise AlreadyLinked
+        return
     await Channel.filter(network=network, address=address).delete()
     await Channel.filter(network=network, person_id=person.id).delete()
-    await Channel.create(person=person, network=network, address=address, state=state, linked_at=now)
+    await Channel.create(person=person, network=network, address=address, state=ChannelState.UNLINKED, linked_at=now)
 
 
-async def privacy_read(*, network: Network, address: str, now: datetime) -> PersonName:
-    """After "Gelesen" the account is linked. Raises NotFoundHere for an account that was not invited."""
+async def privacy_read(*, network: Network, address: str, language: str | None, now: datetime) -> None:
+    """After "Gelesen" the account is linked. Raises NotFoundHere for an account that was not invited.
+
+    At the first contact the person gets the `language` of their client, if Faden speaks it.
+    """
     async with transaction():
         channel = await Channel.get_or_none(network=network, address=address).select_related("person")
-        if channel is None or channel.person.left_at is not None:
+        if channel is None:
             access.not_found()
-        await Channel.filter(id=channel.id).update(state=ChannelState.ACTIVE, linked_at=now)
-        if channel.person.privacy_read_at is None:
-            await Person.filter(id=channel.person_id).update(privacy_read_at=now)
-        await audit.record(
-            channel.person, "channel.linked", f"person:{channel.person_id}", now=now, network=network.value
-        )
-    return access.name_of(channel.person)
+        await _welcome(channel.person, language, now)
+        if channel.state is not ChannelState.ACTIVE:
+            await Channel.filter(id=channel.id).update(state=ChannelState.ACTIVE, linked_at=now)
+            await _record_link(channel.person, network, now)
 
 
-async def enter(*, token: str, label: str, now: datetime, machine_now: datetime) -> str:
+async def _welcome(person: Person, language: str | None, now: datetime) -> None:
+    """Keep when the privacy notice was first read."""
+    if person.privacy_read_at is None:
+        await Person.filter(id=person.id).update(privacy_read_at=now, language=language or person.language)
+
+
+async def _record_link(person: Person, network: Network, now: datetime) -> None:
+    await audit.record(person, "channel.linked", f"person:{person.id}", now=now, network=network.value)
+
+
+async def enter(*, token: str, label: str, language: str | None, now: datetime, machine_now: datetime) -> str:
     """Join in the browser: "Gelesen" and signed in with one button; gives the session's token. Raises LinkUsedUp."""
     async with transaction():
         number = await sessions.consume(token=token, purpose=TokenPurpose.INVITATION, now=machine_now)
-        if not await Person.filter(id=number, left_at=None).update(privacy_read_at=now):
+        person = await Person.get_or_none(id=number, left_at=None)
+        if person is None:
             raise sessions.LinkUsedUp
-        return await sessions.begin(person=number, label=label, now=machine_now)
-
-
-async def unlink(*, by: Person, network: Network, now: datetime) -> None:
-    """Take one's own account on a network away from Faden."""
-    async with transaction():
-        await Channel.filter(person_id=by.id, network=network).update(state=ChannelState.UNLINKED)
-        await audit.record(by, "channel.unlinked", f"person:{by.id}", now=now, network=network.value)
+        await _welcome(person, language, now)
+        await _record_link(person, Network.WEBCHAT, now)
+        return await sessions.begin(person=person.id, label=label, now=machine_now)
 
 
 async def blocked(*, network: Network, address: str, is_blocked: bool) -> None:

@@ -12,7 +12,7 @@ from tortoise.expressions import Q
 from bot.actions import access, audit, feeds, notices
 from bot.actions.notices import Draft
 from bot.rules import facts, names, permissions, procedure
-from bot.rules.facts import AnswerLink, JoinLink, PersonName, Place, Plain, Title
+from bot.rules.facts import AnswerLink, JoinLink, PersonName, Place, Plain, Text, Title
 from bot.rules.quiet import is_rest_day
 from bot.rules.refusals import ChangedMeanwhile, Refusal, TooLong
 from storage import queries
@@ -63,6 +63,10 @@ class DeputyUnknown(Refusal):
     """That person cannot come instead."""
 
 
+class EverybodyInvited(Refusal):
+    """There is nobody left to invite."""
+
+
 class MeetingOver(Refusal):
     """The meeting is called off or behind us; `state` says which."""
 
@@ -93,7 +97,7 @@ def facts_of(meeting: Meeting, body: Body) -> Facts:
         "linked": meeting.join_link is not None,
         "join_link": JoinLink(meeting.join_link) if meeting.join_link else None,
         "state": Plain(meeting.state.value),
-        "cancel_reason": Title(meeting.cancel_reason) if meeting.cancel_reason else None,
+        "cancel_reason": Text(meeting.cancel_reason) if meeting.cancel_reason else None,
         "sequence": meeting.sequence,
     }
 
@@ -153,22 +157,29 @@ async def schedule(*, by: Person, body: int | str, plan: Plan, host: str, now: d
 
 
 async def upcoming(*, by: Person, now: datetime, limit: int = LISTED) -> Facts:
-    """The next meetings of the person's bodies, with their own answer; drafts only for those who schedule."""
-    held = await access.memberships(by, now)
-    seats = access.as_seats(held)
-    bodies = {seat.body_id: seat.body for seat in held}
+    """The next meetings of the person's bodies, and where they stand in for somebody, with their own answer.
+
+    Drafts are only for those who schedule.
+    """
+    seats = access.as_seats(await access.memberships(by, now))
+    bodies = {seat.body for seat in seats}
+    own = {
+        attendance.meeting_id: attendance
+        for attendance in await Attendance.filter(person_id=by.id, meeting__ends_at__gt=now)
+    }
+    stands_in = [number for number, attendance in own.items() if attendance.deputy_for_id is not None]
     meetings = (
-        await Meeting.filter(body_id__in=list(bodies), ends_at__gt=now, state__in=AHEAD)
+        await Meeting.filter(Q(body_id__in=[0, *bodies]) | Q(id__in=[0, *stands_in]), ends_at__gt=now, state__in=AHEAD)
         .order_by("starts_at", "id")
         .limit(limit)
+        .select_related("body")
     )
-    answers = {
-        attendance.meeting_id: attendance.answer
-        for attendance in await Attendance.filter(person_id=by.id, meeting_id__in=[meeting.id for meeting in meetings])
-    }
     return {
         "meetings": [
-            {**facts_of(meeting, bodies[meeting.body_id]), "answer": _answer(answers.get(meeting.id))}
+            {
+                **facts_of(meeting, meeting.body),
+                "answer": _answer(own[meeting.id].answer if meeting.id in own else None),
+            }
             for meeting in meetings
             if meeting.state is not MeetingState.DRAFT or permissions.may_schedule(seats, meeting.body_id)
         ],
@@ -187,6 +198,7 @@ async def of_group(*, by: Person, network: Network, chat_id: int, now: datetime)
     )
     meeting = await following.order_by("starts_at", "id").first()
     return {
+        "level": body.level,
         "body": Title(body.name),
         "meeting": facts_of(meeting, body) if meeting else None,
         "counts": await _counts(meeting) if meeting else None,
@@ -258,10 +270,12 @@ async def _counts(meeting: Meeting) -> dict[str, int]:
 
 
 async def notice_check(*, by: Person, meeting: int, land: str, now: datetime) -> Facts:
-    """Whether the body's notice period would be kept by an invitation now, and who would get it."""
+    """Whether the body's notice period would be kept by an invitation now, and who would get it. Raises EverybodyInvited."""
     found, body = await _of(by, meeting, now, permissions.may_invite)
     days = _missing_notice(found, body, land, now) if found.state is MeetingState.SCHEDULED else None
     people = await _newcomers(found, body, access.today(by, now))
+    if found.state is MeetingState.INVITED and not people:
+        raise EverybodyInvited
     return {"meeting": facts_of(found, body), "short": days is not None, "days": days, "people": len(people)}
 
 
@@ -415,7 +429,7 @@ async def refresh_card(meeting: Meeting, body: Body, *, now: datetime) -> None:
     for group in await GroupChat.filter(body_id=body.id):
         await notices.keep_card(
             Draft(
-                key=f"card:meeting:{meeting.id}:{group.network}:{group.chat_id}",
+                key=f"card:meeting:{meeting.id}:{group.id}",
                 template="meeting_card",
                 facts=facts,
                 kind=NoticeKind.CARD,
@@ -506,10 +520,10 @@ async def delegate(*, by: Person, meeting: int, deputy: int, now: datetime, pers
     """
     found, body, own = await _attendance(by, meeting, person, now)
     _check_answerable(found, now)
-    choices = {choice.id: choice for choice in await _deputies(own, body, now)}
+    represented = own.person or by
+    choices = {choice.id: choice for choice in await _deputies(represented, own, body, now)}
     if deputy not in choices:
         raise DeputyUnknown
-    represented = own.person or by
     async with transaction():
         if own.deputy_id is not None and own.deputy_id != deputy:
             await _release(found, body, own, now)
@@ -544,16 +558,15 @@ async def deputies(*, by: Person, meeting: int, now: datetime, person: int | Non
     found, body, own = await _attendance(by, meeting, person, now)
     return {
         "meeting": facts_of(found, body),
-        "people": [{"id": choice.id, "name": _name(choice)} for choice in await _deputies(own, body, now)],
+        "people": [
+            {"id": choice.id, "name": _name(choice)} for choice in await _deputies(own.person or by, own, body, now)
+        ],
         "for_whom": _name(own.person) if own.person_id != by.id else None,
     }
 
 
-async def _deputies(attendance: Attendance, body: Body, now: datetime) -> list[Person]:
+async def _deputies(represented: Person, attendance: Attendance, body: Body, now: datetime) -> list[Person]:
     """The standing deputy first, then colleagues of the same organisation who are not invited themselves."""
-    represented = attendance.person
-    if represented is None:
-        return []
     day = access.today(represented, now)
     held = [seat for seat in await queries.seats_of(represented.id, day) if seat.body_id == body.id]
     standing = Person.filter(id__in=[0, *(seat.deputy_id for seat in held if seat.deputy_id)], left_at=None)
@@ -607,6 +620,14 @@ def _sorting(row: Attendance) -> tuple[str, str]:
 
 
 # --- moving and calling off -----------------------------------------------------------------------------------------
+
+
+async def changeable(*, by: Person, meeting: int, now: datetime) -> Facts:
+    """A meeting that this person may move or call off. Raises NotFoundHere, NotAllowed, MeetingOver."""
+    found, body = await _of(by, meeting, now, permissions.may_schedule)
+    if found.state not in MOVABLE or found.ends_at <= now:
+        raise MeetingOver(state=Plain(found.state.value))
+    return {"meeting": facts_of(found, body)}
 
 
 async def move(*, by: Person, meeting: int, starts: datetime, minutes: int | None, now: datetime) -> Facts:
@@ -675,7 +696,11 @@ async def cancel(*, by: Person, meeting: int, reason: str, now: datetime) -> Fac
         homeless = await AgendaItem.filter(
             meeting_id=found.id, state__in=(ItemState.PROPOSED, ItemState.ACCEPTED)
         ).update(meeting_id=None)
-    return {"meeting": facts_of(found, body), "told": len({person.id for person in people} - {by.id}), "stored_items": homeless}
+    return {
+        "meeting": facts_of(found, body),
+        "told": len({person.id for person in people} - {by.id}),
+        "stored_items": homeless,
+    }
 
 
 @dataclass(frozen=True, kw_only=True)

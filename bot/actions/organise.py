@@ -51,7 +51,7 @@ async def one(*, by: Person, body: int, now: datetime) -> Facts:
         key=lambda seat: names.sort_key(seat.person.given_name, seat.person.family_name) if seat.person else ("", "")
     )
     return {
-        "body": {"id": found.id, "code": Plain(found.code), "name": Title(found.name)},
+        "body": {"id": found.id, "level": found.level, "code": Plain(found.code), "name": Title(found.name)},
         "meetings": [facts_of(meeting, found) for meeting in meetings],
         "items": [item_facts(item, found, by=by) for item in items],
         "people": [

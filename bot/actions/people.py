@@ -363,6 +363,12 @@ async def _apply(plan: _Plan, current: _Town, today: date, advance: Callable[[in
         for seat in gone:
             imported[f"seat:{seat}"] |= merge.marks({"ends_on": yesterday})
         await feeds.forget([current.ids["person", row.values["person"]] for row in plan.ending if row.values["person"]])
+    back = [
+        current.ids["person", step.said["person"]]
+        for step in plan.steps
+        if step.what == "seat" and step.write and step.said.get("person")
+    ]
+    await Person.filter(id__in=[0, *back]).exclude(left_at=None).update(left_at=None)  # who has a seat again is back
     if plan.added or plan.changed:
         await feeds.touch_all()
     if imported != current.imported:

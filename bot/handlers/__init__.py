@@ -90,7 +90,7 @@ BUTTONS: dict[str, Handler] = {
     **people.BUTTONS,
 }
 
-IN_GROUPS = frozenset({"ma", "noop"})
+IN_GROUPS = frozenset({"ma", "gl", "noop"})
 DIGITS = 9  # of the longest number in a button, so that it fits any column
 
 GUIDES: dict[str, Guide] = {**meetings.GUIDES, **agenda.GUIDES, **commitments.GUIDES}
@@ -140,7 +140,7 @@ def menus(language: str) -> dict[BotCommandScope, list[BotCommand]]:
 async def _pressed(update: Update, context: Context) -> None:
     """A button: a guided entry's, a command's, or one of the list; an unknown code is an old one.
 
-    In a group everybody sees what a press shows: there only an invitation can be answered.
+    In a group everybody sees what a press shows: there only an invitation can be answered, and the group be linked.
     """
     code, *arguments = context.codes
     if not context.private and code not in IN_GROUPS:

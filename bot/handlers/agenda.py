@@ -126,10 +126,14 @@ async def withdraw(_update: Update, context: Context) -> None:
 
 
 async def accept(_update: Update, context: Context) -> None:
-    """Onto the agenda."""
-    facts = await agenda.accept(by=await context.speaker(), item=_id(context), now=context.now)
-    context.toast("item_accepted_toast", facts)
-    context.show("item", await agenda.view(by=await context.speaker(), item=_id(context), now=context.now))
+    """Onto the agenda; who pressed it there stays there."""
+    by = await context.speaker()
+    context.toast("item_accepted_toast", await agenda.accept(by=by, item=_id(context), now=context.now))
+    facts = await agenda.view(by=by, item=_id(context), now=context.now)
+    if len(context.codes) > 2 and facts["meeting"]:  # noqa: PLR2004  # ia:<id>:a
+        await _show_agenda(context, facts["meeting"]["id"])
+    else:
+        context.show("item", facts)
 
 
 async def reject(_update: Update, context: Context) -> None:
@@ -157,14 +161,18 @@ async def change_length(_update: Update, context: Context) -> None:
 async def shift(_update: Update, context: Context) -> None:
     """One place up or down."""
     up = context.codes[2] == "up"
-    meeting = await agenda.shift(by=await context.speaker(), item=_id(context), up=up, now=context.now)
-    await _show_agenda(context, meeting)
+    await _show_order(
+        context, await agenda.shift(by=await context.speaker(), item=_id(context), up=up, now=context.now)
+    )
 
 
 async def order(_update: Update, context: Context) -> None:
     """The agenda with buttons to reorder it."""
-    facts = await agenda.of_meeting(by=await context.speaker(), meeting=_id(context), now=context.now)
-    context.show("agenda_order", facts)
+    await _show_order(context, _id(context))
+
+
+async def _show_order(context: Context, meeting: int) -> None:
+    context.show("agenda_order", await agenda.of_meeting(by=await context.speaker(), meeting=meeting, now=context.now))
 
 
 def _id(context: Context) -> int:
@@ -270,6 +278,7 @@ async def _place(context: Context, answers: Answers) -> dict[str, Any]:
     people = await agenda.represented(by=by, body=chosen.id, now=context.now) if chosen else []
     return {
         "bodies": [{"id": body.id, "name": Title(body.name), "level": body.level} for body in bodies],
+        "level": chosen.level if chosen else None,
         "body": Title(chosen.name) if chosen else None,
         "targets": ahead,
         "meeting": next((meeting for meeting in ahead if meeting["id"] == answers.get("meeting")), None),
@@ -279,12 +288,14 @@ async def _place(context: Context, answers: Answers) -> dict[str, Any]:
 
 
 async def _submitted(context: Context, answers: Answers, _choice: str) -> None:
+    purpose = Purpose(answers["purpose"])
+    case = purpose is Purpose.CASE_CONSULTATION  # the other answers may be from before the purpose was changed
     proposal = agenda.Proposal(
-        purpose=Purpose(answers["purpose"]),
-        title=answers.get("title", ""),
+        purpose=purpose,
+        title="" if case else answers.get("title", ""),
         minutes=answers.get("minutes"),
-        slots=answers.get("slots"),
-        papers=tuple(answers.get("papers", ())),
+        slots=answers.get("slots") if case else None,
+        papers=() if case else tuple(answers.get("papers", ())),
         kept=bool(answers.get("kept")),
     )
     facts = await agenda.submit(

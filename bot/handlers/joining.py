@@ -5,6 +5,7 @@ from telegram import ChatMember, Update
 from bot.actions import joining
 from bot.handlers import groups, start
 from bot.handlers.context import Context
+from bot.messages import LANGUAGES
 
 TOKEN_LENGTH = 43
 GONE = (ChatMember.LEFT, ChatMember.BANNED)
@@ -28,8 +29,16 @@ async def begin(update: Update, context: Context) -> None:
 
 async def privacy_read(update: Update, context: Context) -> None:
     """After "Gelesen" the account is linked, and the menu is there."""
-    await joining.privacy_read(network=context.turn.network, address=str(context.user), now=context.now)
+    await joining.privacy_read(
+        network=context.turn.network, address=str(context.user), language=_spoken(context), now=context.now
+    )
     await start.menu(update, context)
+
+
+def _spoken(context: Context) -> str | None:
+    """The language of the person's client, if it is one of ours."""
+    told = (context.turn.language or "")[:2]
+    return told if told in LANGUAGES else None
 
 
 async def membership(update: Update, context: Context) -> None:

@@ -13,7 +13,7 @@ from bot.handlers.dialogues import Answers, Guide
 from bot.rules import permissions, reading
 from bot.rules.calendar_grid import month_grid
 from bot.rules.dialogue import CANCEL, INVITE, MEETING, MOVE
-from bot.rules.facts import JoinLink, Place, Plain, Title
+from bot.rules.facts import JoinLink, Place, Plain, Text, Title
 from bot.rules.refusals import NotAllowed, NotUnderstood
 from storage.vocabulary import Answer, MeetingFormat
 
@@ -106,12 +106,15 @@ async def invite(_update: Update, context: Context) -> None:
 
 
 async def move(_update: Update, context: Context) -> None:
-    """Move a meeting: the guided entry."""
-    await dialogues.begin(context, GUIDES["move"], {"meeting": _id(context)})
+    """Move a meeting: the guided entry. It lasts as long as before, unless an end is typed."""
+    facts = await meetings.changeable(by=await context.speaker(), meeting=_id(context), now=context.now)
+    minutes = facts["meeting"]["minutes"]
+    await dialogues.begin(context, GUIDES["move"], {"meeting": _id(context), "minutes": minutes})
 
 
 async def cancel(_update: Update, context: Context) -> None:
     """Call a meeting off: the guided entry."""
+    await meetings.changeable(by=await context.speaker(), meeting=_id(context), now=context.now)
     await dialogues.begin(context, GUIDES["cancel"], {"meeting": _id(context)})
 
 
@@ -211,9 +214,10 @@ async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
     told = answers.get("kept") or not answers.get("suspicious")
     return {
         "bodies": [{"id": body.id, "name": Title(body.name), "level": body.level} for body in bodies],
+        "level": chosen.level if chosen else None,
         "body": Title(chosen.name) if chosen else None,
         "usual_place": Place(chosen.place) if chosen and chosen.place else None,
-        "usual_link": JoinLink(chosen.join_link) if chosen and chosen.join_link else None,
+        "usual_link": bool(chosen and chosen.join_link),
         "grid": month_grid(month, today),
         "day": date.fromisoformat(answers["day"]) if answers.get("day") else None,
         "options": [_moment(option, zone) for option in answers.get("options", ())],
@@ -223,7 +227,8 @@ async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
         "format": Plain(answers["format"]) if "format" in answers else None,
         "place": Place(answers["place"]) if answers.get("place") else None,
         "join_link": JoinLink(answers["join_link"]) if answers.get("join_link") else None,
-        "reason": Title(answers["reason"]) if answers.get("reason") and told else None,
+        "linked": bool(answers.get("join_link")),
+        "reason": Text(answers["reason"]) if answers.get("reason") and told else None,
         **existing,
     }
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from telegram import Bot
 from telegram.error import ChatMigrated, RetryAfter, TelegramError
+from tortoise.exceptions import BaseORMException
 
 from bot.post import attachments, chat, outbox, readers
 from bot.post.chat import File, Trouble
@@ -21,8 +22,9 @@ from bot.post.words import Words
 from bot.rules import channels
 from bot.rules import facts as typed
 from bot.rules.channels import Way
-from bot.rules.facts import NOTHING, TITLES
+from bot.rules.facts import NOTHING, NUDGE, TITLES
 from bot.rules.quiet import Rest, next_moment
+from storage.db import WorkTookTooLong
 from storage.models import Notice, Person
 from storage.vocabulary import Lane, Network, NoticeKind, NoticeState
 
@@ -33,6 +35,7 @@ FAILURES = 5
 ATTEMPTS_AT_ONCE = 4  # by one channel after the other, or to a chat that moves
 RETRIES = (timedelta(seconds=2), timedelta(seconds=30), timedelta(minutes=5), timedelta(minutes=30))
 NOT_SENT_RETRY = {Lane.ANSWER: timedelta(seconds=3), Lane.MAILING: timedelta(seconds=15)}
+STORE_TROUBLE = (BaseORMException, OSError, WorkTookTooLong)
 REPEATABLE = frozenset({NoticeKind.EDIT, NoticeKind.TOAST, NoticeKind.ERASE})
 NEEDS_TEXT = frozenset({NoticeKind.MESSAGE, NoticeKind.EDIT, NoticeKind.CARD})
 UNREACHABLE = "unreachable"
@@ -68,6 +71,9 @@ class Courier:
                 except Astray:
                     reader = (await readers.of([notice], today=self.today(moment)))[notice.id]
             return Outcome(state=NoticeState.DEAD, error=UNREACHABLE)
+        except STORE_TROUBLE as error:
+            log.warning("notice put off", notice=notice.id, error=type(error).__name__)
+            return _again(notice, "store", self.turns.now())
         except Exception as error:
             log.exception("notice cannot be sent", notice=notice.id, template=notice.template)
             return Outcome(state=NoticeState.DEAD, error=type(error).__name__)
@@ -87,7 +93,8 @@ class Courier:
         if way is not None:
             return await self._by_chat(notice, reader, way, moment, paced=paced)
         if notice.chat_id is not None:
-            return Outcome(state=NoticeState.DROPPED, error="level")
+            web_chat = await self._in_full(notice, reader, level)
+            return Outcome(state=NoticeState.DROPPED, error="level", web_chat=web_chat)
         return await self._instead_of_chat(notice, reader)
 
     def _not_now(self, notice: Notice, reader: Reader, moment: Moment) -> Outcome | None:
@@ -124,6 +131,11 @@ class Courier:
 
     async def _by_chat(self, notice: Notice, reader: Reader, way: Way, moment: Moment, *, paced: bool) -> Outcome:
         network, chat_id = way.network, int(way.address)
+        try:
+            await self.bots[network].initialize()  # Telegram may not have answered since the start
+        except TelegramError:
+            held = self.turns.now() + NOT_SENT_RETRY[notice.lane]
+            return Outcome(state=NoticeState.WAITING, error="not sent", held_until=held)
         message = await self.words.chat(notice, reader, network, bot_name=self.bots[network].username)
         if not message.text and notice.kind in NEEDS_TEXT:
             return Outcome(state=NoticeState.DEAD, error="empty")
@@ -145,7 +157,14 @@ class Courier:
         self.turns.arrived(network, notice.lane)
         rest = self.turns.now() + CARD_REST if notice.kind is NoticeKind.CARD and paced else None
         where = {"message_id": sent, "network": network, "chat_id": chat_id}
-        return Outcome(state=NoticeState.SENT, held_until=rest, changes=where)
+        web_chat = await self._in_full(notice, reader, self.words.level(notice, reader, network))
+        return Outcome(state=NoticeState.SENT, held_until=rest, changes=where, web_chat=web_chat)
+
+    async def _in_full(self, notice: Notice, reader: Reader, level: int) -> int | None:
+        """The reader's web chat, when Telegram carries at most a nudge: what it leads to must be there."""
+        if level > NUDGE or reader.person is None or notice.kind not in {NoticeKind.MESSAGE, NoticeKind.EDIT}:
+            return None
+        return await readers.web_chat(reader.person)
 
     async def _file(self, notice: Notice, reader: Reader, network: Network) -> File | None:
         fact = typed.decode(notice.facts).get("document")
@@ -209,7 +228,8 @@ class Courier:
         person, mailer = reader.person, self.mailer
         address = usable_address(person.mail or "") if person else None
         if person is None or mailer is None or address is None:
-            return Outcome(state=NoticeState.DEAD, error=UNREACHABLE)
+            unlucky = mailer is not None  # a town without a mail server reaches nobody that way, and knows it
+            return Outcome(state=NoticeState.DEAD if unlucky else NoticeState.DROPPED, error=UNREACHABLE)
         content = notice.frozen or compose(
             await self.words.mail(notice, reader),
             mailer=mailer,

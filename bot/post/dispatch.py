@@ -35,7 +35,7 @@ DESKS = (
 )
 TICK_SECONDS = 1.0
 LEASE_CHECK_SECONDS = 15.0
-STOP_SECONDS = 5.0
+STOP_SECONDS = 3.0
 WAKE_WITHIN_SECONDS = 60.0  # what is held longer than that is found by a tick
 
 Chat = tuple[Network | None, int | None]
@@ -67,16 +67,23 @@ class Post:
         self._courier = Courier(bots=bots, mailer=mailer, words=Words(settings=voices, links=links), turns=self._turns)
         self._domain_now, self._machine_now = domain_now, machine_now
         self._started_at = machine_now()
+        self._took_over = False
         self._wakes = {desk: asyncio.Event() for desk in DESKS}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._in_hand: set[int] = set()
         self._waiting_answers: defaultdict[Chat, set[int]] = defaultdict(set)
 
-    async def run(self) -> None:
-        """Send until `stop`."""
+    async def take_over(self) -> None:
+        """Take back what a dead predecessor left half done; before anything is handed over, so that nothing overtakes it."""
+        self._took_over = True
         await outbox.give_back(leased_before=self._started_at, except_for=self._in_hand)
         for number, network, chat_id in await outbox.waiting_answers():
             self._waiting_answers[network, chat_id].add(number)
+
+    async def run(self) -> None:
+        """Send until `stop`."""
+        if not self._took_over:
+            await self.take_over()
         async with asyncio.TaskGroup() as working:
             for desk in DESKS:
                 working.create_task(self._work(desk))

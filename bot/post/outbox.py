@@ -29,13 +29,17 @@ class Desk:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What becomes of a notice: its state, why, and further columns. Back in the outbox it waits until `held_until`."""
+    """What becomes of a notice: its state, why, and further columns. Back in the outbox it waits until `held_until`.
+
+    `web_chat` is where the message is to be read in full, when what has left of it is only a nudge.
+    """
 
     state: NoticeState
     error: str | None = None
     held_until: datetime | None = None
     failed: bool = False
     changes: Mapping[str, Any] = field(default_factory=dict)
+    web_chat: int | None = None
 
     @property
     def final(self) -> bool:
@@ -144,8 +148,30 @@ async def settle(notice: Notice, outcome: Outcome, *, machine_now: datetime) -> 
                 await row.update(state=outcome.state, **values)
             elif not await row.filter(state=NoticeState.SENDING).update(state=outcome.state, **values):
                 await row.update(**values)
+            if outcome.web_chat is not None:
+                await Notice.bulk_create([_in_full(notice, outcome.web_chat, machine_now)], ignore_conflicts=True)
 
     await unit_of_work(write)
+
+
+def _in_full(notice: Notice, web_chat: int, machine_now: datetime) -> Notice:
+    """The same message for the web chat, which carries everything; once, however often the nudge is sent."""
+    return Notice(
+        key=f"{notice.key}:web",
+        kind=NoticeKind.MESSAGE,
+        lane=notice.lane,
+        body_id=notice.body_id,
+        about=notice.about,
+        network=Network.WEBCHAT,
+        chat_id=web_chat,
+        template=notice.template,
+        facts=notice.facts,
+        silent=notice.silent,
+        resend=notice.resend,
+        state=NoticeState.WAITING,
+        due_at=notice.due_at,
+        created_at=machine_now,
+    )
 
 
 async def waiting_answers() -> list[tuple[int, Network, int]]:

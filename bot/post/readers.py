@@ -16,7 +16,10 @@ MAILS = frozenset({NoticeKind.MAIL, NoticeKind.CALENDAR_MAIL})
 
 @dataclass(frozen=True, kw_only=True)
 class Reader:
-    """Who reads a notice; without a person it is a group, or somebody we do not know. `invited` is to what it is about."""
+    """Who reads a notice; without a person it is a group, or somebody we do not know.
+
+    `invited` means as a deputy, to what it is about.
+    """
 
     person: Person | None = None
     body: Body | None = None
@@ -84,6 +87,12 @@ def _ways(channels: Iterable[Channel], person: Person) -> tuple[Way, ...]:
     )
 
 
+async def web_chat(person: Person) -> int | None:
+    """The person's own chat in the browser, if they have one."""
+    channel = await Channel.get_or_none(person_id=person.id, network=Network.WEBCHAT, state=ChannelState.ACTIVE)
+    return int(channel.address) if channel is not None else None
+
+
 async def _seats(people: Collection[int], today: date) -> defaultdict[int, list[Seat]]:
     seats: defaultdict[int, list[Seat]] = defaultdict(list)
     if people:
@@ -97,7 +106,7 @@ async def _seats(people: Collection[int], today: date) -> defaultdict[int, list[
 async def _invitations(
     notices: Iterable[Notice], seats: defaultdict[int, list[Seat]]
 ) -> set[tuple[int | None, str | None]]:
-    """Which person has a place in which "meeting:<id>", asked only for those without a seat."""
+    """Which person comes to which "meeting:<id>" as somebody's deputy, asked only for those without a seat."""
     asked = {
         (notice.person_id, int(notice.about.removeprefix("meeting:")))
         for notice in notices
@@ -107,5 +116,5 @@ async def _invitations(
     if not asked:
         return set()
     people, meetings = zip(*asked, strict=True)
-    found = Attendance.filter(person_id__in=people, meeting_id__in=meetings)
+    found = Attendance.filter(person_id__in=people, meeting_id__in=meetings).exclude(deputy_for_id=None)
     return {(person, f"meeting:{meeting}") for person, meeting in await found.values_list("person_id", "meeting_id")}

@@ -36,6 +36,14 @@ def person_level(person: int | None, seats: Iterable[Seat], body: int | None) ->
     return _strictest(person, *(seat.organisation_level for seat in there))
 
 
+def highest_level(person: int | None, places: Iterable[tuple[int | None, int]]) -> int:
+    """The most that Telegram may ever carry for somebody: what the most open of their seats allows.
+
+    Of each seat `places` has the level of its organisation and that of its body. Who has no seat is bound by their own.
+    """
+    return max((_strictest(person, *levels) for levels in places), default=_strictest(person))
+
+
 def body_level(body: int | None, facts: Facts) -> int | None:
     """The level of the body that a notice is about: told by the row, or else by the facts that carry one; None if neither.
 

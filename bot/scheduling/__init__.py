@@ -25,13 +25,15 @@ class Tick:
     action: Callable[[datetime], Awaitable[object]]
 
 
-TICKS = (
-    Tick(name="meetings held", seconds=60, action=lambda now: meetings.held(now=now)),
-    Tick(name="check-ins", seconds=60, action=lambda now: commitments.ask_check_ins(now=now)),
-    Tick(name="overdue", seconds=60, action=lambda now: commitments.mark_overdue(now=now)),
-    Tick(name="dialogues", seconds=3600, action=lambda now: dialogues.expire(now=now)),
-    Tick(name="feed horizon", seconds=3600, action=lambda _now: feeds.touch_all()),
-)
+def ticks(land: str) -> tuple[Tick, ...]:
+    """The list, for a town whose Land decides about holidays."""
+    return (
+        Tick(name="meetings held", seconds=60, action=lambda now: meetings.held(now=now)),
+        Tick(name="check-ins", seconds=60, action=lambda now: commitments.ask_check_ins(now=now, land=land)),
+        Tick(name="overdue", seconds=60, action=lambda now: commitments.mark_overdue(now=now, land=land)),
+        Tick(name="dialogues", seconds=3600, action=lambda now: dialogues.expire(now=now)),
+        Tick(name="feed horizon", seconds=3600, action=lambda _now: feeds.touch_all()),
+    )
 
 
 async def look(tick: Tick, domain_now: Now, wake: Callable[[], None]) -> None:
@@ -43,11 +45,11 @@ async def look(tick: Tick, domain_now: Now, wake: Callable[[], None]) -> None:
     wake()
 
 
-def scheduler(ticks: tuple[Tick, ...], *, domain_now: Now, wake: Callable[[], None]) -> AsyncIOScheduler:
+def scheduler(listed: tuple[Tick, ...], *, domain_now: Now, wake: Callable[[], None]) -> AsyncIOScheduler:
     """The timer, not started. A look that is missed is made up for by the next one."""
     made = AsyncIOScheduler(
         timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     )
-    for tick in ticks:
+    for tick in listed:
         made.add_job(look, IntervalTrigger(seconds=tick.seconds), args=(tick, domain_now, wake), id=tick.name)
     return made

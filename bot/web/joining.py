@@ -20,10 +20,11 @@ async def offer(request: web.Request) -> web.Response:
 async def enter(request: web.Request) -> web.StreamResponse:
     """After "Gelesen" the browser is signed in."""
     token, label = request.match_info["token"], device(request.headers.get("User-Agent", ""))
-    clocks = request.app[CLOCKS]
+    now, machine_now = request.app[CLOCKS].domain(), request.app[CLOCKS].machine()
+    language = request["voice"].language
     session = await do(
         request,
-        lambda: joining.enter(token=token, label=label, now=clocks.domain(), machine_now=clocks.machine()),
+        lambda: joining.enter(token=token, label=label, language=language, now=now, machine_now=machine_now),
     )
     response = web.Response(status=303, headers={"Location": request.app[SETTINGS].home})
     middlewares.keep_signed_in(request, response, session)

@@ -12,6 +12,7 @@ from bot.webchat import updates
 from bot.webchat.calls import Call, Upload
 from bot.webchat.errors import ConnectionCut
 from bot.webchat.limits import UPLOAD_BYTES
+from bot.webchat.objects import Json
 from bot.webchat.server import BotServer
 from storage.models.webchat import WebchatServer
 
@@ -76,20 +77,34 @@ async def _delivery(app: web.Application) -> AsyncIterator[None]:
 
 
 async def deliver(server: BotServer) -> None:
-    """Post waiting updates to the webhook, for ever: as many at once as the bot allows, each until it is accepted."""
+    """Post waiting updates to the webhook, for ever: as many at once as the bot allows, each until it is accepted.
+
+    As with Telegram a chat's next message goes only when the one before has been accepted; a press waits for no message.
+    """
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
         while True:
             arrival = server.feed.next_update()
             hook = await updates.settings(server)
-            waiting = await updates.waiting_updates(server, hook.webhook_connections) if hook.webhook_url else []
-            if not waiting:
+            queued = await updates.waiting_updates(server, updates.MOST_UPDATES) if hook.webhook_url else []
+            if not queued:
                 await arrival.wait()
                 continue
+            waiting = _first_of_each_queue(queued)[: hook.webhook_connections]
             accepted = await asyncio.gather(*(_post(session, hook, update) for update in waiting))
             taken = [update["update_id"] for update, ok in zip(waiting, accepted, strict=True) if ok]
             await updates.delivered(server, taken)
             if not taken:
                 await asyncio.sleep(RETRY_SECONDS)
+
+
+def _first_of_each_queue(queued: list[Json]) -> list[Json]:
+    first = dict[tuple[str, int], Json]()
+    for update in queued:
+        kind = next(key for key in update if key != "update_id")
+        body = update[kind]
+        queue = (kind, body["from"]["id"]) if kind == "callback_query" else ("chat", body["chat"]["id"])
+        first.setdefault(queue, update)
+    return list(first.values())
 
 
 async def _post(session: aiohttp.ClientSession, hook: WebchatServer, update: dict[str, Any]) -> bool:

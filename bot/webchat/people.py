@@ -180,24 +180,6 @@ async def create_group(
     await server.write(create)
 
 
-async def open_bot_group(server: BotServer, chat_id: int, title: str) -> None:
-    """A group that belongs to the bot itself: its readers are known elsewhere. Nothing happens when there is one."""
-
-    async def open_group(change: int) -> None:
-        if await rows.find_chat(server, chat_id) is None:
-            await WebchatChat.create(
-                network=server.network,
-                chat_id=chat_id,
-                type=ChatType.GROUP,
-                title=cleaned(title),
-                person=None,
-                bot_status=MemberStatus.ADMINISTRATOR,
-                change=change,
-            )
-
-    await server.write(open_group)
-
-
 async def add_bot(server: BotServer, user: User, chat_id: int, *, administrator: bool = False) -> None:
     """Add the bot to a group, or change its rank there. Raises NotAllowed."""
 

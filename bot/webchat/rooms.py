@@ -212,12 +212,6 @@ async def rooms(server: BotServer, person_id: int, chat_ids: frozenset[int]) -> 
     return sorted(listed, key=lambda room: (room.chat_id != person_id, room.title or "", room.chat_id))
 
 
-async def known(person_id: int) -> User | None:
-    """Somebody of the town, for a network that has not seen them yet."""
-    person = await Person.get_or_none(id=person_id, left_at=None)
-    return user_of(person) if person is not None else None
-
-
 async def unread(server: BotServer, now: datetime) -> list[Unread]:
     """Everybody who has unread messages. Groups count for those who hold a seat in them on that day."""
     found = await _unread(server, None)

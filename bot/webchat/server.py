@@ -16,7 +16,7 @@ from bot.webchat.calls import Call
 from bot.webchat.errors import ApiError, ConnectionCut, bad_request, too_many_requests
 from bot.webchat.feed import Feed
 from bot.webchat.limits import DOWNLOAD_BYTES
-from bot.webchat.objects import Identity, Json, User
+from bot.webchat.objects import Identity, Json
 from bot.webchat.rates import Limits, Pace
 from storage import db
 from storage.models.webchat import WebchatFile, WebchatUpdate
@@ -41,15 +41,13 @@ class Options:
 
     `own_hosts` ("127.0.0.1:8080", "localhost:8080") are let through in links of the web chat, and only there.
     `first_contact` says whether a person must write before the bot may. `limits` enforces Telegram's rates.
-    `faults` sees every call first and may spoil it. `known` tells who somebody is who has not come yet: with it the bot may write
-    to people of the town before they open the page for the first time.
+    `faults` sees every call first and may spoil it.
     """
 
     own_hosts: frozenset[str] = frozenset()
     first_contact: bool = True
     limits: Limits | None = None
     faults: Callable[[Call], Fault | None] | None = None
-    known: Callable[[int], Awaitable[User | None]] | None = None
 
 
 @dataclass(eq=False)
@@ -75,7 +73,6 @@ class BotServer:
     feed: Feed = field(init=False, default_factory=Feed)
     polls: updates.Polls = field(init=False, default_factory=updates.Polls)
     _pace: Pace | None = field(init=False)
-    _expected: set[int] = field(init=False, default_factory=set)
     _handing_over: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
@@ -91,7 +88,6 @@ class BotServer:
     person_presses = people.presses
     person_blocks_bot = people.blocks_bot
     create_group = people.create_group
-    open_bot_group = people.open_bot_group
     add_bot = people.add_bot
     kick_bot = people.kick_bot
     join_group = people.join_group
@@ -120,7 +116,6 @@ class BotServer:
             raise fault.error
         if name in methods.WRITING:
             self._check_pace(name, call)
-            await self._expect(call)
             result: object = await self.unit(partial(methods.WRITING[name], self, call))
             if name in methods.TELLING:
                 await self.hand_over()
@@ -145,16 +140,6 @@ class BotServer:
         """The content behind a `file_path` of getFile; None when there is none."""
         file = await WebchatFile.get_or_none(network=self.network, file_id=path.removeprefix("documents/"))
         return file.content if file and file.size <= DOWNLOAD_BYTES else None
-
-    async def _expect(self, call: Call) -> None:
-        """Make the private chat of somebody known who has not come yet."""
-        chat_id = call.integer("chat_id") if self.options.known else None
-        if self.options.known is None or chat_id is None or chat_id <= 0 or chat_id in self._expected:
-            return
-        person = await self.options.known(chat_id)
-        if person is not None:
-            await self.person_arrives(person)
-            self._expected.add(chat_id)
 
     def _check_pace(self, name: str, call: Call) -> None:
         if self._pace is None or name not in methods.PACED:

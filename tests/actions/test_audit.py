@@ -7,6 +7,8 @@ from storage.db import unit_of_work
 from storage.models import AuditEvent
 from tests.actions.cast import Town
 
+pytestmark = pytest.mark.usefixtures("store")
+
 
 async def test_record_says_who_did_what_when(town: Town, now: datetime) -> None:
     await audit.record(town.anna, "item.accepted", "item:7", now=now, on_behalf_of=town.ben, count=3)
@@ -16,7 +18,7 @@ async def test_record_says_who_did_what_when(town: Town, now: datetime) -> None:
     assert (event.what, event.about, event.facts) == ("item.accepted", "item:7", {"count": 3})
 
 
-async def test_record_of_what_the_program_did_names_nobody(town: Town, now: datetime) -> None:  # noqa: ARG001  # a store
+async def test_record_of_what_the_program_did_names_nobody(now: datetime) -> None:
     await audit.record(None, "town.imported", "town", now=now)
 
     event = await AuditEvent.get()

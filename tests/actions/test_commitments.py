@@ -261,7 +261,7 @@ async def test_record_refused_to_members_and_to_others(town: Town, now: datetime
 async def test_record_numbers_two_at_the_same_moment(town: Town, now: datetime) -> None:
     await asyncio.gather(*(unit_of_work(lambda: recorded(town, now)) for _ in range(4)))
 
-    assert sorted(await Commitment.all().values_list("number", flat=True)) == [1, 2, 3, 4]
+    assert sorted([commitment.number for commitment in await Commitment.all()]) == [1, 2, 3, 4]
 
 
 async def test_record_gives_up_when_somebody_is_always_quicker(
@@ -284,11 +284,9 @@ async def test_record_makes_the_owners_feed_stale(town: Town, now: datetime) -> 
 
 # --- due in a meeting -----------------------------------------------------------------------------------------------
 
-IN_THE_NEXT_BUT_ONE = {"kind": DueKind.MEETING, "nth": 2}
-
 
 async def test_due_in_a_meeting_follows_the_calendar(town: Town, now: datetime) -> None:
-    number = await recorded(town, now, Due(**IN_THE_NEXT_BUT_ONE, bodies=(town.rlk.id, town.tk.id)))
+    number = await recorded(town, now, Due(kind=DueKind.MEETING, nth=2, bodies=(town.rlk.id, town.tk.id)))
 
     async def due() -> tuple[date | None, list[tuple[str, date | None]]]:
         facts = (await commitments.view(by=town.anna, commitment=number, now=now))["commitment"]

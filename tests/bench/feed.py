@@ -12,7 +12,7 @@ from bot.actions import feeds, people, preferences
 from bot.rules import townfile
 from bot.web import routes
 from bot.web.limits import Limit
-from bot.web.settings import Limits, WebSettings
+from bot.web.settings import LIMITS, Limits, WebSettings
 from storage import db
 from storage.migrate import migrate
 from storage.models import Person
@@ -57,7 +57,7 @@ async def _measured() -> Figure:
         readiness={},
         clock_moved=lambda _offset: None,
     )
-    ours[routes.LIMITS] = Limits(feed=Limit(times=10**9, within=timedelta(minutes=1)))
+    ours[LIMITS] = Limits(feed=Limit(times=10**9, within=timedelta(minutes=1)))
 
     async def nothing(_request: web.Request) -> web.Response:
         return web.Response(text="ok")
@@ -84,4 +84,6 @@ async def _measured() -> Figure:
 
         bare_seconds, feed_seconds = await paired(floor, unchanged)
     await asyncio.gather(our_runner.cleanup(), bare_runner.cleanup())
-    return Figure(name="feed unchanged (304) / bare aiohttp handler", value=bare_seconds / feed_seconds, bar=0.25, at_least=True)
+    return Figure(
+        name="feed unchanged (304) / bare aiohttp handler", value=bare_seconds / feed_seconds, bar=0.25, at_least=True
+    )

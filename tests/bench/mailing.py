@@ -44,5 +44,7 @@ def _run(*, presses: bool) -> tuple[float, float, int]:
         now = slot
     sent.sort()
     second = timedelta(seconds=1)
-    busiest = max(sum(1 for other in sent[index : index + 40] if other - first < second) for index, first in enumerate(sent))
+    busiest = max(
+        sum(1 for other in sent[index : index + 40] if other - first < second) for index, first in enumerate(sent)
+    )
     return (now - BEGAN).total_seconds(), worst.total_seconds(), busiest

@@ -14,7 +14,9 @@ from pathlib import Path
 from tests.bench.measure import Figure
 
 HOUSE = Path(__file__).parents[2]
-LIBRARIES = "import telegram.ext, aiohttp.web, tortoise, tortoise.backends.sqlite, jinja2, apscheduler.schedulers.asyncio"
+LIBRARIES = (
+    "import telegram.ext, aiohttp.web, tortoise, tortoise.backends.sqlite, jinja2, apscheduler.schedulers.asyncio"
+)
 OURS = "import bot.app"
 TURNS = 11
 CPU = "import resource; usage = resource.getrusage(resource.RUSAGE_SELF); print(usage.ru_utime + usage.ru_stime)"
@@ -23,7 +25,9 @@ STARTED_SECONDS = 20.0
 
 
 def _said_by(code: str) -> float:
-    return float(subprocess.run([sys.executable, "-c", code], cwd=HOUSE, check=True, capture_output=True, text=True).stdout)
+    return float(
+        subprocess.run([sys.executable, "-c", code], cwd=HOUSE, check=True, capture_output=True, text=True).stdout
+    )
 
 
 def _ratio(measure: str) -> float:
@@ -53,7 +57,7 @@ class _Served:
         """Until the first page is there."""
         while time.perf_counter() - self.started < STARTED_SECONDS:
             try:
-                with urllib.request.urlopen("http://127.0.0.1:8097/probe", timeout=5):  # noqa: S310  # our own loopback
+                with urllib.request.urlopen("http://127.0.0.1:8097/probe", timeout=5):  # our own loopback
                     return time.perf_counter() - self.started
             except OSError:
                 time.sleep(0.01)

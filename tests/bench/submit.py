@@ -15,7 +15,7 @@ from tests.bench.desk import TOKEN, Desk, StubbedWire, set_up
 from tests.bench.measure import Figure, paired
 from tests.postgres import running
 
-UPDATES = 50
+UPDATES = 30
 
 
 async def _floor() -> Any:  # noqa: ANN401  # the library's six parameters
@@ -41,7 +41,9 @@ async def _on(url: str, name: str) -> Figure:
         bare = await _floor()
 
         def line(number: int) -> dict[str, Any]:
-            return desk.update(f"/top {desk.body}: Ferienprogramm, Beschluss, 20 min", desk.members[number % len(desk.members)])
+            return desk.update(
+                f"/top {desk.body}: Ferienprogramm, Beschluss, 20 min", desk.members[number % len(desk.members)]
+            )
 
         async def floor() -> None:
             for number in range(UPDATES):
@@ -54,7 +56,7 @@ async def _on(url: str, name: str) -> Figure:
             await desk.inbox.drain()
             assert len(desk.wire.sent) - before == UPDATES, "an update was not answered"
 
-        bare_seconds, whole_seconds = await paired(floor, whole)
+        bare_seconds, whole_seconds = await paired(floor, whole, rounds=7)
         return Figure(
             name=f"submit by one line / bare handler with one insert, {name}",
             value=bare_seconds / whole_seconds,

@@ -5,7 +5,10 @@ import tempfile
 import time
 from collections import defaultdict
 
-from bot.handlers import start
+from telegram import Update
+from telegram.ext import CommandHandler
+
+from bot.handlers.context import Context
 from storage import db
 from storage.migrate import migrate
 from storage.vocabulary import Network
@@ -56,27 +59,25 @@ async def _measured() -> list[Figure]:
             started = time.perf_counter()
             offered[chat].append(started)
             waiting[chat].append(started)
-            text = f"/top {desk.body}: Thema Nr{len(offered[chat]) - len(waiting[chat])}, Beschluss, 20 min"
-            update = desk.update(text.replace(f"Nr{len(offered[chat]) - len(waiting[chat])}", f"Nr{len(offered[chat]) - 1}"), chat)
+            update = desk.update(f"/top {desk.body}: Thema Nr{len(offered[chat]) - 1}, Beschluss, 20 min", chat)
             receiving = asyncio.create_task(desk.inbox.receive(Network.TELEGRAM, update))
             await asyncio.sleep(1 / PER_SECOND)
             await receiving
-        while any(waiting.values()):
+        while any(waiting.values()):  # noqa: ASYNC110  # the last answers are on their way
             await asyncio.sleep(0.01)
         return sorted(took)[int(len(took) * PERCENT) - 1]
 
     calm = await offer()
     never = asyncio.Event()
 
-    async def hang(*_: object) -> None:
+    async def hang(_update: Update, _context: Context) -> None:
         await never.wait()
 
-    desk_handler, start.help_ = start.help_, hang  # the one place where a handler can be made to hang
+    desk.application.add_handler(CommandHandler("hilfe", hang), group=-1)
     try:
         await desk.inbox.receive(Network.TELEGRAM, desk.update("/hilfe", hanging))
         beside_a_hanging_one = await offer()
     finally:
-        start.help_ = desk_handler
         never.set()
         await desk.inbox.drain()
     return [

@@ -9,10 +9,10 @@ import shutil
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import partial
-from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -40,6 +40,7 @@ from storage.vocabulary import BodyKind, Network, Role
 T = TypeVar("T")
 
 CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
+AXE = Path(__file__).parent / "vendor" / "axe-core-4.12.1" / "axe.min.js"
 PATIENCE = 15
 GROUP = -1
 MOMENT = datetime(2026, 11, 18, 8, 0, tzinfo=UTC)
@@ -53,6 +54,13 @@ def chromium() -> Iterator[Chrome]:
         if os.environ.get("FADEN_REQUIRE_BROWSER") == "1":
             pytest.fail("FADEN_REQUIRE_BROWSER=1, but there is no chromium with chromedriver in /usr/bin")
         pytest.skip("no chromium with chromedriver in /usr/bin (on Debian: apt install chromium chromium-driver)")
+    with opened_chromium() as driver:
+        yield driver
+
+
+@contextmanager
+def opened_chromium() -> Iterator[Chrome]:
+    """The browser, for as long as the block lasts."""
     with TemporaryDirectory(prefix="faden-chromium-", ignore_cleanup_errors=True) as profile:
         options = ChromeOptions()
         options.binary_location = str(CHROMIUM)
@@ -84,6 +92,7 @@ class House:
     loop: asyncio.AbstractEventLoop
     port: int = 0
     server: BotServer = field(init=False)
+    chat: ChatPage = field(init=False)
     people: dict[str, Person] = field(default_factory=dict)
 
     def do(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -214,7 +223,7 @@ class Visitor:
 
     def accessibility_violations(self) -> list[str]:
         """What axe-core finds, one line each."""
-        self.driver.execute_script(resources.files("axe_playwright_python").joinpath("axe.min.js").read_text())
+        self.driver.execute_script(AXE.read_text(encoding="utf-8"))
         run = "const done = arguments[arguments.length - 1]; axe.run().then(done, error => done({violations: [], error: `${error}`}))"
         found = self.driver.execute_async_script(run)
         assert "error" not in found
@@ -266,10 +275,10 @@ async def _live(house: House, url: str, ready: "Future[None]", stop: asyncio.Eve
             Call("setMyCommands", {"commands": [{"command": one, "description": MENU[one]} for one in MENU]})
         )
         await rooms.open_rooms(house.server)
-        chat = ChatPage(
+        house.chat = ChatPage(
             server=house.server, clock=lambda: MOMENT, frame=_frame, reader_of=_reader, signed_in=_still_signed_in
         )
-        runner = web.AppRunner(_application(chat), shutdown_timeout=1)
+        runner = web.AppRunner(_application(house.chat), shutdown_timeout=1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()

@@ -292,6 +292,7 @@ def test_only_what_is_new_is_announced(anna: Visitor, house: House) -> None:
 
 
 def test_typing_and_deleting_are_seen(anna: Visitor, house: House) -> None:
+    anna.waits_for(lambda: house.chat.streams.count == 1 or None)  # who is not listening misses that somebody types
     message = house.bot_says(anna.id, "Gleich weg")
     anna.reads("Gleich weg")
     house.bot_calls("sendChatAction", chat_id=anna.id, action="typing")
@@ -380,6 +381,7 @@ def test_everything_works_by_keyboard(anna: Visitor, house: House) -> None:
     house.bot_says(GROUP, "In der Gruppe")
     anna.opens()
     tab, focused = Keys.TAB, anna.focused
+    anna.waits_for(lambda: focused() == "Nachricht")
     anna.driver.execute_script("document.body.tabIndex = -1; document.body.focus()")
     anna.keys(tab)
     assert focused() == "Zum Schreibfeld springen"

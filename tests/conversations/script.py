@@ -65,7 +65,7 @@ class Hears:
     """
 
     line: int
-    who: str
+    who: str | None
     group: str | None
     text: str
     new: bool
@@ -90,7 +90,7 @@ class Silence:
     """Nothing more reached them."""
 
     line: int
-    who: str
+    who: str | None
     group: str | None
 
 

@@ -1,33 +1,94 @@
-"""Every conversation file, played on a stage: on both networks and both databases, in German and in English."""
+"""Every conversation file, played on a stage: in the web chat on SQLite, on Telegram on PostgreSQL, and once in English."""
 
-from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+from tortoise import Tortoise
 
+from storage import db
 from storage.vocabulary import Network
 from tests.conversations import script
-from tests.stage import Stage, raise_curtain
+from tests.stage import Button, Heard, Stage, raise_curtain
 
 STORIES = [pytest.param(path.read_text(), id=path.stem) for path in sorted(Path(__file__).parent.glob("*.txt"))]
 
 
-@pytest.fixture(params=[Network.WEBCHAT, Network.TELEGRAM], ids=str)
-async def stage(request: pytest.FixtureRequest, store: str, now: datetime) -> AsyncIterator[Stage]:  # noqa: ARG001  # the store must be open
-    made = await raise_curtain(network=request.param, moment=now)
-    yield made
-    await made.faden.stop()
+@dataclass
+class Record:
+    """What was pressed and heard in a performance, in order."""
+
+    pressed: list[Button] = field(default_factory=list)
+    heard: list[Heard] = field(default_factory=list)
+
+
+recorded: dict[str, Record] = {}  # the German performances of this run, by story
 
 
 @pytest.mark.parametrize("story", STORIES)
 async def test_conversation_goes_as_told(stage: Stage, story: str) -> None:
+    record = await perform(stage, story)
+
+    if stage.network is Network.WEBCHAT:
+        recorded[story] = record
+
+
+@pytest.mark.parametrize("story", STORIES)
+async def test_conversation_goes_the_same_way_in_english(now: datetime, story: str) -> None:
+    german = recorded.get(story) or await perform_apart(story, now, "de")
+
+    english = await perform_apart(story, now, "en", like=german)
+
+    assert [_outline(heard) for heard in english.heard] == [_outline(heard) for heard in german.heard]
+    untranslated = [heard.text for heard in english.heard if heard.text in {other.text for other in german.heard}]
+    assert untranslated == []
+
+
+async def perform_apart(story: str, now: datetime, language: str, *, like: Record | None = None) -> Record:
+    """Play a story in the web chat, on a store of its own."""
+    await db.open_store("sqlite://:memory:")
+    try:
+        await Tortoise.generate_schemas()
+        stage = await raise_curtain(network=Network.WEBCHAT, moment=now, language=language)
+        record = await perform(stage, story, like=like)
+        await stage.faden.stop()
+        return record
+    finally:
+        await db.close_store()
+
+
+def _outline(heard: Heard) -> tuple[int, bool, bool, list[list[bool]]]:
+    """What is the same in every language: which message, new or changed, with a file, and what its buttons are for."""
+    buttons = [[button.data is None for button in row] for row in heard.buttons]
+    return heard.message_id, heard.new, heard.file is not None, buttons
+
+
+async def perform(stage: Stage, story: str, *, like: Record | None = None) -> Record:
+    """Play a story as it is written; or, in another language, press what was pressed in the performance `like`."""
+    record = Record()
     for step in script.parse(story):
-        await play(stage, step)
+        match step:
+            case script.Presses():
+                button = like.pressed[len(record.pressed)] if like else await _button(stage, step)
+                record.pressed.append(button)
+                await stage.presses(step.who, button, step.group, times=2 if step.twice else 1)
+            case script.Hears():
+                record.heard.append(await _hears(stage, step, in_words=like is None))
+            case script.Toast():
+                _sees(stage, step, in_words=like is None)
+            case script.Silence():
+                heard = [news.text for news in await stage.news(stage.chat(step.who, step.group))]
+                assert heard == [], f"line {step.line}"
+            case _:
+                await act(stage, step)
+    return record
 
 
-async def play(stage: Stage, step: script.Step) -> None:
-    """One step of a story."""
+async def act(
+    stage: Stage, step: script.At | script.Says | script.Sends | script.Leaves | script.Blocks | script.Restart
+) -> None:
+    """What happens without a button."""
     match step:
         case script.At():
             await stage.is_now(step.moment)
@@ -35,34 +96,36 @@ async def play(stage: Stage, step: script.Step) -> None:
             await stage.says(step.who, step.text, step.group)
         case script.Sends():
             await stage.sends(step.who, step.file)
-        case script.Presses():
-            shown_in = stage.chat(step.of) if step.of else stage.chat(step.who, step.group)
-            button = await stage.button(shown_in, step.label, gone=step.gone or step.of is not None)
-            await stage.presses(step.who, button, step.group, times=2 if step.twice else 1)
         case script.Leaves():
             await stage.leaves(step.who, step.body)
         case script.Blocks():
             await stage.blocks(step.who)
         case script.Restart():
             await stage.restarts()
-        case script.Toast():
-            said = stage.toasts.get(step.who, [])
-            assert said, f"line {step.line}: no toast for {step.who}"
-            assert script.matches(step.text, said[0]), f"line {step.line}: {said[0]}"
-            said.pop(0)
-        case script.Silence():
-            heard = [news.text for news in await stage.news(stage.chat(step.who, step.group))]
-            assert heard == [], f"line {step.line}"
-        case script.Hears():
-            await _hears(stage, step)
 
 
-async def _hears(stage: Stage, step: script.Hears) -> None:
+async def _button(stage: Stage, step: script.Presses) -> Button:
+    shown_in = stage.chat(step.of) if step.of else stage.chat(step.who, step.group)
+    return await stage.button(shown_in, step.label, gone=step.gone or step.of is not None)
+
+
+async def _hears(stage: Stage, step: script.Hears, *, in_words: bool) -> Heard:
     chat = stage.chat(step.who, step.group)
     news = await stage.news(chat)
     assert news, f"line {step.line}: {step.who or step.group} hears nothing"
     told = news[0].told(with_buttons=step.with_buttons)
-    if not script.matches(step.text, told) or news[0].new is not step.new:
+    as_told = not in_words or script.matches(step.text, told)
+    if not as_told or news[0].new is not step.new:
         how = "→" if news[0].new else "↻"
-        raise AssertionError(f"line {step.line}: expected\n{step.text}\n--- but {how}\n{news[0].told(with_buttons=True)}")
+        raise AssertionError(
+            f"line {step.line}: expected\n{step.text}\n--- but {how}\n{news[0].told(with_buttons=True)}"
+        )
     stage.take(chat, news[0])
+    return news[0]
+
+
+def _sees(stage: Stage, step: script.Toast, *, in_words: bool) -> None:
+    said = stage.toasts.get(step.who, [])
+    assert said, f"line {step.line}: no toast for {step.who}"
+    assert not in_words or script.matches(step.text, said[0]), f"line {step.line}: {said[0]}"
+    said.pop(0)

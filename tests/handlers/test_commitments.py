@@ -1,6 +1,7 @@
 """Commitments through the chat door, in the sample town: Petra Wimmer leads the RLK, Monika Zeiler is her deputy."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -31,7 +32,7 @@ async def heard(stage: Stage, who: str) -> tuple[list[str], list[str]]:
 
 
 async def recorded() -> Commitment:
-    return await Commitment.all().order_by("-id").first().get()
+    return await Commitment.all().order_by("-id").limit(1).get()
 
 
 async def parties() -> list[tuple[str, int | None, str | None, bool]]:
@@ -244,3 +245,39 @@ async def test_lists_lead_to_each_commitment(stage: Stage) -> None:
     ]
     assert (await heard(stage, STEFAN))[0] == stefans
     assert (await heard(stage, PETRA))[0][:2] == ["🤝 RLK C1", "Beratungsangebot aufbauen"]
+
+
+async def test_record_in_the_only_body_and_refuses_what_it_cannot_take(stage: Stage) -> None:
+    await stage.says(STEFAN, "/commitment")
+    first, _ = await heard(stage, STEFAN)
+    await stage.says(STEFAN, "x" * 501)
+    too_long, _ = await heard(stage, STEFAN)
+    await stage.says(STEFAN, "Klärung mit Familie M.")
+    await stage.says(STEFAN, "ja")
+    unclear, _ = await heard(stage, STEFAN)
+    await presses(stage, STEFAN, "So lassen – die Leitung sieht den Hinweis")
+    await stage.says(STEFAN, "y" * 201)
+    too_long_a_name, _ = await heard(stage, STEFAN)
+    forged = await stage.button(stage.chat(STEFAN), "Ich selbst")
+    await stage.presses(STEFAN, replace(forged, data="d:commitment:owners:done"))
+    toast = stage.toasts[STEFAN]
+    await presses(stage, STEFAN, "Ich selbst", "Weiter ›", "Niemand weiter")
+    await stage.says(STEFAN, "dauerhaft")
+
+    lines, _ = await heard(stage, STEFAN)
+
+    assert first[0] == "Sozialraumteam Mitte · Commitment"
+    assert too_long == ["Das ist zu lang: höchstens 500 Zeichen."]
+    assert unclear == ["Bitte einen der Knöpfe wählen, oder mit /abbrechen aufhören."]
+    assert too_long_a_name == ["Das ist zu lang: höchstens 200 Zeichen."]
+    assert toast == ["Bitte einen der Knöpfe wählen, oder mit /abbrechen aufhören."]
+    assert lines[-3:-1] == ["👤 Sie", "🗓 dauerhaft"]
+
+
+async def test_record_in_meetings_that_are_pressed(stage: Stage) -> None:
+    await stage.says(PETRA, "/commitment RLK: Fachtag vorbereiten, Aumüller + Wieser")
+    await presses(stage, PETRA, "Übernächste Sitzung", "Sozialraumteam Nord", "Regionalleiterkonferenz", "Weiter ›")
+
+    lines, _ = await heard(stage, PETRA)
+
+    assert lines[-1] == "🗓 in der übernächsten Sitzung: RLK (noch nicht geplant), SRT-Nord (noch nicht geplant)"

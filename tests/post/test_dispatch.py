@@ -145,26 +145,30 @@ async def test_notice_about_a_body_reaches_only_who_has_a_seat_there_today(
     assert (there.state, there.error) == (NoticeState.DROPPED, "no seat")
 
 
-async def test_notice_about_a_meeting_reaches_who_is_invited_without_a_seat(office: Office, nora: Person) -> None:
+async def test_notice_about_a_meeting_reaches_deputies_without_a_seat_but_not_who_was_invited_once(
+    office: Office, nora: Person
+) -> None:
     rlk = await body("RLK", level=3)
-    meeting = await a_meeting(rlk)
-    await Attendance.create(meeting=meeting, person=nora)
+    as_deputy, as_member = await a_meeting(rlk), await a_meeting(rlk, uid="u2")
+    await Attendance.create(meeting=as_deputy, person=nora, deputy_for=await person("Mila"))
+    await Attendance.create(meeting=as_member, person=nora)
 
-    invited, not_invited = await sent(
+    deputy, member, nobody = await sent(
         office,
-        to(nora, "a", body=rlk.id, about=f"meeting:{meeting.id}"),
-        to(nora, "b", body=rlk.id, about="meeting:0"),
+        to(nora, "a", body=rlk.id, about=f"meeting:{as_deputy.id}"),
+        to(nora, "b", body=rlk.id, about=f"meeting:{as_member.id}"),
+        to(nora, "c", body=rlk.id, about="meeting:0"),
     )
 
-    assert (invited.state, not_invited.error) == (NoticeState.SENT, "no seat")
+    assert (deputy.state, member.error, nobody.error) == (NoticeState.SENT, "no seat", "no seat")
 
 
-async def a_meeting(where: Body) -> Meeting:
+async def a_meeting(where: Body, uid: str = "u1") -> Meeting:
     starts = datetime(2026, 12, 3, 13, 30, tzinfo=UTC)
     return await Meeting.create(
         body=where, title="82. Sitzung", state=MeetingState.INVITED, format=MeetingFormat.PRESENCE,
         starts_local="2026-12-03T14:30", zone="Europe/Berlin", minutes=90, starts_at=starts,
-        ends_at=starts + timedelta(minutes=90), uid="u1", created_at=starts, changed_at=starts,
+        ends_at=starts + timedelta(minutes=90), uid=uid, created_at=starts, changed_at=starts,
     )  # fmt: skip
 
 
@@ -267,6 +271,19 @@ async def test_template_that_fails_kills_the_notice_and_nothing_else(office: Off
     assert (bad.state, bad.error) == (NoticeState.DEAD, "UndefinedError")
     assert (empty.state, empty.error) == (NoticeState.DEAD, "empty")
     assert good.state is NoticeState.SENT
+
+
+async def test_notice_waits_when_the_store_fails_it(
+    office: Office, nora: Person, tk: Body, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def failing(_link: OneTimeLink, _person: int) -> str:
+        raise db.WorkTookTooLong
+
+    monkeypatch.setattr(office, "one_time", failing)
+
+    (row,) = await sent(office, to(nora, body=tk.id, facts={"code": OneTimeLink("sign_in")}))
+
+    assert (row.state, row.error, row.held_until) == (NoticeState.WAITING, "store", office.clock.now + 2 * SECOND)
 
 
 # --- privacy levels ---------------------------------------------------------------------------------------------------

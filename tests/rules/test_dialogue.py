@@ -45,18 +45,19 @@ def test_flows_are_listed_by_their_kind() -> None:
 @pytest.mark.parametrize(
     ("kind", "answers", "questions"),
     [
-        ("item", {"purpose": "decision"}, ["body", "meeting", "purpose", "title", "minutes", "paper"]),
+        ("item", {"purpose": "decision"}, ["body", "meeting", "purpose", "title", "minutes"]),
         ("item", {"purpose": "case_consultation"}, ["body", "meeting", "purpose", "slots", "minutes"]),
         (
             "item",
             {"purpose": "report", "with title": {"suspicious": True}},
-            ["body", "meeting", "purpose", "title", "kept", "minutes", "paper"],
+            ["body", "meeting", "purpose", "title", "kept", "minutes"],
         ),
         ("meeting", {"format": "presence"}, ["body", "when", "minutes", "format", "place"]),
         ("meeting", {"format": "online"}, ["body", "when", "minutes", "format", "join_link"]),
         ("meeting", {"format": "hybrid"}, ["body", "when", "minutes", "format", "place", "join_link"]),
         ("move", {}, ["meeting", "when", "minutes"]),
         ("cancel", {}, ["meeting", "reason"]),
+        ("cancel", {"with reason": {"suspicious": True}}, ["meeting", "reason", "kept"]),
         ("invite", {}, ["meeting"]),
         ("invite", {"with meeting": {"short_notice": 7}}, ["meeting", "reason"]),
         ("reject", {}, ["item", "reason"]),
@@ -80,13 +81,13 @@ def test_flow_asks_what_is_needed(kind: str, answers: Data, questions: list[str]
 
 
 def test_flow_that_begins_half_filled_asks_only_the_rest() -> None:
-    assert asked(ITEM, {}, body=1, meeting=0, purpose="decision", title="Kinderbauernhof") == ["minutes", "paper"]
+    assert asked(ITEM, {}, body=1, meeting=0, purpose="decision", title="Kinderbauernhof") == ["minutes"]
 
 
 def test_flow_takes_an_empty_answer_for_an_answer() -> None:
     data: Data = {"body": 1, "meeting": 0, "purpose": "decision", "title": "Kinderbauernhof", "minutes": None}
 
-    assert ITEM.current(data) == "paper"
+    assert ITEM.current(data) == "confirm"
 
 
 def test_flow_with_every_answer_waits_at_the_confirmation() -> None:
@@ -156,6 +157,28 @@ def test_back_from_the_end_leads_through_every_question_to_the_first(flow: Flow)
         seen.append(flow.current(data))
 
     assert seen[-1] == flow.steps[0].name
+
+
+def test_step_on_request_is_asked_when_somebody_wants_to_answer_it() -> None:
+    answers: Data = {"body": 1, "meeting": 0, "purpose": "decision", "title": "Bauernhof", "minutes": 20}
+
+    asking = ITEM.redo(answers, "person")
+
+    assert (ITEM.current(answers), ITEM.current(asking)) == ("confirm", "person")
+    assert ITEM.current({**asking, "person": 7}) == "confirm"
+
+
+def test_redo_asks_an_answered_question_again_and_back_takes_the_old_answer() -> None:
+    answers: Data = {"body": 1, "meeting": 0, "purpose": "decision", "title": "Bauernhof", "minutes": 20}
+
+    asking = ITEM.redo(answers, "minutes")
+
+    assert ITEM.current(asking) == "minutes"
+    assert ITEM.back(asking) == answers
+
+
+def test_flow_knows_its_steps() -> None:
+    assert [ITEM.has(name) for name in ("person", "confirm", "paper")] == [True, True, False]
 
 
 def test_entries_are_forgotten_after_a_day() -> None:

@@ -139,14 +139,13 @@ def test_message_says_something_at_both_levels_and_at_level_2_nothing_of_what_wa
 
 
 def test_every_template_about_commitments_is_among_them() -> None:
-    patterns = ("chat/commitment*.html", "chat/check_in*.html", "chat/overdue*.html")
-    patterns += ("chat/guided/commitment_*.html", "chat/guided/due_*.html")
+    patterns = ("commitment*.html", "check_in*.html", "overdue*.html", "guided/commitment_*.html", "guided/due_*.html")
     pieces = {"guided/commitment_parties", "guided/due_asked"}
 
     there = {
         path.relative_to(messages.TEMPLATES / "chat").with_suffix("").as_posix()
         for pattern in patterns
-        for path in messages.TEMPLATES.glob(pattern)
+        for path in (messages.TEMPLATES / "chat").glob(pattern)
     }
 
     assert there - pieces == {template for template in MESSAGES if not template.startswith("refusals/")}

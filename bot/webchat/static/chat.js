@@ -145,6 +145,7 @@ async function open(id, { focus = false } = {}) {
   showPanel(false);
   showChats();
   arrange();
+  write.show(id, room.commands);
   if (!room.loaded) await load(room);
   if (current !== room || !room.loaded) return;
   const { unread, read } = chatOf(id) ?? {};
@@ -306,9 +307,9 @@ async function flush(room) {
 
 function redraw(room) {
   if (room !== current) return;
-  const wasStuck = stuck;
+  const wasAtEnd = isAtEnd();
   arrange();
-  if (wasStuck) toEnd();
+  if (wasAtEnd) toEnd();
 }
 
 function deliver(room, { key, text, file, ...rest }) {
@@ -366,6 +367,7 @@ function toast(text, url = null) {
 
 function take({ messages, answers, typing, chats: listedNow }) {
   chats = listedNow;
+  stuck = isAtEnd(); // the event of the latest scrolling may still be on its way
   const announced = [];
   for (const message of messages) {
     const room = rooms.get(message.chat);
@@ -499,7 +501,7 @@ async function begin(wait = 1000) {
   await open(!show.start && chatOf(wanted) ? wanted : person);
   if (show.start) send({ text: `/start ${show.start}` });
   follow(first.number, { onNews: take, onState: stateChanged });
-  if (wide.matches) write.focus();
 }
 
+if (wide.matches) write.focus();
 begin();

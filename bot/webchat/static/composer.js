@@ -187,6 +187,7 @@ export function composer({ send, complain }) {
   });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
+    if (chat === null) return;
     const text = entry.value.trim();
     const [first, ...others] = files;
     const fits = text.length <= CAPTION_LENGTH;
@@ -202,16 +203,18 @@ export function composer({ send, complain }) {
   return {
     focus: () => entry.focus(),
 
-    // Turn to a chat, with the draft that was left there.
+    // Turn to a chat, with the draft that was left there. Called again when its menu is known, it leaves alone what is typed.
     show(next, menuOfChat) {
-      if (chat !== next) {
+      commands = menuOfChat;
+      if (chat === next) showMenu();
+      else {
+        const early = chat === null && entry.value; // somebody was faster than the list of chats
         chat = next;
         files = [];
         showFiles();
-        write(sessionStorage.getItem(draft()) ?? "");
+        write(early || (sessionStorage.getItem(draft()) ?? ""));
         closeMenu();
       }
-      commands = menuOfChat;
     },
 
     // Give back what could not be sent.

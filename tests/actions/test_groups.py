@@ -1,0 +1,140 @@
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from bot.actions import groups
+from bot.actions.groups import LevelForbids
+from bot.rules import facts as typed
+from bot.rules.facts import Plain, Title
+from bot.rules.refusals import NotAllowed, NotAMember, Refusal
+from storage.models import AuditEvent, Body, GroupChat, Notice, Person
+from storage.vocabulary import MeetingState, Network, NoticeKind, NoticeState, Role
+from tests.actions.cast import Town
+from tests.actions.people import a_meeting, a_seat
+
+CHAT = -100_200
+
+
+async def linked(town: Town, by: Person, now: datetime, **more: Any) -> groups.Facts:  # noqa: ANN401  # what `link` takes
+    values = {"body": town.tk.id, "network": Network.TELEGRAM, "chat_id": CHAT, "thread_id": None, "now": now, **more}
+    return await groups.link(by=by, **values)
+
+
+async def all_groups() -> list[tuple[int, str, int, int | None]]:
+    return [
+        (row.body_id, row.network.value, row.chat_id, row.thread_id) for row in await GroupChat.all().order_by("id")
+    ]
+
+
+async def test_choices_are_the_bodies_that_one_leads_each_with_its_level(town: Town, now: datetime) -> None:
+    await a_seat(town.anna, town.srt, Role.MEMBER)
+
+    facts = await groups.choices(by=town.anna, now=now)
+
+    assert facts == {"bodies": [{"id": town.tk.id, "level": 2, "name": Title("Trägerkonferenz"), "code": Plain("TK")}]}
+
+
+async def test_link_makes_it_the_bodys_group(town: Town, now: datetime) -> None:
+    facts = await linked(town, town.anna, now, thread_id=7)
+
+    assert facts == {"level": 2, "body": Title("Trägerkonferenz")}
+    assert await all_groups() == [(town.tk.id, "telegram", CHAT, 7)]
+    assert (await GroupChat.get(chat_id=CHAT)).linked_by_id == town.anna.id  # type: ignore[attr-defined]  # Tortoise's own column
+    assert [event.what for event in await AuditEvent.all()] == ["group.linked"]
+
+
+async def test_link_posts_the_card_of_each_meeting_that_is_invited(town: Town, now: datetime) -> None:
+    ahead = await a_meeting(town.tk, "2026-11-24T14:30", MeetingState.INVITED)
+    await a_meeting(town.tk, "2026-12-24T14:30")
+    await a_meeting(town.tk, "2026-11-10T14:30", MeetingState.INVITED)
+    await a_meeting(town.srt, "2026-11-24T14:30", MeetingState.INVITED)
+
+    await linked(town, town.anna, now)
+
+    (card,) = await Notice.all()
+    assert (card.kind, card.chat_id, card.network, card.about) == (
+        NoticeKind.CARD,
+        CHAT,
+        Network.TELEGRAM,
+        f"meeting:{ahead.id}",
+    )
+    assert typed.decode(card.facts)["meeting"]["id"] == ahead.id
+
+
+async def test_link_again_changes_nothing(town: Town, now: datetime) -> None:
+    await a_meeting(town.tk, "2026-11-24T14:30", MeetingState.INVITED)
+    await linked(town, town.anna, now)
+    before = await GroupChat.get(chat_id=CHAT)
+
+    await linked(town, town.ada, now)
+
+    after = await GroupChat.get(chat_id=CHAT)
+    assert (after.id, await Notice.all().count(), await AuditEvent.all().count()) == (before.id, 1, 1)
+
+
+async def test_body_moves_to_another_group(town: Town, now: datetime) -> None:
+    await linked(town, town.anna, now)
+
+    await linked(town, town.anna, now, chat_id=-5)
+
+    assert await all_groups() == [(town.tk.id, "telegram", -5, None)]
+
+
+async def test_body_may_have_a_group_on_each_network(town: Town, now: datetime) -> None:
+    await linked(town, town.anna, now, network=Network.WEBCHAT)
+    await linked(town, town.anna, now)
+
+    assert await all_groups() == [(town.tk.id, "webchat", CHAT, None), (town.tk.id, "telegram", CHAT, None)]
+
+
+async def test_group_changes_hands_through_somebody_who_leads_both(town: Town, now: datetime) -> None:
+    await a_seat(town.anna, town.srt, Role.CHAIR)
+    await linked(town, town.anna, now)
+
+    await linked(town, town.anna, now, body=town.srt.id)
+
+    assert await all_groups() == [(town.srt.id, "telegram", CHAT, None)]
+
+
+@pytest.mark.parametrize(
+    ("by", "refusal"), [("ben", NotAllowed), ("dora", NotAllowed), ("emil", NotAMember), ("nora", NotAMember)]
+)
+async def test_link_is_refused_to_who_does_not_lead_the_body(
+    town: Town, now: datetime, by: str, refusal: type[Refusal]
+) -> None:
+    with pytest.raises(refusal):
+        await linked(town, town.person(by), now)
+
+    assert await all_groups() == []
+
+
+async def test_group_of_another_body_is_not_taken(town: Town, now: datetime) -> None:
+    await linked(town, town.anna, now)
+
+    with pytest.raises(NotAMember):
+        await linked(town, town.emil, now, body=town.srt.id)
+
+    assert await all_groups() == [(town.tk.id, "telegram", CHAT, None)]
+
+
+@pytest.mark.parametrize("level", [0, 1])
+async def test_level_forbids_a_group_on_telegram_and_only_there(town: Town, now: datetime, level: int) -> None:
+    await Body.filter(id=town.tk.id).update(level=level)
+
+    with pytest.raises(LevelForbids):
+        await linked(town, town.anna, now)
+    await linked(town, town.anna, now, network=Network.WEBCHAT)
+
+    assert await all_groups() == [(town.tk.id, "webchat", CHAT, None)]
+
+
+async def test_forgotten_group_hears_nothing_of_what_waits(town: Town, now: datetime) -> None:
+    await a_meeting(town.tk, "2026-11-24T14:30", MeetingState.INVITED)
+    await linked(town, town.anna, now)
+
+    for _ in range(2):
+        await groups.forget(network=Network.TELEGRAM, chat_id=CHAT)
+
+    assert await all_groups() == []
+    assert [(row.state, row.error) for row in await Notice.all()] == [(NoticeState.DROPPED, "no group")]

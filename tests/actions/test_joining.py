@@ -1,0 +1,331 @@
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bot.actions import joining, sessions
+from bot.actions.joining import AlreadyLinked, NotOnTelegram
+from bot.actions.sessions import LinkUsedUp
+from bot.rules import facts as typed
+from bot.rules.facts import OneTimeLink, PersonName, Plain
+from bot.rules.refusals import NotFoundHere, Refusal
+from storage.models import AuditEvent, Body, Channel, Membership, Notice, OneTimeToken, Organisation, Person, WebSession
+from storage.vocabulary import ChannelState, Lane, Network, NoticeKind, TokenPurpose
+from tests.actions.cast import YESTERDAY, Town
+
+ACCOUNT = "70001"
+TELEGRAM, WEBCHAT = Network.TELEGRAM, Network.WEBCHAT
+LINK = OneTimeLink("invitation")
+
+
+async def token_for(person: Person, now: datetime, purpose: TokenPurpose = TokenPurpose.INVITATION) -> str:
+    return await sessions.issue(person=person.id, purpose=purpose, now=now)
+
+
+async def opened(token: str, now: datetime, **more: Any) -> joining.Facts:  # noqa: ANN401  # what `open_link` takes
+    return await joining.open_link(
+        **{"token": token, "network": TELEGRAM, "address": ACCOUNT, "now": now, "machine_now": now, **more}
+    )
+
+
+async def read(now: datetime, language: str | None = None) -> None:
+    await joining.privacy_read(network=TELEGRAM, address=ACCOUNT, language=language, now=now)
+
+
+async def channels(person: Person) -> list[tuple[str, str, str]]:
+    return [
+        (row.network.value, row.address, row.state.value)
+        for row in await Channel.filter(person_id=person.id).order_by("id")
+    ]
+
+
+async def audited() -> list[tuple[str, str]]:
+    return [(event.what, event.about) for event in await AuditEvent.all().order_by("id")]
+
+
+# --- inviting ---------------------------------------------------------------------------------------------------------
+
+
+async def test_invite_sends_the_link_by_mail_and_to_whoever_invites(town: Town, now: datetime) -> None:
+    facts = await joining.invite(by=town.anna, person=town.ben.id, now=now)
+
+    assert facts == {
+        "level": 2,
+        "name": PersonName("Ben Özdemir"),
+        "by_mail": True,
+        "link": OneTimeLink("invitation", town.ben.id),
+    }
+    (mail,) = await Notice.all()
+    assert (mail.template, mail.kind, mail.lane, mail.person_id) == (
+        "join",
+        NoticeKind.MAIL,
+        Lane.ANSWER,
+        town.ben.id,
+    )
+    assert typed.decode(mail.facts) == {"link": LINK}
+    assert await audited() == [("person.invited", f"person:{town.ben.id}")]
+
+
+async def test_invite_without_an_address_gives_the_link_only(town: Town, now: datetime) -> None:
+    facts = await joining.invite(by=town.anna, person=town.carla.id, now=now)
+
+    assert (facts["by_mail"], facts["link"]) == (False, OneTimeLink("invitation", town.carla.id))
+    assert await Notice.all().count() == 0
+
+
+async def test_invite_twice_in_a_minute_sends_one_mail(town: Town, now: datetime) -> None:
+    for seconds in (0, 20, 60):
+        await joining.invite(by=town.anna, person=town.ben.id, now=now + timedelta(seconds=seconds))
+
+    assert await Notice.filter(template="join").count() == 2
+
+
+async def test_invite_of_anybody_by_an_administrator(town: Town, now: datetime) -> None:
+    town.nora.administrator = True
+
+    facts = await joining.invite(by=town.nora, person=town.kim.id, now=now)
+
+    assert (facts["name"], facts["level"]) == (PersonName("Kim Krause"), None)
+
+
+@pytest.mark.parametrize(
+    ("by", "person"),
+    [
+        pytest.param("ben", "carla", id="by a member"),
+        pytest.param("emil", "ben", id="by the lead of another body"),
+        pytest.param("anna", "frida", id="of somebody whose seat has ended"),
+        pytest.param("anna", "lars", id="of somebody who left"),
+        pytest.param("anna", "nora", id="of somebody without a seat"),
+    ],
+)
+async def test_invite_is_refused(town: Town, now: datetime, by: str, person: str) -> None:
+    with pytest.raises(NotFoundHere):
+        await joining.invite(by=town.person(by), person=town.person(person).id, now=now)
+
+
+async def test_invite_before_the_seat_begins(town: Town, now: datetime) -> None:
+    await Membership.create(body=town.tk, person=town.nora, role="member", begins_on=now.date() + timedelta(days=7))
+
+    facts = await joining.invite(by=town.anna, person=town.nora.id, now=now)
+
+    assert facts["name"] == PersonName("Nora Niemand")
+
+
+# --- Telegram ---------------------------------------------------------------------------------------------------------
+
+
+async def test_link_is_used_up_and_the_account_waits(town: Town, now: datetime) -> None:
+    token = await token_for(town.ben, now)
+
+    facts = await opened(token, now)
+
+    assert facts == {"name": Plain("Ben Özdemir")}
+    assert await channels(town.ben) == [("telegram", ACCOUNT, "unlinked")]
+    assert (await Person.get(id=town.ben.id)).privacy_read_at is None
+
+
+async def test_privacy_read_links_the_account_and_keeps_the_clients_language(town: Town, now: datetime) -> None:
+    await opened(await token_for(town.ben, now), now)
+
+    await read(now + timedelta(minutes=1), "en")
+
+    ben = await Person.get(id=town.ben.id)
+    assert await channels(town.ben) == [("telegram", ACCOUNT, "active")]
+    assert (ben.privacy_read_at, ben.language) == (now + timedelta(minutes=1), "en")
+    assert await audited() == [("channel.linked", f"person:{town.ben.id}")]
+
+
+async def test_privacy_read_twice_changes_nothing(town: Town, now: datetime) -> None:
+    await opened(await token_for(town.ben, now), now)
+    await read(now)
+
+    await read(now + timedelta(days=1), "en")
+
+    ben = await Person.get(id=town.ben.id)
+    assert (ben.privacy_read_at, ben.language) == (now, "de")
+    assert await audited() == [("channel.linked", f"person:{town.ben.id}")]
+
+
+async def test_privacy_read_by_an_account_that_was_not_invited(town: Town, now: datetime) -> None:  # noqa: ARG001  # lives there
+    with pytest.raises(NotFoundHere):
+        await read(now)
+
+
+async def test_new_link_on_the_linked_account_leaves_it_linked(town: Town, now: datetime) -> None:
+    await opened(await token_for(town.ben, now), now)
+    await read(now)
+
+    await opened(await token_for(town.ben, now), now)
+
+    assert await channels(town.ben) == [("telegram", ACCOUNT, "active")]
+
+
+async def test_new_account_takes_the_place_of_the_old_one(town: Town, now: datetime) -> None:
+    await Channel.create(person=town.ben, network=TELEGRAM, address="60000", linked_at=now)
+
+    await opened(await token_for(town.ben, now), now)
+
+    assert await channels(town.ben) == [("telegram", ACCOUNT, "unlinked")]
+
+
+async def test_account_that_waited_for_somebody_else_is_given_on(town: Town, now: datetime) -> None:
+    await opened(await token_for(town.ben, now), now)
+
+    await opened(await token_for(town.carla, now), now)
+
+    assert await channels(town.ben) == []
+    assert await channels(town.carla) == [("telegram", ACCOUNT, "unlinked")]
+
+
+@pytest.mark.parametrize("state", [ChannelState.ACTIVE, ChannelState.BLOCKED])
+async def test_account_of_somebody_else_is_refused(town: Town, now: datetime, state: ChannelState) -> None:
+    await Channel.create(person=town.carla, network=TELEGRAM, address=ACCOUNT, linked_at=now, state=state)
+
+    with pytest.raises(AlreadyLinked):
+        await opened(await token_for(town.ben, now), now)
+
+    assert await channels(town.carla) == [("telegram", ACCOUNT, state.value)]
+
+
+async def refused_link(token: str, now: datetime) -> type[Refusal] | None:
+    try:
+        await opened(token, now)
+    except Refusal as refusal:
+        return type(refusal)
+    return None
+
+
+async def test_link_works_once_for_14_days_and_for_invitations_only(town: Town, now: datetime) -> None:
+    used, old, last = [await token_for(town.ben, now) for _ in range(3)]
+    sign_in = await token_for(town.ben, now, TokenPurpose.SIGN_IN)
+    left = await token_for(town.lars, now)
+
+    told = [
+        await refused_link(used, now),
+        await refused_link(used, now),
+        await refused_link(last, now + timedelta(days=14) - timedelta(seconds=1)),
+        await refused_link(old, now + timedelta(days=14)),
+        await refused_link(sign_in, now),
+        await refused_link(left, now),
+        await refused_link("x" * 43, now),
+    ]
+
+    assert told == [None, LinkUsedUp, None, LinkUsedUp, LinkUsedUp, LinkUsedUp, LinkUsedUp]
+
+
+# --- levels -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("person", "organisation", "body", "named"),
+    [
+        pytest.param(None, None, 2, Plain("Ben Özdemir"), id="default"),
+        pytest.param(3, None, 3, Plain("Ben Özdemir"), id="everything"),
+        pytest.param(1, None, 3, None, id="person 1"),
+        pytest.param(None, 1, 3, None, id="organisation 1"),
+        pytest.param(3, 3, 1, None, id="body 1"),
+    ],
+)
+async def test_name_is_said_on_telegram_from_level_2_on(  # noqa: PLR0917  # the levels, and what comes of them
+    town: Town, now: datetime, person: int | None, organisation: int | None, body: int, named: Plain | None
+) -> None:
+    await Person.filter(id=town.ben.id).update(level=person)
+    await Organisation.all().update(level=organisation)
+    await Body.all().update(level=body)
+
+    facts = await opened(await token_for(town.ben, now), now)
+
+    assert facts == {"name": named}
+
+
+@pytest.mark.parametrize("who", ["person", "organisation", "body"])
+async def test_level_0_links_nothing_on_telegram_and_leaves_the_link_for_the_browser(
+    town: Town, now: datetime, who: str
+) -> None:
+    if who == "person":
+        await Person.filter(id=town.ben.id).update(level=0)
+    else:
+        await (Organisation if who == "organisation" else Body).all().update(level=0)
+    token = await token_for(town.ben, now)
+
+    with pytest.raises(NotOnTelegram):
+        await opened(token, now)
+
+    assert await channels(town.ben) == []
+    assert (await opened(token, now, network=WEBCHAT, address="5"))["name"] == Plain("Ben Özdemir")
+
+
+async def test_one_body_that_allows_telegram_is_enough(town: Town, now: datetime) -> None:
+    await Body.filter(id=town.tk.id).update(level=0)
+    await Membership.create(body=town.srt, person=town.ben, role="member", begins_on=YESTERDAY)
+
+    facts = await opened(await token_for(town.ben, now), now)
+
+    assert facts == {"name": Plain("Ben Özdemir")}
+
+
+# --- the browser ------------------------------------------------------------------------------------------------------
+
+
+async def entered(token: str, now: datetime, language: str | None = None) -> str:
+    return await joining.enter(token=token, label="Firefox, Linux", language=language, now=now, machine_now=now)
+
+
+async def test_enter_reads_the_notice_signs_in_and_links_the_web_chat(town: Town, now: datetime) -> None:
+    session = await entered(await token_for(town.ben, now), now, "en")
+
+    ben = await Person.get(id=town.ben.id)
+    signed_in = await sessions.resume(token=session, now=now)
+    assert signed_in is not None
+    assert (signed_in.person.id, ben.privacy_read_at, ben.language) == (ben.id, now, "en")
+    assert await channels(town.ben) == [("webchat", str(ben.id), "active")]
+    assert await audited() == [("channel.linked", f"person:{ben.id}")]
+
+
+async def test_enter_later_keeps_the_chosen_language_and_when_it_was_read(town: Town, now: datetime) -> None:
+    await entered(await token_for(town.ben, now), now)
+
+    await entered(await token_for(town.ben, now), now + timedelta(days=1), "en")
+
+    ben = await Person.get(id=town.ben.id)
+    assert (ben.privacy_read_at, ben.language, await WebSession.all().count()) == (now, "de", 2)
+
+
+async def test_enter_works_once_and_not_for_those_who_left(town: Town, now: datetime) -> None:
+    token, left = await token_for(town.ben, now), await token_for(town.lars, now)
+    await entered(token, now)
+
+    for over in (token, left):
+        with pytest.raises(LinkUsedUp):
+            await entered(over, now)
+    assert await WebSession.all().count() == 1
+    assert await OneTimeToken.filter(used_at=None).count() == 1  # nothing of what was refused is kept
+
+
+# --- blocked ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "is_blocked", "after"),
+    [
+        (ChannelState.ACTIVE, True, "blocked"),
+        (ChannelState.BLOCKED, True, "blocked"),
+        (ChannelState.BLOCKED, False, "active"),
+        (ChannelState.ACTIVE, False, "active"),
+        (ChannelState.UNLINKED, True, "unlinked"),
+        (ChannelState.UNLINKED, False, "unlinked"),
+    ],
+)
+async def test_blocking_and_letting_in_again(
+    town: Town,
+    now: datetime,
+    before: ChannelState,
+    is_blocked: bool,  # noqa: FBT001  # a parameter of the test
+    after: str,
+) -> None:
+    await Channel.create(person=town.ben, network=TELEGRAM, address=ACCOUNT, linked_at=now, state=before)
+    await Channel.create(person=town.ben, network=WEBCHAT, address=ACCOUNT, linked_at=now)
+
+    await joining.blocked(network=TELEGRAM, address=ACCOUNT, is_blocked=is_blocked)
+
+    assert await channels(town.ben) == [("telegram", ACCOUNT, after), ("webchat", ACCOUNT, "active")]

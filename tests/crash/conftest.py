@@ -1,0 +1,27 @@
+"""What the crash tests share: the dice, and a place for figures."""
+
+import os
+import secrets
+from collections.abc import Callable
+from random import Random
+
+import pytest
+
+
+@pytest.fixture
+def report(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Says a figure on the terminal, also of a test that passes."""
+
+    def said(line: str) -> None:
+        with capsys.disabled():
+            print(f"\n  {line}", end="", flush=True)  # noqa: T201  # that is what it is for
+
+    return said
+
+
+@pytest.fixture
+def dice(report: Callable[[str], None]) -> Random:
+    """Dice of a seed that is told; FADEN_TEST_SEED throws the same again."""
+    seed = os.environ.get("FADEN_TEST_SEED") or secrets.token_hex(4)
+    report(f"FADEN_TEST_SEED={seed}")
+    return Random(seed)  # noqa: S311  # not for secrets

@@ -1,0 +1,512 @@
+"""Facts for every template of the chat, typed as the actions type them; each text says what it is and where it stands.
+
+That the shapes are those of real facts is tested against what the conversation files bring about.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+from bot.rules.facts import FeedLink, JoinLink, OneTimeLink, PersonName, Place, Plain, Text, Title
+
+Facts = dict[str, Any]
+
+STARTS = datetime(2026, 12, 3, 13, 30, tzinfo=UTC)
+DAY = date(2026, 12, 3)
+SENTINELS = (Title, Place, PersonName, JoinLink, Text)
+
+
+def sentinel(kind: type[str], name: str) -> str:
+    """What a fact of that kind says: `Title.meeting.title`."""
+    return kind(f"{kind.__name__}.{name}")
+
+
+def meeting(**more: Any) -> Facts:  # noqa: ANN401  # facts of every kind
+    return {
+        "id": 1,
+        "level": 3,
+        "title": sentinel(Title, "meeting.title"),
+        "code": Plain("TK"),
+        "body": sentinel(Title, "meeting.body"),
+        "starts": STARTS,
+        "minutes": 90,
+        "format": Plain("hybrid"),
+        "place": sentinel(Place, "meeting.place"),
+        "linked": True,
+        "join_link": JoinLink("https://JoinLink.meeting.example"),
+        "state": Plain("invited"),
+        "cancel_reason": sentinel(Text, "meeting.cancel_reason"),
+        "sequence": 0,
+        **more,
+    }
+
+
+def item(**more: Any) -> Facts:  # noqa: ANN401  # facts of every kind
+    return {
+        "id": 4,
+        "level": 3,
+        "title": sentinel(Title, "item.title"),
+        "purpose": Plain("decision"),
+        "minutes": 20,
+        "slots": None,
+        "state": Plain("proposed"),
+        "late": True,
+        "flagged": True,
+        "reason": sentinel(Text, "item.reason"),
+        "code": Plain("TK"),
+        "body": sentinel(Title, "item.body"),
+        "body_id": 1,
+        "submitter": sentinel(PersonName, "item.submitter"),
+        "own": False,
+        **more,
+    }
+
+
+def party(name: str, **more: Any) -> Facts:  # noqa: ANN401  # facts of every kind
+    return {
+        "id": 1,
+        "name": sentinel(PersonName, name),
+        "role": None,
+        "own": False,
+        "by_hand": False,
+        "confirmed": True,
+        "speaks": False,
+        **more,
+    }
+
+
+def commitment(**more: Any) -> Facts:  # noqa: ANN401  # facts of every kind
+    return {
+        "id": 1,
+        "level": 3,
+        "number": 5,
+        "code": Plain("RLK"),
+        "body": sentinel(Title, "commitment.body"),
+        "what": sentinel(Text, "commitment.what"),
+        "owners": [party("commitment.owner")],
+        "counterparts": [party("commitment.counterpart", by_hand=True)],
+        "due": DAY,
+        "due_kind": Plain("date"),
+        "due_in": [],
+        "due_moves": 2,
+        "overdue": True,
+        "flagged": True,
+        "state": Plain("proposed"),
+        "reason": sentinel(Text, "commitment.reason"),
+        **more,
+    }
+
+
+def body(**more: Any) -> Facts:  # noqa: ANN401  # facts of every kind
+    return {"id": 2, "level": 3, "code": Plain("RLK"), "name": sentinel(Title, "body.name"), **more}
+
+
+def document(**more: Any) -> Facts:  # noqa: ANN401  # facts of every kind
+    return {
+        "type": Plain("calendar"),
+        "code": Plain("TK"),
+        "uid": Plain("uid@faden.example"),
+        "sequence": 0,
+        "title": sentinel(Title, "document.title"),
+        "starts": STARTS,
+        "ends": STARTS.replace(hour=15),
+        "zone": Plain("Europe/Berlin"),
+        "status": Plain("confirmed"),
+        "place": sentinel(Place, "document.place"),
+        "join_link": JoinLink("https://JoinLink.document.example"),
+        "path": Plain("/sitzung/1"),
+        "created": STARTS,
+        "last_modified": STARTS,
+        "stamp": STARTS,
+        **more,
+    }
+
+
+def _person(name: str, **more: Any) -> Facts:  # noqa: ANN401  # facts of every kind
+    return {"id": 7, "name": sentinel(PersonName, name), **more}
+
+
+def _invited(name: str, answer: str) -> Facts:
+    return _person(
+        name,
+        organisation=Plain("Caritas"),
+        answer=Plain(answer),
+        deputy=sentinel(PersonName, f"{name}.deputy"),
+        unreached=True,
+    )
+
+
+COUNTS = {"accepted": 3, "tentative": 1, "declined": 1, "delegated": 1, "open": 4}
+GRID = {
+    "month": date(2026, 12, 1),
+    "weeks": [{"number": 49, "days": [None, None, DAY]}],
+    "before": Plain("2026-11"),
+    "after": Plain("2027-01"),
+}
+
+
+def _agenda() -> Facts:
+    numbered = item(number=1, starts=STARTS, presenter=sentinel(PersonName, "item.presenter"), papers=[1], assumed=True)
+    return {
+        "meeting": meeting(number=82, body_name=sentinel(Title, "meeting.body_name")),
+        "items": [numbered, {**numbered, "number": 2, "purpose": Plain("other")}],
+        "proposed": [item(papers=[])],
+        "total_minutes": 100,
+        "over_minutes": 10,
+        "fits": False,
+        "may_submit": True,
+        "may_decide": True,
+    }
+
+
+def _answers() -> Facts:
+    return {
+        "meeting": meeting(),
+        "counts": COUNTS,
+        "newcomers": 1,
+        "may_answer": True,
+        "people": [_invited(f"answers.{answer}", answer) for answer in ("accepted", "delegated", "open")],
+    }
+
+
+def _item_page() -> Facts:
+    return {
+        "item": item(),
+        "meeting": meeting(),
+        "papers": [{"id": 1, "name": sentinel(Text, "paper.name")}],
+        "entered_by": sentinel(PersonName, "entered_by"),
+        "leads": True,
+        "may_change": True,
+        "may_decide": True,
+    }
+
+
+def _commitment_page() -> Facts:
+    may = ("confirm", "decline", "answer", "verify", "fulfil", "move", "drop")
+    return {
+        "commitment": commitment(),
+        "vouch_for": [party("vouch_for")],
+        **{f"may_{what}": True for what in may},
+    }
+
+
+def _guided_meeting(**more: Any) -> Facts:  # noqa: ANN401  # facts of every kind
+    at = {"at": STARTS, "day": DAY, "stored": Plain("2026-12-03T14:30")}
+    return {
+        "level": 3,
+        "first": False,
+        "bodies": [{"id": 1, "level": 3, "name": sentinel(Title, "guided.bodies")}],
+        "body": sentinel(Title, "guided.body"),
+        "day": None,
+        "options": [at],
+        "grid": GRID,
+        "durations": [60, 90],
+        "starts": at,
+        "minutes": 90,
+        "format": Plain("hybrid"),
+        "place": sentinel(Place, "guided.place"),
+        "usual_place": sentinel(Place, "guided.usual_place"),
+        "join_link": JoinLink("https://JoinLink.guided.example"),
+        "linked": True,
+        "usual_link": True,
+        "reason": sentinel(Text, "guided.reason"),
+        **more,
+    }
+
+
+def _guided_item(**more: Any) -> Facts:  # noqa: ANN401  # facts of every kind
+    target = meeting(late=Plain("body_agrees"), deadline=STARTS)
+    return {
+        "level": 3,
+        "first": False,
+        "bodies": [{"id": 1, "level": 3, "name": sentinel(Title, "guided.bodies")}],
+        "body": sentinel(Title, "guided.body"),
+        "meeting": target,
+        "targets": [target, {**target, "late": Plain("reject")}],
+        "people": [_person("guided.people")],
+        "for_whom": sentinel(PersonName, "guided.for_whom"),
+        "purpose": Plain("decision"),
+        "purposes": [Plain("decision")],
+        "title": sentinel(Title, "guided.title"),
+        "minutes": 20,
+        "slots": None,
+        "lengths": [10, 20],
+        "slot_choices": [1, 2],
+        "papers": 1,
+        "flagged": True,
+        "reason": sentinel(Text, "guided.reason"),
+        **more,
+    }
+
+
+def _due() -> Facts:
+    return {
+        "due": DAY,
+        "due_kind": Plain("date"),
+        "due_nth": 2,
+        "due_in": [{"code": Plain("RLK"), "day": DAY, "nth": 2}],
+        "due_choices": [body()],
+        "due_options": [],
+    }
+
+
+def _guided_commitment(**more: Any) -> Facts:  # noqa: ANN401  # facts of every kind
+    return {
+        "level": 3,
+        "first": False,
+        "bodies": [body()],
+        "body": sentinel(Title, "guided.body"),
+        "what": sentinel(Text, "guided.what"),
+        "owners": [{"name": sentinel(PersonName, "guided.owner"), "own": False, "role": Plain("chair")}],
+        "counterparts": [{"name": sentinel(PersonName, "guided.counterpart"), "own": False, "role": None}],
+        "owners_asked": None,
+        "counterparts_asked": None,
+        "members": [{"code": Plain("p7"), "name": sentinel(PersonName, "guided.member"), "own": False}],
+        "flagged": True,
+        **_due(),
+        **more,
+    }
+
+
+ASKED = {
+    "typed": sentinel(PersonName, "guided.typed"),
+    "choices": [{"code": Plain("p8"), "name": sentinel(PersonName, "guided.choice"), "own": False, "role": None}],
+}
+
+
+def _reason_for_commitment() -> Facts:
+    return {"commitment": commitment(), "first": False, "reason": sentinel(Text, "guided.reason")}
+
+
+def _told() -> Facts:
+    return {
+        "item": item(),
+        "meeting": meeting(),
+        "entered_by": sentinel(PersonName, "entered_by"),
+    }
+
+
+def _seat() -> Facts:
+    return {
+        "id": 3,
+        "person": 7,
+        "name": sentinel(PersonName, "seat.name"),
+        "role": Plain("member"),
+        "organisation": Plain("Caritas"),
+        "body": body(),
+        "channels": [Plain("telegram"), Plain("webchat")],
+        "mail": True,
+    }
+
+
+def _seat_ended() -> Facts:
+    return {
+        "level": 3,
+        "name": sentinel(PersonName, "seat.name"),
+        "body": sentinel(Title, "seat.body"),
+        "items": 2,
+        "commitments": 1,
+        "left": True,
+    }
+
+
+def _day_after(facts: Mapping[str, Any]) -> Facts:
+    return {**facts, "was": STARTS, "was_minutes": 60}
+
+
+TEMPLATES: dict[str, Callable[[], Facts]] = {
+    "agenda": _agenda,
+    "agenda_choice": lambda: {"meetings": [meeting(answer=Plain("open"))]},
+    "agenda_order": _agenda,
+    "answer_for": lambda: {**_answers(), "person": None},
+    "answered": lambda: {
+        "meeting": meeting(), "answer": Plain("delegated"), "counts": COUNTS,
+        "deputy": sentinel(PersonName, "deputy"), "for_whom": None,
+    },
+    "answered_toast": lambda: {
+        "meeting": meeting(), "answer": Plain("accepted"), "counts": COUNTS,
+        "deputy": sentinel(PersonName, "deputy"), "for_whom": sentinel(PersonName, "for_whom"),
+    },
+    "answers": _answers,
+    "calendar": lambda: {"link": FeedLink(1), "renewed": True},
+    "calendar_renew": dict,
+    "cancelled": lambda: {
+        "meeting": meeting(state=Plain("cancelled")), "document": document(status=Plain("cancelled")),
+    },
+    "cancelled_by_me": lambda: {"meeting": meeting(state=Plain("cancelled")), "told": 7, "stored_items": 2},
+    "check_in": lambda: {"commitments": [commitment()]},
+    "check_in_toast": lambda: {"answer": Plain("done")},
+    "check_in_told": lambda: {
+        "commitment": commitment(), "answer": Plain("stuck"), "name": sentinel(PersonName, "check_in.name"),
+    },
+    "commands": dict,
+    "commitment": _commitment_page,
+    "commitment_agreed": lambda: {"commitment": commitment()},
+    "commitment_confirmed_toast": dict,
+    "commitment_declined": lambda: {"commitment": commitment(), "name": sentinel(PersonName, "declined.name")},
+    "commitment_declined_by_me": _commitment_page,
+    "commitment_dropped": lambda: {"commitment": commitment(), "name": sentinel(PersonName, "dropped.name")},
+    "commitment_moved": lambda: {
+        "commitment": commitment(), "name": sentinel(PersonName, "moved.name"),
+        "was": {"due_kind": Plain("date"), "due": DAY, "due_in": []},
+    },
+    "commitment_proposed": lambda: {"commitment": commitment(), "by": sentinel(PersonName, "proposed.by")},
+    "commitment_recorded": lambda: {"commitment": commitment()},
+    "commitment_verified": lambda: {"commitment": commitment()},
+    "commitments": lambda: {
+        "mine": [commitment(), commitment(id=2)], "agreed": [commitment()], "may_record": True,
+        "bodies": [body(open=3, overdue=1, fulfilled=1)],
+    },
+    "commitments_of_body": lambda: {
+        "body": body(), "commitments": [commitment()], "open": 3, "overdue": 1, "fulfilled": 1,
+    },
+    "deputies": lambda: {
+        "meeting": meeting(), "people": [_person("deputies")], "for_whom": sentinel(PersonName, "for_whom"), "person": 5,
+    },
+    "deputy_released": lambda: {"meeting": meeting(), "document": document(status=Plain("cancelled"))},
+    "discarded": dict,
+    "given_up": lambda: {"something": True},
+    "group": lambda: {
+        "level": 3, "body": sentinel(Title, "group.body"), "meeting": meeting(), "counts": COUNTS,
+    },
+    "group_choice": lambda: {"bodies": [body()]},
+    "group_linked": lambda: {"level": 3, "body": sentinel(Title, "group.body")},
+    "help": dict,
+    "invitation": lambda: {"meeting": meeting(), "document": document()},
+    "invitation_as_deputy": lambda: {
+        "meeting": meeting(), "instead_of": sentinel(PersonName, "instead_of"), "document": document(),
+    },
+    "invited": lambda: {"meeting": meeting(), "people": 6, "short_notice_reason": True},
+    "item": _item_page,
+    "item_accepted": _told,
+    "item_accepted_toast": lambda: {"item": item()},
+    "item_changed": _told,
+    "item_entered": _told,
+    "item_handed_in": lambda: {
+        **_told(), "meeting": meeting(late=Plain("chair"), deadline=STARTS), "papers": 1,
+        "for_whom": sentinel(PersonName, "for_whom"),
+    },
+    "item_length": lambda: {**_item_page(), "lengths": [10], "slot_choices": [1]},
+    "item_rejected": _told,
+    "item_rejected_by_me": lambda: {"item": item()},
+    "item_submitted": _told,
+    "item_taken_back": _told,
+    "item_withdrawn": lambda: {"item": item()},
+    "join_link": lambda: {
+        "level": 3, "name": sentinel(PersonName, "join.name"), "by_mail": True, "link": OneTimeLink("invitation", 7),
+    },
+    "join_privacy": lambda: {"name": Plain("Nora Quint"), "language": "de"},
+    "meeting": lambda: {
+        "meeting": meeting(), "counts": COUNTS, "answer": Plain("declined"), "items": 2, "over": False,
+        "deputy": sentinel(PersonName, "deputy"), "may_manage": True, "may_submit": True,
+    },
+    "meeting_card": lambda: {"meeting": meeting(), "counts": COUNTS},
+    "meetings": lambda: {"meetings": [meeting(answer=Plain("open"))], "may_schedule": True},
+    "menu": lambda: {
+        "name": Plain("Nora Quint"), "meetings": [meeting(answer=Plain("open"))], "may_organise": True, "lost": False,
+    },
+    "moved": lambda: _day_after({"meeting": meeting(), "document": document()}),
+    "moved_by_me": lambda: _day_after({"meeting": meeting(), "told": True}),
+    "nudge": dict,
+    "organise": lambda: {"bodies": [body(waiting=2)]},
+    "organise_body": lambda: {
+        "body": body(), "meetings": [meeting()], "items": [item()],
+        "people": [{
+            "name": sentinel(PersonName, "organise.person"), "role": Plain("chair"), "organisation": Plain("Caritas"),
+        }],
+    },
+    "overdue": lambda: {"mine": [commitment()], "led": [commitment()]},
+    "privacy": dict,
+    "scheduled": lambda: {"meeting": meeting(state=Plain("scheduled"))},
+    "seat": _seat,
+    "seat_end": _seat,
+    "seat_ended": _seat_ended,
+    "seat_ended_by_me": _seat_ended,
+    "seats": lambda: {"body": body(), "seats": [_person("seats", person=7, role=Plain("member"), reachable=False)]},
+    "settings": lambda: {
+        "speaks": Plain("de"), "quiet_from": Plain("19:00"), "quiet_until": Plain("07:00"), "quiet": True,
+        "choices": [Plain("19-7")], "absent_until": DAY,
+    },
+    "told_at_once": lambda: {"meeting": meeting(), "told": True},
+    "topics": lambda: {"items": [item(meeting=meeting())], "stored": [item()]},
+    "trouble": lambda: {"code": Plain("ABC123")},
+    "unknown_command": lambda: {"commands": [Plain("termine")]},
+    "guided/cancel_confirm": lambda: _guided_meeting(meeting=meeting()),
+    "guided/cancel_kept": lambda: _guided_meeting(meeting=meeting()),
+    "guided/cancel_reason": lambda: _guided_meeting(meeting=meeting()),
+    "guided/commitment_body": _guided_commitment,
+    "guided/commitment_confirm": _guided_commitment,
+    "guided/commitment_counterparts": lambda: _guided_commitment(counterparts_asked=ASKED),
+    "guided/commitment_decline_confirm": _reason_for_commitment,
+    "guided/commitment_decline_reason": _reason_for_commitment,
+    "guided/commitment_drop_confirm": _reason_for_commitment,
+    "guided/commitment_drop_reason": _reason_for_commitment,
+    "guided/commitment_due": _guided_commitment,
+    "guided/commitment_due_body": _guided_commitment,
+    "guided/commitment_kept": _guided_commitment,
+    "guided/commitment_owners": _guided_commitment,
+    "guided/commitment_what": _guided_commitment,
+    "guided/due_confirm": lambda: {**_reason_for_commitment(), **_due()},
+    "guided/due_due": lambda: {**_reason_for_commitment(), **_due()},
+    "guided/due_due_body": lambda: {**_reason_for_commitment(), **_due()},
+    "guided/due_reason": lambda: {**_reason_for_commitment(), **_due()},
+    "guided/invite_confirm": lambda: _guided_meeting(meeting=meeting(), people=6, short=True, days=3),
+    "guided/invite_kept": lambda: _guided_meeting(meeting=meeting(), people=6, short=True, days=3),
+    "guided/invite_reason": lambda: _guided_meeting(meeting=meeting(), people=6, short=True, days=3),
+    "guided/item_body": _guided_item,
+    "guided/item_confirm": _guided_item,
+    "guided/item_kept": _guided_item,
+    "guided/item_meeting": _guided_item,
+    "guided/item_minutes": _guided_item,
+    "guided/item_person": _guided_item,
+    "guided/item_purpose": _guided_item,
+    "guided/item_slots": _guided_item,
+    "guided/item_title": _guided_item,
+    "guided/meeting_body": _guided_meeting,
+    "guided/meeting_confirm": _guided_meeting,
+    "guided/meeting_format": _guided_meeting,
+    "guided/meeting_join_link": _guided_meeting,
+    "guided/meeting_minutes": _guided_meeting,
+    "guided/meeting_place": _guided_meeting,
+    "guided/meeting_when": _guided_meeting,
+    "guided/move_confirm": lambda: _guided_meeting(meeting=meeting()),
+    "guided/move_minutes": lambda: _guided_meeting(meeting=meeting()),
+    "guided/move_when": lambda: _guided_meeting(meeting=meeting()),
+    "guided/reject_confirm": lambda: {**_item_page(), **_guided_item()},
+    "guided/reject_kept": lambda: {**_item_page(), **_guided_item()},
+    "guided/reject_reason": lambda: {**_item_page(), **_guided_item()},
+    "guided/retitle_confirm": lambda: {**_item_page(), **_guided_item()},
+    "guided/retitle_kept": lambda: {**_item_page(), **_guided_item()},
+    "guided/retitle_title": lambda: {**_item_page(), **_guided_item()},
+    "refusals/already_linked": dict,
+    "refusals/changed_meanwhile": dict,
+    "refusals/deadline_over": lambda: {"since": STARTS, "code": Plain("TK")},
+    "refusals/deputy_unknown": dict,
+    "refusals/due_missing": dict,
+    "refusals/everybody_invited": dict,
+    "refusals/in_the_past": dict,
+    "refusals/item_over": lambda: {"item": item()},
+    "refusals/late_item": lambda: {"since": STARTS, "code": Plain("TK")},
+    "refusals/level_forbids": dict,
+    "refusals/link_used_up": dict,
+    "refusals/looks_like_a_case": dict,
+    "refusals/may_not_record": lambda: {"body": Plain("TK")},
+    "refusals/meeting_over": lambda: {"state": Plain("held")},
+    "refusals/no_such_time": dict,
+    "refusals/not_a_member": lambda: {"body": Plain("TK")},
+    "refusals/not_allowed": lambda: {"body": Plain("TK")},
+    "refusals/not_found_here": dict,
+    "refusals/not_on_telegram": dict,
+    "refusals/not_understood": lambda: {"step": Plain("when"), "why": Plain("past")},
+    "refusals/outdated": dict,
+    "refusals/owner_missing": dict,
+    "refusals/paper_too_large": lambda: {"limit": 10},
+    "refusals/private_only": dict,
+    "refusals/short_notice": lambda: {"days": 7, "code": Plain("TK"), "id": 1},
+    "refusals/stranger": lambda: {"language": "de"},
+    "refusals/title_missing": dict,
+    "refusals/too_long": lambda: {"limit": 200},
+    "refusals/unlikely_duration": dict,
+    "refusals/unlikely_length": dict,
+}  # fmt: skip
+PARTIAL = {"guided/commitment_parties", "guided/due_asked", "guided/kept", "guided/steps", "guided/when"}

@@ -1,0 +1,102 @@
+import logging
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from apscheduler.triggers.interval import IntervalTrigger
+
+from bot import scheduling
+from bot.scheduling import Tick, look, scheduler
+from storage.db import is_writing, transaction
+from storage.models import Attendance, Dialogue, FeedCache, Meeting, Remembered
+from storage.vocabulary import MeetingState, Network
+from tests.actions.cast import LAND, Town, arrive
+from tests.actions.people import a_meeting
+
+
+@pytest.fixture
+async def town(store: str) -> Town:  # noqa: ARG001  # it has to be open
+    return await arrive()
+
+
+def test_ticks_are_a_handful_and_each_has_its_name() -> None:
+    listed = scheduling.ticks(LAND)
+
+    assert len({tick.name for tick in listed}) == len(listed) <= 8
+    assert all(tick.seconds >= 5 for tick in listed)
+
+
+async def test_every_tick_looks_at_an_empty_town(store: str, now: datetime) -> None:  # noqa: ARG001  # it has to be open
+    woken = []
+    for tick in scheduling.ticks(LAND):
+        await tick.action(now)
+        await look(tick, lambda: now, lambda: woken.append(True))
+
+    assert len(woken) == len(scheduling.ticks(LAND))
+
+
+async def test_ticks_do_what_is_due(town: Town, now: datetime) -> None:
+    meeting = await a_meeting(town.tk, "2026-11-18T07:00", MeetingState.INVITED)
+    await Attendance.create(meeting=meeting, person=town.ben)
+    await FeedCache.create(person=town.ben, stale=False)
+    await Dialogue.create(
+        network=Network.WEBCHAT, chat_id=7, person=town.ben, kind="item", step="title", data={}, expires_at=now
+    )
+
+    for tick in scheduling.ticks(LAND):
+        await look(tick, lambda: now, lambda: None)
+
+    assert (await Meeting.get(id=meeting.id)).state is MeetingState.HELD
+    assert (await FeedCache.get()).stale
+    assert await Dialogue.all().count() == 0
+
+
+async def test_look_is_one_unit_of_work_at_the_time_of_the_domain(store: str, now: datetime) -> None:  # noqa: ARG001  # it has to be open
+    seen = []
+
+    async def act(moment: datetime) -> None:
+        async with transaction():
+            seen.append((moment, is_writing()))
+
+    await look(Tick(name="x", seconds=60, action=act), lambda: now, lambda: seen.append((now, is_writing())))
+
+    assert seen == [(now, True), (now, False)]
+
+
+async def test_look_that_fails_leaves_nothing_is_logged_and_wakes_all_the_same(
+    store: str,  # noqa: ARG001  # it has to be open
+    now: datetime,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    woken = []
+
+    async def fail(_moment: datetime) -> None:
+        async with transaction():
+            await Remembered.create(key="half", value=1)
+        raise ZeroDivisionError
+
+    with caplog.at_level(logging.ERROR):
+        await look(Tick(name="that fails", seconds=60, action=fail), lambda: now, lambda: woken.append(True))
+
+    said = caplog.text + capsys.readouterr().out
+    assert ("tick failed" in said, "that fails" in said, "ZeroDivisionError" in said) == (True, True, True)
+    assert (woken, await Remembered.all().count()) == ([True], 0)
+
+
+async def test_scheduler_runs_each_tick_by_itself_and_makes_up_for_a_missed_look(now: datetime) -> None:
+    async def act(_moment: datetime) -> None: ...
+
+    listed = (Tick(name="often", seconds=5, action=act), Tick(name="seldom", seconds=3600, action=act))
+
+    made = scheduler(listed, domain_now=lambda: now, wake=lambda: None)
+    made.start(paused=True)
+    jobs = {job.id: job for job in made.get_jobs()}
+    made.shutdown(wait=False)
+
+    assert list(jobs) == ["often", "seldom"]
+    for tick in listed:
+        job = jobs[tick.name]
+        assert isinstance(job.trigger, IntervalTrigger)
+        assert (job.trigger.interval, job.args[0]) == (timedelta(seconds=tick.seconds), tick)
+        assert (job.coalesce, job.max_instances, job.misfire_grace_time) == (True, 1, None)
+        assert str(made.timezone) == str(UTC)
