@@ -22,9 +22,6 @@ trial = $(if $(wildcard config.toml)$(filter FADEN_%,$(.VARIABLES)),,--trial)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-words: $(tools) ## Take the German texts into the English catalogue and print those without English
-	.venv/bin/python -m tests.words
-
 .PHONY: help run test check crash bench pictures words lock
 
 help: ## List these commands
@@ -52,6 +49,9 @@ bench: $(tools) ## Measure, and fail where a bar is missed
 
 pictures: $(tools) ## Take the README's pictures of the web chat into docs/pictures
 	.venv/bin/python -m tests.pictures $(ARGS)
+
+words: $(tools) ## Take the German texts into the English catalogue and print those without English
+	.venv/bin/python -m tests.words
 
 lock: $(tools) ## Write the lock files anew from pyproject.toml (ARGS=--upgrade for the newest versions)
 	.venv/bin/uv pip compile pyproject.toml $(compile) --output-file requirements.lock $(ARGS)

@@ -19,12 +19,13 @@ import structlog
 from telegram import Update
 from telegram.ext import Application
 
+from bot.actions import notices
 from bot.actions.notices import Draft
 from bot.rules import facts as typed
 from bot.rules.refusals import Refusal
 from storage.db import execute, transaction, unit_of_work
 from storage.models import InboxUpdate, Notice
-from storage.vocabulary import Lane, Network, NoticeKind, NoticeState, UpdateState
+from storage.vocabulary import Lane, Network, NoticeKind, UpdateState
 
 log = structlog.get_logger(__name__)
 
@@ -290,24 +291,7 @@ class Inbox:
             )
             if not settled:
                 raise AlreadySettled
-            return [
-                await Notice.create(
-                    key=draft.key,
-                    kind=draft.kind,
-                    lane=draft.lane,
-                    network=draft.network,
-                    chat_id=draft.chat_id,
-                    thread_id=draft.thread_id,
-                    target_id=draft.target_id,
-                    template=draft.template,
-                    facts=typed.encode(draft.facts),
-                    state=NoticeState.SENDING,
-                    due_at=draft.due_at,
-                    held_until=machine_now + ANSWER_LEASE,
-                    created_at=machine_now,
-                )
-                for draft in answered.answers
-            ]
+            return await notices.write(answered.answers, now=machine_now, leased_until=machine_now + ANSWER_LEASE)
 
 
 def _chat_of(payload: Mapping[str, Any]) -> int | None:

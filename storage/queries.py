@@ -7,7 +7,7 @@ from typing import Any
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
-from storage.models import Body, Channel, Membership, Person
+from storage.models import Channel, Membership, Person
 from storage.vocabulary import BodyKind, ChannelState, Network, Role
 
 
@@ -49,8 +49,3 @@ async def holders(body: int, roles: Iterable[Role], on: date) -> set[int]:
 async def column(rows: QuerySet[Any], name: str) -> list[Any]:
     """One column of rows; the library types it as tuples."""
     return list(await rows.values_list(name, flat=True))
-
-
-async def bodies(ids: Iterable[int]) -> dict[int, Body]:
-    """Bodies by id."""
-    return {body.id: body for body in await Body.filter(id__in=list(ids))}

@@ -1,12 +1,13 @@
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from telegram import Update
 from telegram.ext import ApplicationBuilder, CallbackQueryHandler, ContextTypes, ExtBot, MessageHandler, filters
 from telegram.request import BaseRequest, RequestData
@@ -69,6 +70,7 @@ class House:
     desks: dict[Network, Desk] = field(default_factory=dict)
     clock_fails: int = 0
     post_fails: bool = False
+    log: list[MutableMapping[str, Any]] = field(default_factory=list)
 
     def open(self) -> Inbox:
         return Inbox(
@@ -122,7 +124,8 @@ async def house(store: str, now: datetime, monkeypatch: pytest.MonkeyPatch) -> A
         desk.add_handler(MessageHandler(filters.ALL, house.handle))
         await desk.initialize()
         house.desks[network] = desk  # type: ignore[assignment]  # the builder does not know its own application class
-    yield house
+    with capture_logs() as house.log:
+        yield house
     for made in house.desks.values():
         await made.shutdown()
 
@@ -330,6 +333,11 @@ async def test_update_that_always_fails_is_parked_after_three_attempts_and_the_p
     assert row.payload == message(1, "kaputt")
     assert (told.template, told.chat_id, type(code), len(code)) == ("trouble", ANNA, Plain, 6)
     assert (await written(), house.answers()) == ([], [("trouble", MESSAGE)])
+    assert [(line["event"], line.get("code")) for line in house.log] == [
+        ("update failed, again", None),
+        ("update failed, again", None),
+        ("update parked", code),
+    ]
 
 
 async def test_handler_that_raises_after_its_first_write_leaves_nothing_half(house: House) -> None:
@@ -526,11 +534,11 @@ async def test_stop_finishes_what_is_under_way_and_leaves_the_rest_as_rows(house
 
 async def test_stop_does_not_wait_for_ever(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inbox, "STOP_SECONDS", 0)
-    reached = asyncio.Event()
+    reached, released = asyncio.Event(), asyncio.Event()
 
     async def hang(_context: Context) -> None:
         reached.set()
-        await asyncio.Event().wait()
+        await released.wait()
 
     house.deeds["hängt"] = hang
     stopping = house.open()
@@ -540,6 +548,7 @@ async def test_stop_does_not_wait_for_ever(house: House, monkeypatch: pytest.Mon
     await stopping.stop()
 
     assert (stopping.busy, await states()) == (False, {1: UpdateState.WAITING})
+    released.set()
 
 
 async def test_stop_of_an_idle_inbox_is_nothing(house: House) -> None:

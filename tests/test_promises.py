@@ -3,7 +3,6 @@
 import ast
 import importlib
 import pkgutil
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -40,19 +39,21 @@ def refusals() -> dict[str, type[Refusal]]:
     return {kind().template: kind for kind in found}
 
 
-def calls(name: str, method: str) -> Iterator[list[object]]:
-    """The arguments of each `keyboard.<method>(…)` in a template; what is no constant is None."""
-    tree = messages.environment("de").parse((TEMPLATES / name).read_text(encoding="utf-8"))
-    for call in tree.find_all(nodes.Call):
-        if isinstance(call.node, nodes.Getattr) and call.node.attr == method:
-            yield [argument.value if isinstance(argument, nodes.Const) else None for argument in call.args]
+@cache
+def parsed(name: str) -> nodes.Template:
+    """A template's syntax tree."""
+    return messages.environment("de").parse((TEMPLATES / name).read_text(encoding="utf-8"))
 
 
-def buttons() -> Iterator[tuple[str, list[object]]]:
-    """Each button of the chat: its template, and its code with arguments."""
-    for name in NAMES:
-        for _label, *code in calls(name, "button"):
-            yield name, code
+@cache
+def buttons() -> tuple[tuple[str, list[object]], ...]:
+    """Each `keyboard.button(…)` of the chat: its template, and its code with arguments; what is no constant is None."""
+    return tuple(
+        (name, [argument.value if isinstance(argument, nodes.Const) else None for argument in call.args[1:]])
+        for name in NAMES
+        for call in parsed(name).find_all(nodes.Call)
+        if isinstance(call.node, nodes.Getattr) and call.node.attr == "button"
+    )
 
 
 def strings_of_python() -> set[str]:
@@ -69,8 +70,7 @@ def included() -> set[str]:
     """Templates that another one imports, includes or extends."""
     found = set()
     for name in NAMES:
-        tree = messages.environment("de").parse((TEMPLATES / name).read_text(encoding="utf-8"))
-        for node in tree.find_all(nodes.Stmt):
+        for node in parsed(name).find_all(nodes.Stmt):
             if isinstance(node, nodes.Import | nodes.FromImport | nodes.Include | nodes.Extends):
                 found |= {node.template.value} if isinstance(node.template, nodes.Const) else set()
     return found

@@ -13,7 +13,7 @@ from bot.rules.facts import Plain, Text, Title
 from bot.rules.procedure import LateItems
 from bot.rules.refusals import ChangedMeanwhile, NotAllowed, Outdated, Refusal, TooLong
 from storage import queries
-from storage.db import transaction
+from storage.db import once, transaction
 from storage.models import AgendaItem, AgendaItemPaper, Attendance, Body, Document, Meeting, Person, Topic
 from storage.vocabulary import ItemState, MeetingState, Network, Purpose
 
@@ -96,8 +96,13 @@ def item_facts(item: AgendaItem, body: Body, *, by: Person | None = None) -> Fac
 async def targets(*, by: Person, body: int, now: datetime) -> list[Facts]:
     """The meetings for which an item can be handed in, the next first, with their deadlines and what happens after them."""
     where = await access.body(by, body, now, permissions.may_submit)
-    ahead = await Meeting.filter(body_id=body, state__in=TAKING_ITEMS, starts_at__gt=now).order_by("starts_at", "id")
-    return [_deadline(meeting, where, now) for meeting in ahead]
+    return [_deadline(meeting, where, now) for meeting in await _ahead(body, now)]
+
+
+async def _ahead(body: int, now: datetime) -> list[Meeting]:
+    """The body's meetings that take items, the next first."""
+    found = Meeting.filter(body_id=body, state__in=TAKING_ITEMS, starts_at__gt=now).order_by("starts_at", "id")
+    return await once(("ahead", body), found.all)
 
 
 async def target(*, by: Person, meeting: int, now: datetime) -> Facts:
@@ -176,10 +181,7 @@ async def submit(
             entered_by=by if submitter.id != by.id else None,
             created_at=now,
         )
-        papers = await queries.column(
-            Document.filter(id__in=[0, *proposal.papers], uploaded_by_id=by.id).order_by("id"), "id"
-        )
-        await AgendaItemPaper.bulk_create([AgendaItemPaper(item=item, document_id=number) for number in papers])
+        papers = await _attach(proposal.papers, item, by)
         await _tell_leads(item, where, found, by, now, template="item_submitted")
         if submitter.id != by.id:
             await _tell_submitter(item, where, by, "item_entered", now)
@@ -189,6 +191,15 @@ async def submit(
         "for_whom": access.name_of(submitter) if submitter.id != by.id else None,
         "papers": len(papers),
     }
+
+
+async def _attach(papers: Sequence[int], item: AgendaItem, by: Person) -> list[int]:
+    """Put one's own uploads to an item; gives those that were."""
+    if not papers:
+        return []
+    own = await queries.column(Document.filter(id__in=papers, uploaded_by_id=by.id).order_by("id"), "id")
+    await AgendaItemPaper.bulk_create([AgendaItemPaper(item=item, document_id=number) for number in own])
+    return own
 
 
 async def _represented(by: Person, body: Body, person: int, now: datetime) -> Person:
@@ -216,8 +227,8 @@ async def _target(body: Body, meeting: int | None, now: datetime) -> Meeting | N
     """The meeting named (0 means the topic store), or else the next."""
     if meeting == 0:
         return None
-    ahead = Meeting.filter(body_id=body.id, state__in=TAKING_ITEMS, starts_at__gt=now)
-    found = await (ahead.filter(id=meeting) if meeting else ahead.order_by("starts_at")).first()
+    ahead = await _ahead(body.id, now)
+    found = next((candidate for candidate in ahead if meeting in {None, candidate.id}), None)
     if found is None and meeting:
         state = await queries.column(Meeting.filter(id=meeting, body_id=body.id), "state")
         raise MeetingOver(state=Plain(state[0].value)) if state else Outdated

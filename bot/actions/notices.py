@@ -1,15 +1,41 @@
 """Queue what is to be told. A notice is a row before it is a message; the same key is told once."""
 
-from collections.abc import Collection, Iterable
+import json
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from bot.rules import facts as typed
 from bot.rules.facts import Facts
-from storage.db import transaction
+from storage.db import execute, transaction
 from storage.models import Notice
 from storage.vocabulary import Lane, Network, NoticeKind, NoticeState
+
+COLUMNS = (
+    "key",
+    "kind",
+    "lane",
+    "person_id",
+    "body_id",
+    "about",
+    "network",
+    "chat_id",
+    "thread_id",
+    "target_id",
+    "template",
+    "facts",
+    "silent",
+    "urgent",
+    "resend",
+    "state",
+    "due_at",
+    "held_until",
+    "attempts",
+    "created_at",
+)
+ROWS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +67,34 @@ class Draft:
 
 
 async def queue(drafts: Iterable[Draft], *, now: datetime) -> None:
-    """Write the notices that are not there yet, all in one statement."""
-    rows = [_row(draft, now) for draft in drafts]
+    """Write the notices that are not there yet."""
+    await write(drafts, now=now)
+
+
+async def write(drafts: Iterable[Draft], *, now: datetime, leased_until: datetime | None = None) -> list[Notice]:
+    """Write the notices that are not there yet, many in one statement, and give them; a leased one belongs to its sender.
+
+    The statement is our own: the library would build one anew for each row that leaves a default to the database.
+    """
+    rows = [_row(draft, now, leased_until) for draft in drafts]
+    written: list[Notice] = []
     if not rows:
-        return
+        return written
     async with transaction():
-        await Notice.bulk_create(rows, ignore_conflicts=True)
+        for part in (rows[first : first + ROWS_AT_ONCE] for first in range(0, len(rows), ROWS_AT_ONCE)):
+            values = [row[column] for row in part for column in COLUMNS]
+            kept = {found["key"]: found["id"] for found in await execute(_insert(len(part)), values)}
+            written += [_notice(row, kept[row["key"]]) for row in part if row["key"] in kept]
+    return written
+
+
+@cache
+def _insert(rows: int) -> str:
+    places = f"({', '.join('?' * len(COLUMNS))})"
+    return (
+        f"INSERT INTO notice ({', '.join(COLUMNS)}) VALUES {', '.join([places] * rows)} "  # noqa: S608  # constants only
+        "ON CONFLICT (key) DO NOTHING RETURNING id, key"
+    )
 
 
 async def keep_card(draft: Draft, *, now: datetime) -> None:
@@ -59,7 +107,7 @@ async def keep_card(draft: Draft, *, now: datetime) -> None:
             facts=typed.encode(draft.facts), template=draft.template, state=NoticeState.WAITING, due_at=draft.due_at
         )
         if not changed:
-            await Notice.bulk_create([_row(draft, now)], ignore_conflicts=True)
+            await write([draft], now=now)
 
 
 async def withdraw(about: str, *, except_for: Collection[str] = ()) -> list[Notice]:
@@ -78,25 +126,38 @@ async def withdraw(about: str, *, except_for: Collection[str] = ()) -> list[Noti
     return waiting
 
 
-def _row(draft: Draft, now: datetime) -> Notice:
-    values: dict[str, Any] = {
+def _row(draft: Draft, now: datetime, leased_until: datetime | None) -> dict[str, Any]:
+    state = NoticeState.WAITING if leased_until is None else NoticeState.SENDING
+    return {
         "key": draft.key,
-        "kind": draft.kind,
-        "lane": draft.lane,
+        "kind": draft.kind.value,
+        "lane": draft.lane.value,
         "person_id": draft.person,
         "body_id": draft.body,
         "about": draft.about,
-        "network": draft.network,
+        "network": draft.network.value if draft.network else None,
         "chat_id": draft.chat_id,
         "thread_id": draft.thread_id,
         "target_id": draft.target_id,
         "template": draft.template,
-        "facts": typed.encode(draft.facts),
+        "facts": json.dumps(typed.encode(draft.facts)),
         "silent": draft.silent,
         "urgent": draft.urgent,
         "resend": draft.resend,
-        "state": NoticeState.WAITING,
+        "state": state.value,
         "due_at": draft.due_at,
+        "held_until": leased_until,
+        "attempts": 0,
         "created_at": now,
     }
-    return Notice(**values)
+
+
+def _notice(row: Mapping[str, Any], number: int) -> Notice:
+    typed_values = {
+        "facts": json.loads(row["facts"]),
+        "kind": NoticeKind(row["kind"]),
+        "lane": Lane(row["lane"]),
+        "state": NoticeState(row["state"]),
+        "network": Network(row["network"]) if row["network"] else None,
+    }
+    return Notice(**{**row, **typed_values, "id": number})

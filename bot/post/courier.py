@@ -33,7 +33,10 @@ log = structlog.get_logger(__name__)
 CARD_REST = timedelta(seconds=3)
 FAILURES = 5
 ATTEMPTS_AT_ONCE = 4  # by one channel after the other, or to a chat that moves
-RETRIES = (timedelta(seconds=2), timedelta(seconds=30), timedelta(minutes=5), timedelta(minutes=30))
+RETRIES = {  # somebody waits for an answer: most failures are over in a moment
+    Lane.ANSWER: (timedelta(seconds=0.3), timedelta(seconds=5), timedelta(minutes=1), timedelta(minutes=30)),
+    Lane.MAILING: (timedelta(seconds=2), timedelta(seconds=30), timedelta(minutes=5), timedelta(minutes=30)),
+}
 NOT_SENT_RETRY = {Lane.ANSWER: timedelta(seconds=3), Lane.MAILING: timedelta(seconds=15)}
 STORE_TROUBLE = (BaseORMException, OSError, WorkTookTooLong)
 REPEATABLE = frozenset({NoticeKind.EDIT, NoticeKind.TOAST, NoticeKind.ERASE})
@@ -278,7 +281,8 @@ def _out_of_place(notice: Notice, reader: Reader) -> Outcome | None:
 def _uncertain(notice: Notice, now: datetime) -> Outcome:
     """It may have arrived: tried once more where silence would be worse than a repetition."""
     if notice.resend and notice.error != UNCERTAIN:
-        return Outcome(state=NoticeState.WAITING, error=UNCERTAIN, held_until=now + RETRIES[0], failed=True)
+        held = now + RETRIES[notice.lane][0]
+        return Outcome(state=NoticeState.WAITING, error=UNCERTAIN, held_until=held, failed=True)
     return Outcome(state=NoticeState.UNCERTAIN, error=UNCERTAIN, failed=True)
 
 
@@ -286,4 +290,5 @@ def _again(notice: Notice, error: str, now: datetime) -> Outcome:
     """It failed, and nobody knows why: later again, five times in all."""
     if notice.attempts + 1 >= FAILURES:
         return Outcome(state=NoticeState.DEAD, error=error, failed=True)
-    return Outcome(state=NoticeState.WAITING, error=error, held_until=now + RETRIES[notice.attempts], failed=True)
+    held = now + RETRIES[notice.lane][notice.attempts]
+    return Outcome(state=NoticeState.WAITING, error=error, held_until=held, failed=True)

@@ -97,9 +97,10 @@ async def _seats(people: Collection[int], today: date) -> defaultdict[int, list[
     seats: defaultdict[int, list[Seat]] = defaultdict(list)
     if people:
         current = Q(begins_on__lte=today) & (Q(ends_on=None) | Q(ends_on__gte=today))
-        for held in await Membership.filter(current, person_id__in=people).select_related("organisation"):
+        for held in await Membership.filter(current, person_id__in=people).select_related("body", "organisation"):
             level = held.organisation.level if held.organisation else None
-            seats[held.person_id or 0].append(Seat(body=held.body_id, organisation_level=level))
+            seat = Seat(body=held.body_id, body_level=held.body.level, organisation_level=level)
+            seats[held.person_id or 0].append(seat)
     return seats
 
 

@@ -11,7 +11,7 @@ from bot.rules import channels
 from bot.rules import facts as typed
 from bot.rules.facts import FULL, NUDGE, AnswerLink, FeedLink, OneTimeLink
 from storage.models import Notice
-from storage.vocabulary import Network, NoticeKind
+from storage.vocabulary import Lane, Network, NoticeKind
 
 NUDGE_TEMPLATE = "nudge"
 ATTACHED = ("document", "calendar")
@@ -69,11 +69,17 @@ class Words:
     links: Links
 
     def level(self, notice: Notice, reader: Reader, network: Network) -> int:
-        """How much this channel may carry of the notice; the web chat and mail carry all."""
+        """How much this channel may carry of the notice; the web chat and mail carry all.
+
+        A bundle that nobody asked for goes no further than its most open entry; an answer folds its stricter ones away.
+        """
         if network is not Network.TELEGRAM:
             return FULL
         own = reader.person.level if reader.person else None
-        body = channels.body_level(reader.body.level if reader.body else None, typed.decode(notice.facts))
+        facts = typed.decode(notice.facts)
+        body = channels.body_level(reader.body.level if reader.body else None, facts)
+        if body is None and notice.lane is Lane.MAILING:
+            body = channels.bundle_level(facts)
         about = reader.body.id if reader.body else None
         return min(channels.person_level(own, reader.seats, about), FULL if body is None else body)
 

@@ -11,9 +11,10 @@ from storage.vocabulary import Network
 
 @dataclass(frozen=True, kw_only=True)
 class Seat:
-    """A seat that somebody holds today, and the level of the organisation it is held for."""
+    """A seat that somebody holds today, the level of its body and of the organisation it is held for."""
 
     body: int
+    body_level: int = FULL
     organisation_level: int | None = None
 
 
@@ -29,11 +30,13 @@ class Way:
 def person_level(person: int | None, seats: Iterable[Seat], body: int | None) -> int:
     """The level that the person and their organisations set; the strictest wins, and who sets none bounds nothing.
 
-    The organisation is that of the person's seat in the body; without such a seat or body, those of all seats.
+    The organisation is that of the person's seat in the body; without such a seat or body, those of all seats. Where none
+    of their bodies lets anything through, nothing else does either.
     """
     held = list(seats)
     there = [seat for seat in held if seat.body == body] or held
-    return _strictest(person, *(seat.organisation_level for seat in there))
+    highest = highest_level(person, [(seat.organisation_level, seat.body_level) for seat in held])
+    return min(highest, _strictest(person, *(seat.organisation_level for seat in there)))
 
 
 def highest_level(person: int | None, places: Iterable[tuple[int | None, int]]) -> int:
@@ -54,6 +57,12 @@ def body_level(body: int | None, facts: Facts) -> int | None:
     told = [facts.get("level"), *(fact.get("level") for fact in facts.values() if isinstance(fact, Mapping))]
     levels = [level for level in told if isinstance(level, int)]
     return min(levels) if levels else None
+
+
+def bundle_level(facts: Facts) -> int | None:
+    """The level of a bundle over several bodies: that of its most open entry; None when no entry tells its own."""
+    lists = [fact for fact in facts.values() if isinstance(fact, list | tuple) and fact and _has_levels(fact)]
+    return max((entry["level"] for entries in lists for entry in entries), default=None)
 
 
 def choose(ways: Iterable[Way], level: int) -> Way | None:

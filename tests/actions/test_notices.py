@@ -88,6 +88,37 @@ async def test_queue_of_many_is_one_statement(
     assert (len(counted.statements), counted.commits, await Notice.all().count()) == (1, 1, 50)
 
 
+async def test_write_gives_what_was_not_there_yet(now: datetime) -> None:
+    await notices.queue([draft(now, key="old")], now=now)
+
+    written = await notices.write([draft(now, key="old"), draft(now, key="new", network=Network.TELEGRAM)], now=now)
+
+    row = await Notice.get(key="new")
+    assert [(notice.id, notice.key) for notice in written] == [(row.id, "new")]
+    for name in ("kind", "lane", "state", "network", "facts", "template", "due_at", "created_at"):
+        assert getattr(written[0], name) == getattr(row, name)
+
+
+async def test_write_leases_to_who_sends_at_once(now: datetime) -> None:
+    [written] = await notices.write([draft(now)], now=now, leased_until=now + MINUTE)
+
+    row = await Notice.get()
+    assert (row.state, row.held_until) == (NoticeState.SENDING, now + MINUTE) == (written.state, written.held_until)
+
+
+async def test_write_of_more_than_fit_into_a_statement_is_kept_together(
+    now: datetime, statements: Callable[[], AbstractContextManager[Counted]]
+) -> None:
+    many = [draft(now, key=f"n:{number}") for number in range(notices.ROWS_AT_ONCE + 1)]
+
+    with statements() as counted:
+        written = await notices.write(many, now=now)
+
+    assert (len(counted.statements), counted.commits) == (2, 1)
+    assert [notice.key for notice in written] == [one.key for one in many]
+    assert await Notice.all().count() == len(many)
+
+
 async def test_card_is_one_row_that_shows_the_latest_state(now: datetime) -> None:
     await notices.keep_card(card(now, facts={"count": 1}), now=now)
     await Notice.all().update(state=NoticeState.SENT, message_id=12)

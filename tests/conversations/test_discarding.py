@@ -35,6 +35,7 @@ async def test_discarded_text_leaves_no_trace(stage: Stage, way_out: str) -> Non
     assert await traces() == []
 
 
+@pytest.mark.only_on("sqlite")
 @pytest.mark.parametrize("way_out", ["/abbrechen", "Hilfen am Wochenende"])
 async def test_text_leaves_no_trace_when_something_else_is_typed(stage: Stage, way_out: str) -> None:
     await stage.says("Uwe", TITLE)
@@ -44,6 +45,7 @@ async def test_text_leaves_no_trace_when_something_else_is_typed(stage: Stage, w
     assert await traces() == []
 
 
+@pytest.mark.only_on("sqlite")
 async def test_text_of_a_guided_entry_leaves_no_trace(stage: Stage) -> None:
     await stage.says("Anna", "/top")
     await stage.presses("Anna", await stage.button(stage.chat("Anna"), "Beratung"))
@@ -54,6 +56,7 @@ async def test_text_of_a_guided_entry_leaves_no_trace(stage: Stage) -> None:
     assert await traces() == []
 
 
+@pytest.mark.only_on("sqlite")
 async def test_reason_leaves_no_trace(stage: Stage) -> None:
     await stage.says("Uwe", "/top RLK: Ferienprogramm, Beratung")
     await stage.presses("Petra", await stage.button(stage.chat("Petra"), "✖️ Ablehnen"))
@@ -64,12 +67,14 @@ async def test_reason_leaves_no_trace(stage: Stage) -> None:
     assert await traces() == []
 
 
+@pytest.mark.only_on("sqlite")
 async def test_case_consultation_keeps_nothing_that_was_typed_with_it(stage: Stage) -> None:
     await stage.says("Uwe", f"/top RLK: {NAME}, Fallberatung")
 
     assert await traces() == []
 
 
+@pytest.mark.only_on("sqlite")
 async def test_papers_of_a_given_up_entry_stay_only_in_the_chat(stage: Stage) -> None:
     await stage.says("Uwe", "/top RLK: Ferienprogramm")
     await stage.presses("Uwe", await stage.button(stage.chat("Uwe"), "Beratung"))

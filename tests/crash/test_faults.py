@@ -30,6 +30,7 @@ from bot.webchat.server import BotServer, Fault
 from storage import db
 from storage.models import AgendaItem, Area, InboxUpdate, Notice
 from storage.models.webchat import WebchatUpdate
+from storage.queries import column
 from storage.vocabulary import Network, NoticeState, UpdateState
 from tests.crash import house
 from tests.crash.house import BODY, SECRET, TOKEN, Arrival, Message
@@ -67,10 +68,13 @@ Deliver = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
-async def delivering(mode: str) -> AsyncIterator[Deliver]:
-    """Faden behind its real door for updates; gives what makes Telegram deliver one."""
+async def delivering(mode: str, chats: tuple[int, ...]) -> AsyncIterator[Deliver]:
+    """Faden behind its real door for updates; gives what makes Telegram deliver one. In these chats it is known already."""
     port = house.free_port()
     telegram = BotServer(network=Network.TELEGRAM, token=TOKEN, clock=system_clock)
+    for chat in chats:
+        await telegram.person_writes(User(id=chat, first_name="Mitglied"), chat, "/start")
+    await WebchatUpdate.all().delete()
     async with running(telegram) as api_base, aiohttp.ClientSession() as session:
         settings = Settings(
             telegram=TelegramSettings(token=TOKEN, api_base=api_base, mode=mode, webhook_secret=SECRET),
@@ -107,7 +111,7 @@ async def seconds_behind_the_bad_ones(mode: str) -> float:
     """How long a good update takes that comes right behind those that nobody can handle, one of them in its own chat."""
     chat, other = await house.found_town(2)
     with capture_logs() as logs:
-        async with delivering(mode) as deliver:
+        async with delivering(mode, (chat, other)) as deliver:
             await deliver(handed_in(1, chat))
             await house.quiet(updates=1)
             began = system_clock()
@@ -126,18 +130,13 @@ async def seconds_behind_the_bad_ones(mode: str) -> float:
 
     parked, done = UpdateState.PARKED, UpdateState.DONE
     assert [row.state for row in rows] == [done, parked, parked, parked, parked, done, done]
-    assert [(row.error or "").split(" ")[0] for row in rows[1:5]] == [*["undecodable"] * 3, "LookupError"]
+    assert [(row.error or "").partition(" ")[0] for row in rows[1:5]] == [*["undecodable"] * 3, "LookupError"]
     assert [line["update_id"] for line in logs if line["log_level"] == "error"] == [2, 3, 4, 5]
     assert await Area.filter(key="half").count() == 0
-    assert Counter(await AgendaItem.all().values_list("title", flat=True)) == Counter(
-        f"Thema Nr {number}" for number in (1, 6, 7)
-    )
-    assert await Notice.filter(state=NoticeState.SENT).order_by("id").values_list("chat_id", "template") == [
-        (chat, "item_handed_in"),
-        *sorted([(other, "item_handed_in")]),
-        (chat, "trouble"),
-        (chat, "item_handed_in"),
-    ]
+    assert sorted(await column(AgendaItem.all(), "title")) == [f"Thema Nr {number}" for number in (1, 6, 7)]
+    told = await Notice.filter(state=NoticeState.SENT).order_by("id").values_list("chat_id", "template")
+    assert [template for to, template in told if to == chat] == ["item_handed_in", "trouble", "item_handed_in"]
+    assert [template for to, template in told if to == other] == ["item_handed_in"]
     return took
 
 
@@ -261,7 +260,7 @@ async def check(storm: Storm) -> None:
     weather = storm.weather
     arrived = Counter(arrival.message for arrival in weather.arrived)
     expected = storm.invitations | storm.asked.keys()
-    states = Counter(await Notice.all().values_list("state", flat=True))
+    states = Counter(await column(Notice.all(), "state"))
     assert states.keys() <= {NoticeState.SENT, NoticeState.UNCERTAIN}
     assert arrived.keys() <= expected
     assert len(expected - arrived.keys()) <= states[NoticeState.UNCERTAIN]

@@ -1,10 +1,6 @@
 """What Telegram carries at each privacy level: every template of the chat, the whole call, buttons and files alike."""
 
 import re
-from collections.abc import AsyncIterator, Mapping
-from datetime import date, datetime
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,20 +11,14 @@ from bot.rules import channels
 from bot.rules import facts as typed
 from storage.models import Document, Notice, Person
 from storage.vocabulary import Lane, Network, NoticeKind, NoticeState
-from tests.conversations.test_conversations import perform
 from tests.post import samples
-from tests.post.conftest import Call, Office, channel, person, queue
-from tests.stage import raise_curtain
+from tests.post.conftest import Call, Office, body, channel, person, queue, seat
 
 NUDGED = {
     "text": "Neues in einem Ihrer Gremien",
     "reply_markup": {"inline_keyboard": [[{"text": "Ansehen", "url": "https://faden.example/chat"}]]},
 }
-STORIES = sorted((Path(__file__).parent.parent / "conversations").glob("*.txt"))
 BADLY_READ = re.compile(r"None|<(\w+)></\1>|„“|, ,|Grund:\s*$|endet\?\S|offen\.\S")
-A_BODY_AS_PARTY = re.compile(
-    r"(owners|counterparts|vouch_for)\[\]\.name Title"
-)  # bodies and organisations have no secret names
 ONLY_AT_LEVEL_3 = ("PersonName.", "JoinLink.", "Text.", "str.")
 
 
@@ -166,36 +156,45 @@ async def test_paper_has_a_neutral_name_below_level_3(office: Office, nora: Pers
     assert [upload[0] for upload in call.files.values()] == [name]
 
 
-# --- real facts -------------------------------------------------------------------------------------------------------
+def bundle(nora: Person, office: Office, *levels: int, lane: Lane = Lane.MAILING) -> Draft:
+    """Commitments of several bodies, each with its own level."""
+    due = [samples.commitment(level=level) for level in levels]
+    return Draft(
+        key="k", template="check_in", facts={"commitments": due}, due_at=office.clock.now, person=nora.id, lane=lane
+    )
 
 
-@pytest.fixture
-async def stage(store: str, now: datetime) -> AsyncIterator[Any]:  # noqa: ARG001  # the store must be open
-    made = await raise_curtain(network=Network.WEBCHAT, moment=now)
-    yield made
-    await made.faden.stop()
+@pytest.mark.parametrize(
+    ("levels", "texts"),
+    [
+        pytest.param((0, 0), [], id="nothing of level 0"),
+        pytest.param((0, 1), [NUDGED["text"]], id="a nudge at most"),
+        pytest.param((0, 2), ["⏳ Ein Commitment von Ihnen wird bald fällig. Wie steht es?"], id="what may be said"),
+    ],
+)
+async def test_bundle_goes_no_further_than_its_most_open_entry(
+    office: Office, nora: Person, levels: tuple[int, ...], texts: list[str]
+) -> None:
+    await queue(bundle(nora, office, *levels), now=office.clock.now)
+    await office.open().drain()
+
+    assert [text for _, text in office.telegram.said()] == texts
 
 
-def shape(fact: object, path: str = "") -> dict[str, str]:
-    """Where which type stands; what may be missing says nothing."""
-    if isinstance(fact, Mapping):
-        return {where: kind for key, inner in fact.items() for where, kind in shape(inner, f"{path}.{key}").items()}
-    if isinstance(fact, list | tuple):
-        return {where: kind for inner in fact for where, kind in shape(inner, f"{path}[]").items()}
-    if isinstance(fact, bool | int | date) or fact is None:
-        return {}
-    return {path: type(fact).__name__}
+async def test_answer_folds_what_may_not_be_said(office: Office, nora: Person) -> None:
+    await queue(bundle(nora, office, 0, lane=Lane.ANSWER), now=office.clock.now)
+    await office.open().drain()
+
+    assert [text for _, text in office.telegram.said()] == ["⏳ Neues in einem Ihrer Gremien"]
 
 
-@pytest.mark.only_on("sqlite")
-@pytest.mark.parametrize("story", [pytest.param(path.read_text(), id=path.stem) for path in STORIES])
-async def test_samples_are_typed_as_real_facts_are(stage: Any, story: str) -> None:  # noqa: ANN401  # a Stage
-    await perform(stage, story)
+async def test_person_whose_bodies_all_forbid_telegram_has_no_telegram(office: Office, nora: Person) -> None:
+    for code in ("TK", "RLK"):
+        await seat(nora, await body(code, level=0))
+    draft = Draft(key="k", template="help", facts={}, due_at=office.clock.now, person=nora.id)
 
-    differing = {
-        (notice.template, where, kind)
-        for notice in await Notice.exclude(template="").exclude(kind__in=[NoticeKind.MAIL, NoticeKind.CALENDAR_MAIL])
-        for where, kind in shape(typed.decode(notice.facts)).items()
-        if shape(samples.TEMPLATES[notice.template]()).get(where, kind) != kind
-    }
-    assert {entry for entry in differing if not A_BODY_AS_PARTY.search(" ".join(entry[1:]))} == set()
+    await queue(draft, now=office.clock.now)
+    await office.open().drain()
+
+    assert office.telegram.calls == []
+    assert len(office.webchat.said()) == 1

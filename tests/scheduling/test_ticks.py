@@ -1,8 +1,8 @@
-import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from apscheduler.triggers.interval import IntervalTrigger
+from structlog.testing import capture_logs
 
 from bot import scheduling
 from bot.scheduling import Tick, look, scheduler
@@ -65,8 +65,6 @@ async def test_look_is_one_unit_of_work_at_the_time_of_the_domain(store: str, no
 async def test_look_that_fails_leaves_nothing_is_logged_and_wakes_all_the_same(
     store: str,  # noqa: ARG001  # it has to be open
     now: datetime,
-    caplog: pytest.LogCaptureFixture,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     woken = []
 
@@ -75,11 +73,12 @@ async def test_look_that_fails_leaves_nothing_is_logged_and_wakes_all_the_same(
             await Remembered.create(key="half", value=1)
         raise ZeroDivisionError
 
-    with caplog.at_level(logging.ERROR):
+    with capture_logs() as log:
         await look(Tick(name="that fails", seconds=60, action=fail), lambda: now, lambda: woken.append(True))
 
-    said = caplog.text + capsys.readouterr().out
-    assert ("tick failed" in said, "that fails" in said, "ZeroDivisionError" in said) == (True, True, True)
+    assert [(line["event"], line["tick"], line["log_level"]) for line in log] == [
+        ("tick failed", "that fails", "error")
+    ]
     assert (woken, await Remembered.all().count()) == ([True], 0)
 
 
