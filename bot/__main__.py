@@ -153,13 +153,12 @@ def _serve(options: argparse.Namespace) -> int:
 
     logs.configure(settings.log)
     try:
-        _run(serve(settings), settings)
+        return _run(serve(settings), settings)
     except (Stop, BadSetting):
         raise
     except Exception:  # noqa: BLE001  # a defect, whatever it is; the log takes out what is secret
         structlog.get_logger(__name__).exception("cannot start or go on")
         return 1
-    return 0
 
 
 # --- check ------------------------------------------------------------------------------------------------------------

@@ -402,8 +402,8 @@ def _readiness(
 # --- serving ----------------------------------------------------------------------------------------------------------
 
 
-async def serve(settings: Settings) -> None:
-    """Run until SIGINT or SIGTERM. Raises BadSetting, and what the database raises."""
+async def serve(settings: Settings) -> int:
+    """Run until SIGINT, SIGTERM or the loss of the lead; gives the exit code. Raises BadSetting, and what the database raises."""
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -414,7 +414,10 @@ async def serve(settings: Settings) -> None:
             with _listening(settings) as door:
                 host, port = door.getsockname()[:2]
                 settings = config.with_address(settings, host if settings.trial else None, port)
+                losing = asyncio.create_task(_stop_without_lead(leadership, stopping))
                 await _keep_house(settings, key, door, stopping)
+                losing.cancel()
+        return 1 if leadership.lost.is_set() else 0
     finally:
         await leadership.release()
 
@@ -431,6 +434,13 @@ async def _leads(leadership: Leadership, stopping: asyncio.Event) -> bool:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), LEAD_SECONDS)
     return False
+
+
+async def _stop_without_lead(leadership: Leadership, stopping: asyncio.Event) -> None:
+    """With the connection the lock is gone; whoever has it now would send what is on its way here."""
+    await leadership.lost.wait()
+    log.error("the connection that holds the lead is lost; ending, to be started again")
+    stopping.set()
 
 
 def _listening(settings: Settings) -> socket.socket:

@@ -4,6 +4,7 @@ On SQLite it is a lock on a file beside the database (flock(2)), on PostgreSQL a
 both are free the moment their holder dies, so that a restart after a crash does not wait.
 """
 
+import asyncio
 import fcntl
 import os
 from pathlib import Path
@@ -15,7 +16,10 @@ from storage.db import configuration, sqlite_path
 
 
 class Leadership:
-    """The wish to lead on a database; `name` tells one kind of leading from another."""
+    """The wish to lead on a database; `name` tells one kind of leading from another.
+
+    `lost` is set when the lead has ended, by `release` or with the connection to PostgreSQL: then somebody else may lead.
+    """
 
     def __init__(self, url: str, name: str = "faden") -> None:
         """For the database's URL."""
@@ -23,6 +27,7 @@ class Leadership:
         self._name = name
         self._file: int | None = None
         self._connection: asyncpg.Connection[Any] | None = None
+        self.lost = asyncio.Event()
 
     async def acquire(self) -> bool:
         """Try once; True when this process leads now."""
@@ -48,17 +53,13 @@ class Leadership:
         credentials = dict(configuration(self._url)["connections"]["default"]["credentials"])
         for tortoises_own in ("minsize", "maxsize", "application_name"):
             credentials.pop(tortoises_own, None)
-        connection = await asyncpg.connect(**credentials, server_settings={"application_name": self._name})
+        connection = await asyncpg.connect(**credentials, server_settings={"application_name": f"{self._name} lead"})
         if await connection.fetchval("SELECT pg_try_advisory_lock(hashtext($1))", self._name):
             self._connection = connection
+            connection.add_termination_listener(lambda _connection: self.lost.set())
             return True
         await connection.close()
         return False
-
-    @property
-    def held(self) -> bool:
-        """Whether this process still leads; a lost connection to PostgreSQL is a lost lead."""
-        return self._file is not None or (self._connection is not None and not self._connection.is_closed())
 
     async def release(self) -> None:
         """Let somebody else lead."""

@@ -368,7 +368,8 @@ async def _apply(plan: _Plan, current: _Town, today: date, advance: Callable[[in
         for step in plan.steps
         if step.what == "seat" and step.write and step.said.get("person")
     ]
-    await Person.filter(id__in=[0, *back]).exclude(left_at=None).update(left_at=None)  # who has a seat again is back
+    if back:  # who has a seat again is back
+        await Person.filter(id__in=back).exclude(left_at=None).update(left_at=None)
     if plan.added or plan.changed:
         await feeds.touch_all()
     if imported != current.imported:

@@ -381,6 +381,17 @@ async def test_seat_that_the_file_has_no_longer_ends_with_prune(now: datetime) -
     assert (await FeedCache.get()).content is None
 
 
+async def test_who_left_is_back_with_a_new_seat(now: datetime) -> None:
+    await imported(TOWN, now)
+    await imported(replaced(SEIDLS_SEAT, ""), now, prune=True)
+    await Person.all().update(left_at=now)
+
+    await imported(replaced("deputy = ", f"from = {TODAY + timedelta(days=1)}, deputy = "), now)
+
+    left = {person.key: person.left_at for person in await Person.all()}
+    assert left == {"lechner": now, "seidl": None}
+
+
 async def test_vacant_seat_ends_with_prune(now: datetime) -> None:
     await imported(TOWN, now)
 

@@ -1,5 +1,6 @@
 """What the crash tests share: the dice, and a place for figures."""
 
+import faulthandler
 import os
 import secrets
 from collections.abc import Callable
@@ -25,3 +26,10 @@ def dice(report: Callable[[str], None]) -> Random:
     seed = os.environ.get("FADEN_TEST_SEED") or secrets.token_hex(4)
     report(f"FADEN_TEST_SEED={seed}")
     return Random(seed)  # noqa: S311  # not for secrets
+
+
+@pytest.fixture(autouse=True)
+def _patience(request: pytest.FixtureRequest) -> None:
+    """The long runs take minutes; pytest need not show where they are meanwhile, as it does for a test that hangs."""
+    if request.node.get_closest_marker("crash"):
+        faulthandler.cancel_dump_traceback_later()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.app import system_clock
+from storage import db
 from storage.models import AgendaItem
 from tests.crash import house
 from tests.crash.house import BODY, LISTENING, SERVING, Message, Telegram
@@ -110,6 +111,24 @@ async def test_process_that_waits_for_the_lead_ends_when_it_is_asked_to(database
             await second.says(WAITS)
 
             assert await second.ends() == 0
+
+
+@pytest.mark.only_on("postgres")
+async def test_process_that_loses_the_lead_with_its_connection_ends_for_the_other(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with house.serving(tmp_path, house.settings(database_url, tmp_path)) as first:
+        await first.says(SERVING)
+        async with house.serving(tmp_path, house.settings(database_url, tmp_path)) as second:
+            await second.says(WAITS)
+
+            async with house.opened(database_url):
+                lead = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'faden lead'"
+                await db.execute(lead)
+
+            assert await asyncio.wait_for(first.process.wait(), house.START_SECONDS) == 1
+            assert first.said("the connection that holds the lead is lost")
+            await second.says(SERVING)
 
 
 def no_database(directory: Path) -> dict[str, str]:

@@ -420,10 +420,10 @@ async def test_mail_to_an_unusable_address_is_dead(
     assert (row.state, row.error) == (NoticeState.DEAD, "unreachable")
 
 
-async def test_mail_without_a_mail_server_is_dead(office: Office, nora: Person) -> None:
+async def test_mail_without_a_mail_server_is_dropped(office: Office, nora: Person) -> None:
     (row,) = await sent(office, None, to(nora))
 
-    assert (row.state, row.error) == (NoticeState.DEAD, "unreachable")
+    assert (row.state, row.error) == (NoticeState.DROPPED, "unreachable")
 
 
 async def test_message_to_somebody_without_chat_becomes_a_mail_without_content(
