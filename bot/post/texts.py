@@ -39,6 +39,8 @@ def split(html: str, limit: int = MESSAGE_UNITS) -> list[str]:
 
     Tags that are open at a break are closed before it and opened again after it.
     """
+    if 2 * len(html) <= limit:
+        return [html]  # whatever the characters are: a short one, as nearly all
     parts = []
     tokens = _TOKEN.findall(html)
     while tokens:

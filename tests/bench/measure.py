@@ -18,7 +18,10 @@ def system_now() -> datetime:
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """A measured value and its bar; `at_least` says on which side of the bar it must lie."""
+    """A measured value; `at_least` says on which side of the bar it must lie.
+
+    The bar is what must never get worse again; where `aim` is given, the work is not done before that is reached.
+    """
 
     name: str
     value: float

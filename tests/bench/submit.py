@@ -60,7 +60,7 @@ async def _on(url: str, name: str) -> Figure:
         return Figure(
             name=f"submit by one line / bare handler with one insert, {name}",
             value=bare_seconds / whole_seconds,
-            bar=0.10,
+            bar=0.02,
             aim=0.20,
             at_least=True,
         )

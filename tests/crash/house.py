@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import sqlite3
@@ -157,7 +158,7 @@ async def telegram(directory: Path) -> AsyncIterator[Telegram]:
     database, trusted = directory / "telegram.sqlite3", certificate(directory)
     options = ["--database", f"sqlite:///{database}", "--token", TOKEN, "--port", "0"]
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.telegram_server", *options),
+        *_command("tests.telegram_server", *options),
         cwd=HOUSE,
         env={**os.environ, "SSL_CERT_FILE": str(trusted)},
         stdout=asyncio.subprocess.PIPE,
@@ -230,7 +231,7 @@ async def serving(directory: Path, settings: Mapping[str, str]) -> AsyncIterator
     """`python -m bot serve` with these settings and no others; killed at the end of the block, if it still runs."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FADEN_")}
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot", "serve"),
+        *_command("bot", "serve"),
         cwd=directory,
         env={**environment, "PYTHONPATH": str(HOUSE), **settings},
         stderr=asyncio.subprocess.PIPE,
@@ -295,6 +296,13 @@ async def _proxy(port: int, network: Telegram) -> AsyncIterator[str]:
         yield f"https://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
+
+
+def _command(module: str, *arguments: str) -> list[str]:
+    """Run a module; where setpriv is there, the process ends even if the tests are killed themselves."""
+    setpriv = shutil.which("setpriv")
+    bound = [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
+    return [*bound, sys.executable, "-m", module, *arguments]
 
 
 def free_port() -> int:
