@@ -31,7 +31,7 @@ run: $(runtime) ## Start Faden; without any settings the trial with a sample tow
 	@exec .venv/bin/python -m bot serve $(trial) $(ARGS)
 
 test: $(tools) ## Run every test, on SQLite and PostgreSQL, with the coverage gates
-	.venv/bin/pytest --numprocesses $(WORKERS) --cov --cov-report term --cov-report json $(ARGS)
+	.venv/bin/pytest --numprocesses $(WORKERS) --dist loadgroup --cov --cov-report term --cov-report json $(ARGS)
 	.venv/bin/python -m tests.coverage_gate
 
 check: $(tools) ## Check formatting, style, types, imports and the Dockerfile

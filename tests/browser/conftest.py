@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 import pytest
 from aiohttp import web
+from selenium.common.exceptions import ElementNotInteractableException, StaleElementReferenceException
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -173,7 +174,18 @@ class Visitor:
     def presses(self, label: str) -> None:
         """Press the button with this label."""
         script = "return [...document.querySelectorAll('button')].find(b => b.innerText.trim() === arguments[0])"
-        self.waits_for(lambda: self.driver.execute_script(script, label)).click()
+
+        def pressed() -> bool | None:
+            found: WebElement | None = self.driver.execute_script(script, label)
+            try:
+                if found is None:
+                    return None
+                found.click()
+            except (ElementNotInteractableException, StaleElementReferenceException):
+                return None  # it is just being drawn
+            return True
+
+        self.waits_for(pressed)
 
     def writes(self, *keys: str) -> None:
         """Type into the field."""

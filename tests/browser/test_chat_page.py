@@ -135,7 +135,7 @@ def test_alert_is_a_dialog(anna: Visitor, house: House) -> None:
     anna.writes("Frage", Keys.ENTER)
     anna.presses("Langsam")
     anna.one(".key[aria-busy=true]")
-    query = house.do(_presses())[0]
+    query = anna.waits_for(lambda: house.do(_presses()))[0]
 
     house.bot_calls("answerCallbackQuery", callback_query_id=query, text="Wirklich?", show_alert=True)
 

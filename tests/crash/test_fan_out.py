@@ -16,7 +16,7 @@ from tests.crash import house
 from tests.crash.house import BODY, LISTENING, Message
 
 MEETINGS = 4
-LIFE_SECONDS = 1.4
+LIFE_SECONDS = 1.0
 
 Report = Callable[[str], None]
 

@@ -1,5 +1,7 @@
 """python-telegram-bot on the wire that is an object."""
 
+from datetime import timedelta
+
 import httpx
 import pytest
 from telegram import Bot, BotCommand, BotCommandScopeAllPrivateChats, InlineKeyboardButton, InlineKeyboardMarkup
@@ -109,7 +111,6 @@ async def test_refusals_become_the_librarys_errors(bot: Bot, server: BotServer, 
 
 
 @pytest.mark.usefixtures("store")
-@pytest.mark.filterwarnings("ignore::telegram.warnings.PTBDeprecationWarning")  # each RetryAfter announces a new type
 async def test_faults_look_like_those_of_a_real_wire(clock: Clock) -> None:
     script = iter([Fault(error=too_many_requests(7)), Fault(cut="after")])
 
@@ -125,6 +126,6 @@ async def test_faults_look_like_those_of_a_real_wire(clock: Clock) -> None:
     with pytest.raises(NetworkError) as cut:
         await bot.send_message(BEN.id, "zwei")
 
-    assert throttled.value.retry_after == 7
+    assert throttled.value.retry_after == timedelta(seconds=7)
     assert isinstance(cut.value.__cause__, httpx.RemoteProtocolError)
     assert [seen.html for seen in await server.messages(BEN.id)] == ["zwei"]
