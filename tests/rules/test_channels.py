@@ -1,3 +1,4 @@
+from bot.rules import channels
 from bot.rules.channels import (
     Seat,
     Way,
@@ -103,3 +104,8 @@ def test_everything_hides_and_folds_nothing() -> None:
         "body": {"seats": [1, 2], "seats_folded": 0},
         "who": "Nora Quint",
     }
+
+
+def test_bundle_has_the_level_of_its_most_open_entry() -> None:
+    assert channels.bundle_level({"commitments": [{"level": 1}, {"level": 3}], "count": 2}) == 3
+    assert channels.bundle_level({"count": 2}) is None
