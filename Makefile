@@ -20,6 +20,9 @@ install = PIP_USER=0 $(pip) --python .venv/bin/python install --quiet --disable-
 # The trial starts only where nobody has set anything.
 trial = $(if $(wildcard config.toml)$(filter FADEN_%,$(.VARIABLES)),,--trial)
 
+# Somewhere this is set for containers; without bytecode each of the processes that the tests start would compile the house anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help run test check crash bench pictures words lock

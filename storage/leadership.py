@@ -8,11 +8,12 @@ import asyncio
 import fcntl
 import os
 from pathlib import Path
-from typing import Any
-
-import asyncpg
+from typing import TYPE_CHECKING, Any
 
 from storage.db import configuration, sqlite_path
+
+if TYPE_CHECKING:
+    import asyncpg
 
 
 class Leadership:
@@ -50,6 +51,8 @@ class Leadership:
         return True
 
     async def _lock_connection(self) -> bool:
+        import asyncpg  # noqa: PLC0415  # the driver of the other database is not loaded where it is not used
+
         credentials = dict(configuration(self._url)["connections"]["default"]["credentials"])
         for tortoises_own in ("minsize", "maxsize", "application_name"):
             credentials.pop(tortoises_own, None)

@@ -24,6 +24,7 @@ from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionWrapp
 from storage import db
 from storage.migrate import migrate
 from storage.sqlite import ImmediateTransaction
+from tests import memory
 
 if TYPE_CHECKING:
     from tests.postgres import Server  # pytest must be the one that imports its plugins
@@ -68,6 +69,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    memory.use()
     config.addinivalue_line("markers", "only_on(*databases): what is tested is special to these databases")
 
 

@@ -25,11 +25,11 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
+from tests import memory
+
 OLDEST_VERSION = 14
 START_SECONDS = 30
 STOP_SECONDS = 10
-MEMORY = Path("/dev/shm")  # noqa: S108 -- only the parent of a directory from mkdtemp
-MEMORY_NEEDED = 2 * 1024**3  # a container often has 64 MB there
 
 SETTINGS = {
     "listen_addresses": "",  # the socket is enough
@@ -137,9 +137,8 @@ def _programs() -> Path:
 
 @contextmanager
 def _running(programs: Path) -> Iterator[Server]:
-    roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_NEEDED
     with (
-        tempfile.TemporaryDirectory(prefix="faden-", dir=MEMORY if roomy else None) as name,
+        tempfile.TemporaryDirectory(prefix="faden-", dir=memory.directory()) as name,
         tempfile.TemporaryDirectory(prefix="faden-") as copies,
     ):
         directory = Path(name)

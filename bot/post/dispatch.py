@@ -88,11 +88,15 @@ class Post:
             for desk in DESKS:
                 working.create_task(self._work(desk))
             working.create_task(self._watch_leases())
+        await self._finish()  # a desk may have claimed in the very moment of `stop`
 
     async def stop(self) -> None:
         """Take nothing new, and give what is on its way a few seconds; the rest stays a row."""
         self._turns.closing.set()
         self.wake()
+        await self._finish()
+
+    async def _finish(self) -> None:
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
             for task in late:

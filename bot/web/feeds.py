@@ -5,22 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 import structlog
 from aiohttp import hdrs, web
 
-from bot import calendars, messages
 from bot.actions import feeds
-from bot.actions.feeds import FeedDue, FeedFacts, FeedMeeting
-from bot.calendars import DueFacts, MeetingFacts, Organizer, Status
 from bot.rules import tokens
 from bot.web.settings import CLOCKS, LIMITS, SETTINGS, WebSettings
 from bot.web.words import do, page, person_of
 from storage.db import execute, transaction, unit_of_work
-from storage.models import FeedCache, Person
+from storage.models import FeedCache
 
 log = structlog.get_logger(__name__)
 
@@ -110,12 +107,13 @@ async def rebuild_stale(settings: WebSettings, *, now: datetime, machine_now: da
 
 async def _rebuild(settings: WebSettings, person_id: int, *, now: datetime, machine_now: datetime) -> Built:
     """Build one feed. `stale` is taken down first: a change that comes meanwhile waits, and puts it up again."""
+    from bot.web.feed_content import content_of  # noqa: PLC0415  # icalendar is loaded when it is needed
 
     async def work() -> Built:
         async with transaction():
             await FeedCache.filter(person_id=person_id).update(stale=False)
             cached = await FeedCache.get(person_id=person_id).select_related("person")
-            content = _content(settings, cached.person, await feeds.facts_of(cached.person, now=now))
+            content = content_of(settings, cached.person, await feeds.facts_of(cached.person, now=now))
             etag = hashlib.sha256(content).hexdigest()[:32]
             if etag == cached.etag and cached.changed_at is not None:
                 return Built(etag=etag, changed_at=cached.changed_at, content=content)
@@ -130,55 +128,6 @@ def _later(now: datetime, last: datetime | None) -> datetime:
     """When it changed, in the whole seconds of HTTP: two changes have two times."""
     whole = now.astimezone(UTC).replace(microsecond=0)
     return whole if last is None else max(whole, last + timedelta(seconds=1))
-
-
-def _content(settings: WebSettings, person: Person, facts: FeedFacts) -> bytes:
-    words = _words(facts.language)
-    return calendars.feed(
-        [_meeting(settings, meeting) for meeting in facts.meetings],
-        [_due(settings, due, _said(words.due(due))) for due in facts.dues],
-        name=_said(words.name(settings.town)),
-        organizer=Organizer(address=settings.mailbox, name=settings.town),
-        zone=facts.zone,
-        cancelled_suffix=_said(words.cancelled()),
-    )
-
-
-@cache
-def _words(language: str) -> Any:  # noqa: ANN401  # a module of macros has no type
-    return messages.environment(language).get_template("pages/feed.html").module
-
-
-def _said(markup: Any) -> str:  # noqa: ANN401  # what a macro gives
-    return str(markup.unescape()).strip()
-
-
-def _meeting(settings: WebSettings, meeting: FeedMeeting) -> MeetingFacts:
-    return MeetingFacts(
-        uid=meeting.uid,
-        sequence=meeting.sequence,
-        title=meeting.title,
-        starts=meeting.starts,
-        ends=meeting.ends,
-        status=Status.CANCELLED if meeting.cancelled else Status.CONFIRMED,
-        url=f"{settings.public_url}/sitzung/{meeting.id}",
-        created=meeting.created,
-        last_modified=meeting.changed,
-        place=meeting.place,
-        join_link=meeting.join_link,
-    )
-
-
-def _due(settings: WebSettings, due: FeedDue, title: str) -> DueFacts:
-    return DueFacts(
-        uid=f"commitment-{due.id}-{tokens.tag(settings.key, 'commitment', due.id)[:16]}@faden",
-        sequence=due.version - 1,
-        title=title,
-        due=due.due,
-        url=f"{settings.public_url}{settings.home}",
-        created=due.created,
-        last_modified=due.changed,
-    )
 
 
 async def landing(request: web.Request) -> web.Response:
