@@ -25,6 +25,7 @@ from bot.rules import facts as typed
 from bot.rules.refusals import Refusal
 from storage.db import execute, transaction, unit_of_work
 from storage.models import InboxUpdate, Notice
+from storage.rows import change
 from storage.vocabulary import Lane, Network, NoticeKind, UpdateState
 
 log = structlog.get_logger(__name__)
@@ -286,10 +287,8 @@ class Inbox:
         machine_now = self._machine_now()
         async with transaction():
             erased = {"payload": None} if state is UpdateState.DONE else {}
-            settled = await InboxUpdate.filter(id=row.id, state=UpdateState.WAITING).update(
-                state=state, attempts=row.attempts, error=error, done_at=machine_now, **erased
-            )
-            if not settled:
+            settled = {"state": state, "attempts": row.attempts, "error": error, "done_at": machine_now, **erased}
+            if not await change(InboxUpdate, row.id, settled, state=UpdateState.WAITING):
                 raise AlreadySettled
             return await notices.write(answered.answers, now=machine_now, leased_until=machine_now + ANSWER_LEASE)
 

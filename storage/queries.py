@@ -1,21 +1,37 @@
 """Named reads that more than one place needs."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
-from storage.models import Channel, Membership, Person
-from storage.vocabulary import BodyKind, ChannelState, Network, Role
+from storage.db import execute
+from storage.models import Body, Membership, Person
+from storage.rows import places, select
+from storage.vocabulary import BodyKind, Network, Role
+
+_CURRENT = "m.begins_on <= ? AND (m.ends_on IS NULL OR m.ends_on >= ?) AND p.left_at IS NULL"
+_PERSON_AT = """
+FROM channel c JOIN person p ON p.id = c.person_id
+WHERE c.network = ? AND c.address = ? AND c.state <> 'unlinked' AND p.left_at IS NULL
+"""
+_SEATS_OF = f"""
+FROM membership m
+JOIN person p ON p.id = m.person_id JOIN body b ON b.id = m.body_id
+WHERE m.person_id = ? AND {_CURRENT}
+"""
+_HOLDERS = f"""
+FROM membership m JOIN person p ON p.id = m.person_id WHERE m.body_id = ? AND {_CURRENT}
+"""
 
 
 async def person_at(network: Network, address: str) -> Person | None:
     """The person behind a user id, unless they left."""
-    linked = Channel.filter(network=network, address=address, person__left_at=None).exclude(state=ChannelState.UNLINKED)
-    channel = await linked.select_related("person").first()
-    return channel.person if channel is not None else None
+    for (person,) in await select(_PERSON_AT, [network.value, address], p=Person):
+        return cast("Person", person)
+    return None
 
 
 def _current(on: date) -> Q:
@@ -24,8 +40,10 @@ def _current(on: date) -> Q:
 
 async def seats_of(person: int, on: date) -> list[Membership]:
     """The seats a person holds on that day, with their bodies, unless they left; by the bodies' rank, then by name."""
-    held = Membership.filter(_current(on), person_id=person, person__left_at=None)
-    seats = await held.select_related("body", "organisation")
+    seats = []
+    for seat, body in await select(_SEATS_OF, [person, on, on], m=Membership, b=Body):
+        seat.body = body
+        seats.append(seat)
     rank = list(BodyKind)
     return sorted(seats, key=lambda seat: (rank.index(seat.body.kind), seat.body.name))
 
@@ -40,10 +58,10 @@ async def seats_in(body: int, on: date) -> list[Membership]:
     )
 
 
-async def holders(body: int, roles: Iterable[Role], on: date) -> set[int]:
+async def holders(body: int, roles: Collection[Role], on: date) -> set[int]:
     """The ids of the people who hold one of these seats of a body on that day."""
-    seats = Membership.filter(_current(on), body_id=body, role__in=list(roles), person__left_at=None)
-    return set(await column(seats.exclude(person_id=None), "person_id"))
+    statement = f"SELECT m.person_id {_HOLDERS} AND m.role IN ({places(roles)})"  # constants only
+    return {row["person_id"] for row in await execute(statement, [body, on, on, *(role.value for role in roles)])}
 
 
 async def column(rows: QuerySet[Any], name: str) -> list[Any]:

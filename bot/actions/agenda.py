@@ -15,6 +15,7 @@ from bot.rules.refusals import ChangedMeanwhile, NotAllowed, Outdated, Refusal, 
 from storage import queries
 from storage.db import once, transaction
 from storage.models import AgendaItem, AgendaItemPaper, Attendance, Body, Document, Meeting, Person, Topic
+from storage.rows import places, select
 from storage.vocabulary import ItemState, MeetingState, Network, Purpose
 
 TITLE_LIMIT = 200
@@ -25,6 +26,9 @@ MOST_SLOTS = 20
 OPEN = (ItemState.PROPOSED, ItemState.ACCEPTED)
 CONFIDENTIAL = (ItemState.PROPOSED, ItemState.REJECTED, ItemState.WITHDRAWN)
 TAKING_ITEMS = (MeetingState.SCHEDULED, MeetingState.INVITED)
+_AHEAD = f"""
+FROM meeting m WHERE m.body_id = ? AND m.starts_at > ? AND m.state IN ({places(TAKING_ITEMS)}) ORDER BY m.starts_at, m.id
+"""
 LISTED = 20
 EVERY = 1000
 
@@ -101,8 +105,12 @@ async def targets(*, by: Person, body: int, now: datetime) -> list[Facts]:
 
 async def _ahead(body: int, now: datetime) -> list[Meeting]:
     """The body's meetings that take items, the next first."""
-    found = Meeting.filter(body_id=body, state__in=TAKING_ITEMS, starts_at__gt=now).order_by("starts_at", "id")
-    return await once(("ahead", body), found.all)
+
+    async def read() -> list[Meeting]:
+        values = [body, now, *(state.value for state in TAKING_ITEMS)]
+        return [meeting for (meeting,) in await select(_AHEAD, values, m=Meeting)]
+
+    return await once(("ahead", body), read)
 
 
 async def target(*, by: Person, meeting: int, now: datetime) -> Facts:

@@ -12,6 +12,7 @@ from typing import Any
 
 from storage.db import execute, is_postgres, transaction, unit_of_work
 from storage.models import Channel, Dialogue, GroupChat, InboxUpdate, Notice
+from storage.rows import change
 from storage.vocabulary import ChannelState, Lane, Network, NoticeKind, NoticeState
 
 LEASE = timedelta(seconds=60)
@@ -143,11 +144,11 @@ async def settle(notice: Notice, outcome: Outcome, *, machine_now: datetime) -> 
 
     async def write() -> None:
         async with transaction():
-            row = Notice.filter(id=notice.id)
+            settled = {"state": outcome.state, **values}
             if notice.kind is not NoticeKind.CARD:
-                await row.update(state=outcome.state, **values)
-            elif not await row.filter(state=NoticeState.SENDING).update(state=outcome.state, **values):
-                await row.update(**values)
+                await change(Notice, notice.id, settled)
+            elif not await change(Notice, notice.id, settled, state=NoticeState.SENDING):
+                await change(Notice, notice.id, values)
             if outcome.web_chat is not None:
                 await Notice.bulk_create([_in_full(notice, outcome.web_chat, machine_now)], ignore_conflicts=True)
 

@@ -4,12 +4,22 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-
-from tortoise.expressions import Q
+from typing import Any
 
 from bot.rules.channels import Seat, Way
-from storage.models import Attendance, Body, Channel, Membership, Notice, Person
+from storage.db import execute
+from storage.models import Attendance, Body, Channel, Notice, Person
+from storage.rows import places, select
 from storage.vocabulary import ChannelState, Network, NoticeKind
+
+_CHANNELS = """
+FROM channel c JOIN person p ON p.id = c.person_id WHERE c.state <> 'unlinked'
+"""
+_SEATS = """
+SELECT m.person_id, m.body_id, b.level AS body_level, o.level FROM membership m
+JOIN body b ON b.id = m.body_id LEFT JOIN organisation o ON o.id = m.organisation_id
+WHERE m.begins_on <= ? AND (m.ends_on IS NULL OR m.ends_on >= ?)
+"""
 
 MAILS = frozenset({NoticeKind.MAIL, NoticeKind.CALENDAR_MAIL})
 
@@ -67,16 +77,26 @@ async def of(notices: Sequence[Notice], *, today: date) -> dict[int, Reader]:
 
 async def _channels(notices: Iterable[Notice]) -> list[Channel]:
     """The channels of people, and those behind private chats."""
-    wanted = Q(
-        person_id__in=[0, *{n.person_id for n in notices if n.person_id and n.chat_id is None and n.kind not in MAILS}]
-    )
+    people = {n.person_id for n in notices if n.person_id and n.chat_id is None and n.kind not in MAILS}
     chats: dict[Network, set[str]] = defaultdict(set)
     for notice in notices:
-        if notice.chat_id is not None and notice.chat_id > 0 and not notice.person_id:
+        if notice.network and notice.chat_id is not None and notice.chat_id > 0 and not notice.person_id:
             chats[notice.network].add(str(notice.chat_id))
-    for network, addresses in chats.items():
-        wanted |= Q(network=network, address__in=addresses)
-    return await Channel.filter(wanted).exclude(state=ChannelState.UNLINKED).select_related("person").order_by("id")
+    wanted: list[tuple[str, list[Any]]] = [
+        (f"(c.network = ? AND c.address IN ({places(addresses)}))", [network.value, *addresses])
+        for network, addresses in chats.items()
+    ]
+    if people:
+        wanted.append((f"c.person_id IN ({places(people)})", [*people]))
+    if not wanted:
+        return []
+    statement = f"{_CHANNELS} AND ({' OR '.join(condition for condition, _ in wanted)}) ORDER BY c.id"
+    channels = []
+    everything = [value for _, values in wanted for value in values]
+    for channel, person in await select(statement, everything, c=Channel, p=Person):
+        channel.person = person
+        channels.append(channel)
+    return channels
 
 
 def _ways(channels: Iterable[Channel], person: Person) -> tuple[Way, ...]:
@@ -96,11 +116,9 @@ async def web_chat(person: Person) -> int | None:
 async def _seats(people: Collection[int], today: date) -> defaultdict[int, list[Seat]]:
     seats: defaultdict[int, list[Seat]] = defaultdict(list)
     if people:
-        current = Q(begins_on__lte=today) & (Q(ends_on=None) | Q(ends_on__gte=today))
-        for held in await Membership.filter(current, person_id__in=people).select_related("body", "organisation"):
-            level = held.organisation.level if held.organisation else None
-            seat = Seat(body=held.body_id, body_level=held.body.level, organisation_level=level)
-            seats[held.person_id or 0].append(seat)
+        for held in await execute(f"{_SEATS} AND m.person_id IN ({places(people)})", [today, today, *people]):
+            seat = Seat(body=held["body_id"], body_level=held["body_level"], organisation_level=held["level"])
+            seats[held["person_id"]].append(seat)
     return seats
 
 

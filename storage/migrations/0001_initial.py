@@ -63,8 +63,8 @@ class Migration(migrations.Migration):
                         on_delete=OnDelete.RESTRICT,
                     ),
                 ),
-                ("level", fields.SmallIntField(db_default=2)),
-                ("informal", fields.BooleanField(db_default=False)),
+                ("level", fields.SmallIntField(default=2, db_default=2)),
+                ("informal", fields.BooleanField(default=False, db_default=False)),
                 ("mail", fields.CharField(null=True, max_length=254)),
                 ("place", fields.CharField(null=True, max_length=200)),
                 ("join_link", fields.CharField(null=True, max_length=500)),
@@ -74,7 +74,7 @@ class Migration(migrations.Migration):
                         default=dict, encoder=functools.partial(dumps, separators=(",", ":")), decoder=loads
                     ),
                 ),
-                ("version", fields.IntField(db_default=1)),
+                ("version", fields.IntField(default=1, db_default=1)),
             ],
             options={
                 "table": "body",
@@ -103,13 +103,14 @@ class Migration(migrations.Migration):
                 (
                     "state",
                     fields.CharEnumField(
+                        default=UpdateState.WAITING,
                         description="WAITING: waiting\nDONE: done\nPARKED: parked",
                         db_default=UpdateState.WAITING,
                         enum_type=UpdateState,
                         max_length=32,
                     ),
                 ),
-                ("attempts", fields.SmallIntField(db_default=0)),
+                ("attempts", fields.SmallIntField(default=0, db_default=0)),
                 ("error", fields.CharField(null=True, max_length=200)),
                 ("received_at", MomentField(auto_now=False, auto_now_add=False)),
                 ("done_at", MomentField(null=True, auto_now=False, auto_now_add=False)),
@@ -220,17 +221,17 @@ class Migration(migrations.Migration):
                 ("family_name", fields.CharField(max_length=100)),
                 ("salutation", fields.CharField(null=True, max_length=40)),
                 ("mail", fields.CharField(null=True, unique=True, max_length=254)),
-                ("language", fields.CharField(db_default="de", max_length=2)),
-                ("zone", fields.CharField(db_default="Europe/Berlin", max_length=64)),
-                ("quiet_from", fields.SmallIntField(db_default=1140)),
-                ("quiet_until", fields.SmallIntField(db_default=420)),
+                ("language", fields.CharField(default="de", db_default="de", max_length=2)),
+                ("zone", fields.CharField(default="Europe/Berlin", db_default="Europe/Berlin", max_length=64)),
+                ("quiet_from", fields.SmallIntField(default=1140, db_default=1140)),
+                ("quiet_until", fields.SmallIntField(default=420, db_default=420)),
                 ("absent_from", fields.DateField(null=True)),
                 ("absent_until", fields.DateField(null=True)),
                 ("level", fields.SmallIntField(null=True)),
-                ("administrator", fields.BooleanField(db_default=False)),
+                ("administrator", fields.BooleanField(default=False, db_default=False)),
                 ("privacy_read_at", MomentField(null=True, auto_now=False, auto_now_add=False)),
                 ("left_at", MomentField(null=True, auto_now=False, auto_now_add=False)),
-                ("version", fields.IntField(db_default=1)),
+                ("version", fields.IntField(default=1, db_default=1)),
             ],
             options={
                 "table": "person",
@@ -311,13 +312,14 @@ class Migration(migrations.Migration):
                 (
                     "state",
                     fields.CharEnumField(
+                        default=ChannelState.ACTIVE,
                         description="ACTIVE: active\nBLOCKED: blocked\nUNLINKED: unlinked",
                         db_default=ChannelState.ACTIVE,
                         enum_type=ChannelState,
                         max_length=32,
                     ),
                 ),
-                ("preferred", fields.BooleanField(db_default=False)),
+                ("preferred", fields.BooleanField(default=False, db_default=False)),
                 ("linked_at", MomentField(auto_now=False, auto_now_add=False)),
             ],
             options={
@@ -428,7 +430,7 @@ class Migration(migrations.Migration):
                 ("content", fields.BinaryField(null=True)),
                 ("etag", fields.CharField(null=True, max_length=64)),
                 ("changed_at", MomentField(null=True, auto_now=False, auto_now_add=False)),
-                ("stale", fields.BooleanField(db_default=True)),
+                ("stale", fields.BooleanField(default=True, db_default=True)),
             ],
             options={
                 "table": "feed_cache",
@@ -453,7 +455,7 @@ class Migration(migrations.Migration):
                         on_delete=OnDelete.RESTRICT,
                     ),
                 ),
-                ("generation", fields.IntField(db_default=1)),
+                ("generation", fields.IntField(default=1, db_default=1)),
                 ("token_hash", fields.CharField(unique=True, max_length=64)),
                 ("created_at", MomentField(auto_now=False, auto_now_add=False)),
             ],
@@ -552,7 +554,7 @@ class Migration(migrations.Migration):
                 ("place", fields.CharField(null=True, max_length=200)),
                 ("join_link", fields.CharField(null=True, max_length=500)),
                 ("uid", fields.CharField(unique=True, max_length=255)),
-                ("sequence", fields.IntField(db_default=0)),
+                ("sequence", fields.IntField(default=0, db_default=0)),
                 ("stamp", MomentField(null=True, auto_now=False, auto_now_add=False)),
                 ("invited_at", MomentField(null=True, auto_now=False, auto_now_add=False)),
                 ("short_notice_reason", fields.CharField(null=True, max_length=500)),
@@ -571,7 +573,7 @@ class Migration(migrations.Migration):
                 ),
                 ("created_at", MomentField(auto_now=False, auto_now_add=False)),
                 ("changed_at", MomentField(auto_now=False, auto_now_add=False)),
-                ("version", fields.IntField(db_default=1)),
+                ("version", fields.IntField(default=1, db_default=1)),
             ],
             options={
                 "table": "meeting",
@@ -625,6 +627,7 @@ class Migration(migrations.Migration):
                 (
                     "answer",
                     fields.CharEnumField(
+                        default=Answer.OPEN,
                         description="OPEN: open\nACCEPTED: accepted\nTENTATIVE: tentative\nDECLINED: declined\nDELEGATED: delegated",
                         db_default=Answer.OPEN,
                         enum_type=Answer,
@@ -672,6 +675,7 @@ class Migration(migrations.Migration):
                 (
                     "presence",
                     fields.CharEnumField(
+                        default=Presence.UNKNOWN,
                         description="UNKNOWN: unknown\nPRESENT: present\nLATE: late\nEXCUSED: excused\nABSENT: absent",
                         db_default=Presence.UNKNOWN,
                         enum_type=Presence,
@@ -710,6 +714,7 @@ class Migration(migrations.Migration):
                 (
                     "state",
                     fields.CharEnumField(
+                        default=CommitmentState.PROPOSED,
                         description="PROPOSED: proposed\nAGREED: agreed\nIN_PROGRESS: in_progress\nFULFILLED: fulfilled\nVERIFIED: verified\nWAITING: waiting\nBLOCKED: blocked\nDEFERRED: deferred\nORPHANED: orphaned\nDROPPED: dropped\nSUPERSEDED: superseded",
                         db_default=CommitmentState.PROPOSED,
                         enum_type=CommitmentState,
@@ -725,7 +730,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("due_on", fields.DateField(null=True, db_index=True)),
-                ("due_moves", fields.SmallIntField(db_default=0)),
+                ("due_moves", fields.SmallIntField(default=0, db_default=0)),
                 ("agreed_on", fields.DateField()),
                 ("reason", fields.CharField(null=True, max_length=500)),
                 (
@@ -753,7 +758,7 @@ class Migration(migrations.Migration):
                 ),
                 ("created_at", MomentField(auto_now=False, auto_now_add=False)),
                 ("changed_at", MomentField(auto_now=False, auto_now_add=False)),
-                ("version", fields.IntField(db_default=1)),
+                ("version", fields.IntField(default=1, db_default=1)),
             ],
             options={
                 "table": "commitment",
@@ -916,7 +921,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("name", fields.CharField(null=True, max_length=200)),
-                ("by_hand", fields.BooleanField(db_default=False)),
+                ("by_hand", fields.BooleanField(default=False, db_default=False)),
                 ("confirmed_at", MomentField(null=True, auto_now=False, auto_now_add=False)),
                 (
                     "confirmed_by",
@@ -1072,12 +1077,13 @@ class Migration(migrations.Migration):
                         default=dict, encoder=functools.partial(dumps, separators=(",", ":")), decoder=loads
                     ),
                 ),
-                ("silent", fields.BooleanField(db_default=False)),
-                ("urgent", fields.BooleanField(db_default=False)),
-                ("resend", fields.BooleanField(db_default=True)),
+                ("silent", fields.BooleanField(default=False, db_default=False)),
+                ("urgent", fields.BooleanField(default=False, db_default=False)),
+                ("resend", fields.BooleanField(default=True, db_default=True)),
                 (
                     "state",
                     fields.CharEnumField(
+                        default=NoticeState.WAITING,
                         description="WAITING: waiting\nSENDING: sending\nSENT: sent\nUNCERTAIN: uncertain\nDROPPED: dropped\nDEAD: dead",
                         db_default=NoticeState.WAITING,
                         enum_type=NoticeState,
@@ -1086,7 +1092,7 @@ class Migration(migrations.Migration):
                 ),
                 ("due_at", MomentField(auto_now=False, auto_now_add=False)),
                 ("held_until", MomentField(null=True, auto_now=False, auto_now_add=False)),
-                ("attempts", fields.SmallIntField(db_default=0)),
+                ("attempts", fields.SmallIntField(default=0, db_default=0)),
                 ("error", fields.CharField(null=True, max_length=200)),
                 ("frozen", fields.BinaryField(null=True)),
                 ("message_id", fields.BigIntField(null=True)),
@@ -1188,6 +1194,7 @@ class Migration(migrations.Migration):
                 (
                     "state",
                     fields.CharEnumField(
+                        default=TopicState.OPEN,
                         description="OPEN: open\nCLOSED: closed",
                         db_default=TopicState.OPEN,
                         enum_type=TopicState,
@@ -1244,8 +1251,8 @@ class Migration(migrations.Migration):
                         on_delete=OnDelete.RESTRICT,
                     ),
                 ),
-                ("position", fields.IntField(db_default=0)),
-                ("title", fields.CharField(db_default="", max_length=200)),
+                ("position", fields.IntField(default=0, db_default=0)),
+                ("title", fields.CharField(default="", db_default="", max_length=200)),
                 (
                     "purpose",
                     fields.CharEnumField(
@@ -1273,14 +1280,15 @@ class Migration(migrations.Migration):
                 (
                     "state",
                     fields.CharEnumField(
+                        default=ItemState.PROPOSED,
                         description="PROPOSED: proposed\nACCEPTED: accepted\nDISCUSSED: discussed\nDONE: done\nREJECTED: rejected\nWITHDRAWN: withdrawn\nPOSTPONED: postponed\nPARKED: parked\nMERGED: merged\nHANDED_OVER: handed_over",
                         db_default=ItemState.PROPOSED,
                         enum_type=ItemState,
                         max_length=32,
                     ),
                 ),
-                ("late", fields.BooleanField(db_default=False)),
-                ("flagged", fields.BooleanField(db_default=False)),
+                ("late", fields.BooleanField(default=False, db_default=False)),
+                ("flagged", fields.BooleanField(default=False, db_default=False)),
                 ("reason", fields.CharField(null=True, max_length=500)),
                 (
                     "submitted_by",
@@ -1306,9 +1314,9 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("resubmit_on", fields.DateField(null=True)),
-                ("postponed", fields.SmallIntField(db_default=0)),
+                ("postponed", fields.SmallIntField(default=0, db_default=0)),
                 ("created_at", MomentField(auto_now=False, auto_now_add=False)),
-                ("version", fields.IntField(db_default=1)),
+                ("version", fields.IntField(default=1, db_default=1)),
             ],
             options={
                 "table": "agenda_item",
@@ -1396,7 +1404,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("scope", fields.CharField(max_length=96)),
-                ("language_code", fields.CharField(db_default="", max_length=2)),
+                ("language_code", fields.CharField(default="", db_default="", max_length=2)),
                 (
                     "commands",
                     fields.JSONField(
@@ -1451,12 +1459,12 @@ class Migration(migrations.Migration):
                         max_length=32,
                     ),
                 ),
-                ("change", fields.BigIntField(db_default=0)),
-                ("update_id", fields.BigIntField(db_default=0)),
+                ("change", fields.BigIntField(default=0, db_default=0)),
+                ("update_id", fields.BigIntField(default=0, db_default=0)),
                 ("allowed_updates", fields.TextField(null=True, unique=False)),
                 ("webhook_url", fields.TextField(null=True, unique=False)),
                 ("webhook_secret", fields.CharField(null=True, max_length=256)),
-                ("webhook_connections", fields.SmallIntField(db_default=40)),
+                ("webhook_connections", fields.SmallIntField(default=40, db_default=40)),
             ],
             options={
                 "table": "webchat_server",
@@ -1549,13 +1557,14 @@ class Migration(migrations.Migration):
                 (
                     "bot_status",
                     fields.CharEnumField(
+                        default=MemberStatus.LEFT,
                         description="CREATOR: creator\nADMINISTRATOR: administrator\nMEMBER: member\nLEFT: left\nKICKED: kicked",
                         db_default=MemberStatus.LEFT,
                         enum_type=MemberStatus,
                         max_length=32,
                     ),
                 ),
-                ("last_message_id", fields.BigIntField(db_default=0)),
+                ("last_message_id", fields.BigIntField(default=0, db_default=0)),
                 ("pinned_message_id", fields.BigIntField(null=True)),
                 ("migrated_to", fields.BigIntField(null=True)),
                 ("change", fields.BigIntField()),
@@ -1643,7 +1652,7 @@ class Migration(migrations.Migration):
                 ),
                 ("sent_at", MomentField(auto_now=False, auto_now_add=False)),
                 ("edited_at", MomentField(null=True, auto_now=False, auto_now_add=False)),
-                ("text", fields.TextField(db_default="", unique=False)),
+                ("text", fields.TextField(default="", db_default="", unique=False)),
                 (
                     "entities",
                     fields.JSONField(
@@ -1672,7 +1681,7 @@ class Migration(migrations.Migration):
                 ),
                 ("reply_to", fields.BigIntField(null=True)),
                 ("thread_id", fields.BigIntField(null=True)),
-                ("deleted", fields.BooleanField(db_default=False)),
+                ("deleted", fields.BooleanField(default=False, db_default=False)),
                 ("change", fields.BigIntField()),
             ],
             options={
@@ -1715,7 +1724,7 @@ class Migration(migrations.Migration):
                 ("pressed_at", MomentField(auto_now=False, auto_now_add=False)),
                 ("answered_at", MomentField(null=True, auto_now=False, auto_now_add=False)),
                 ("answer", fields.CharField(null=True, max_length=200)),
-                ("show_alert", fields.BooleanField(db_default=False)),
+                ("show_alert", fields.BooleanField(default=False, db_default=False)),
                 ("url", fields.TextField(null=True, unique=False)),
                 ("change", fields.BigIntField()),
             ],

@@ -1,6 +1,6 @@
 """Tables: one file per aggregate, fields and constraints, no behaviour."""
 
-from storage.models import _tortoise  # noqa: F401  # before any model
+from storage.models._tortoise import give_defaults  # before any model
 from storage.models.commitments import CheckIn, Commitment, CommitmentDueIn, CommitmentParty
 from storage.models.journal import AuditEvent, Dialogue, Document, Remembered
 from storage.models.meetings import AgendaItem, AgendaItemPaper, Attendance, Meeting, Topic
@@ -37,3 +37,5 @@ __all__ = [
     "Topic",
     "WebSession",
 ]
+
+give_defaults()

@@ -9,6 +9,7 @@ from enum import StrEnum
 from tortoise import fields
 from tortoise.models import Model
 
+from storage.models._tortoise import give_defaults
 from storage.moments import MomentField
 from storage.vocabulary import Network
 
@@ -241,3 +242,6 @@ class WebchatUpdate(Model):
     class Meta:
         table = "webchat_update"
         unique_together = (("network", "update_id"),)
+
+
+give_defaults()
