@@ -21,7 +21,7 @@ from telegram.ext import ExtBot
 from telegram.request import HTTPXRequest
 
 from bot import config, handlers, messages
-from bot.actions import housekeeping, preferences, sample, sessions, trial
+from bot.actions import housekeeping, preferences, sessions, trial
 from bot.config import BadSetting, Settings, TelegramSettings
 from bot.handlers.context import Desk, Town
 from bot.inbox import Inbox
@@ -42,7 +42,6 @@ from bot.webchat.server import BotServer, Options
 from bot.webchat.wire import InProcessRequest
 from storage import db
 from storage.leadership import Leadership
-from storage.migrate import migrate
 from storage.models import Body, GroupChat, Notice
 from storage.vocabulary import BodyKind, Network, NoticeState, TokenPurpose
 
@@ -455,6 +454,8 @@ def _listening(settings: Settings) -> socket.socket:
 
 
 async def _keep_house(settings: Settings, key: bytes, door: socket.socket, stopping: asyncio.Event) -> None:
+    from storage.migrate import migrate  # noqa: PLC0415  # at the start alone
+
     await migrate(settings.database.url, backup_dir=settings.directory / "backups")
     await db.open_store(settings.database.url)
     try:
@@ -493,5 +494,7 @@ def _announce(settings: Settings) -> None:
 
 async def _furnish(settings: Settings, now: datetime) -> None:
     """The sample town, once."""
+    from bot.actions import sample  # noqa: PLC0415  # in trial alone
+
     host = urlsplit(settings.web.public_url).hostname or sample.HOST
     await db.unit_of_work(lambda: sample.furnish(now, host=host), seconds=60)

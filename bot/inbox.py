@@ -26,6 +26,7 @@ from bot.rules.refusals import Refusal
 from storage.db import execute, transaction, unit_of_work
 from storage.models import InboxUpdate, Notice
 from storage.rows import change
+from storage.together import Together
 from storage.vocabulary import Lane, Network, NoticeKind, UpdateState
 
 log = structlog.get_logger(__name__)
@@ -102,6 +103,7 @@ class Inbox:
         self._machine_now = machine_now
         self._waiting: dict[tuple[Network, int | None], deque[InboxUpdate]] = {}
         self._workers: set[asyncio.Task[None]] = set()
+        self._together = Together()
 
     async def receive(self, network: Network, payload: Mapping[str, Any]) -> None:
         """Keep an update, then work on it. Returns when it is kept: from then on it may be acknowledged."""
@@ -113,7 +115,7 @@ class Inbox:
             async with transaction():
                 return await execute(KEEP, [network.value, update_id, chat_id, json.dumps(kept), received_at])
 
-        written = await unit_of_work(keep)
+        written = await self._together.do(keep)
         if written:
             row = InboxUpdate(
                 network=network, update_id=update_id, chat_id=chat_id, payload=kept, received_at=received_at
@@ -290,7 +292,7 @@ class Inbox:
             settled = {"state": state, "attempts": row.attempts, "error": error, "done_at": machine_now, **erased}
             if not await change(InboxUpdate, row.id, settled, state=UpdateState.WAITING):
                 raise AlreadySettled
-            return await notices.write(answered.answers, now=machine_now, leased_until=machine_now + ANSWER_LEASE)
+            return await notices.lease(answered.answers, now=machine_now, until=machine_now + ANSWER_LEASE)
 
 
 def _chat_of(payload: Mapping[str, Any]) -> int | None:

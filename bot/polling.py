@@ -64,9 +64,9 @@ class Polling:
             read_timeout=READ_SECONDS,
         )
         self.heard_at = self._machine_now()
-        for update in updates:
-            await self._receive(update)
-            self._offset = int(update["update_id"]) + 1
+        await asyncio.gather(*(self._receive(update) for update in updates))
+        if updates:
+            self._offset = int(updates[-1]["update_id"]) + 1
 
     def _pause(self, error: TelegramError) -> float:
         if isinstance(error, RetryAfter):

@@ -1,7 +1,7 @@
 """Queue what is to be told. A notice is a row before it is a message; the same key is told once."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -68,24 +68,26 @@ class Draft:
 
 async def queue(drafts: Iterable[Draft], *, now: datetime) -> None:
     """Write the notices that are not there yet."""
-    await write(drafts, now=now)
+    await _write([_row(draft, now, None) for draft in drafts])
 
 
-async def write(drafts: Iterable[Draft], *, now: datetime, leased_until: datetime | None = None) -> list[Notice]:
-    """Write the notices that are not there yet, many in one statement, and give them; a leased one belongs to its sender.
+async def lease(drafts: Iterable[Draft], *, now: datetime, until: datetime) -> list[Notice]:
+    """Write the notices that are not there yet and give them: they belong to their sender until then."""
+    rows = [_row(draft, now, until) for draft in drafts]
+    kept = await _write(rows)
+    return [_notice(row, kept[row["key"]]) for row in rows if row["key"] in kept]
 
-    The statement is our own: the library would build one anew for each row that leaves a default to the database.
-    """
-    rows = [_row(draft, now, leased_until) for draft in drafts]
-    written: list[Notice] = []
+
+async def _write(rows: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """Many in one statement; gives the ids of the new ones by their keys."""
+    kept: dict[str, int] = {}
     if not rows:
-        return written
+        return kept
     async with transaction():
         for part in (rows[first : first + ROWS_AT_ONCE] for first in range(0, len(rows), ROWS_AT_ONCE)):
             values = [row[column] for row in part for column in COLUMNS]
-            kept = {found["key"]: found["id"] for found in await execute(_insert(len(part)), values)}
-            written += [_notice(row, kept[row["key"]]) for row in part if row["key"] in kept]
-    return written
+            kept |= {found["key"]: found["id"] for found in await execute(_insert(len(part)), values)}
+    return kept
 
 
 @cache
@@ -107,7 +109,7 @@ async def keep_card(draft: Draft, *, now: datetime) -> None:
             facts=typed.encode(draft.facts), template=draft.template, state=NoticeState.WAITING, due_at=draft.due_at
         )
         if not changed:
-            await write([draft], now=now)
+            await queue([draft], now=now)
 
 
 async def withdraw(about: str, *, except_for: Collection[str] = ()) -> list[Notice]:

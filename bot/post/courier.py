@@ -94,7 +94,8 @@ class Courier:
         level = self.words.level(notice, reader, Network.TELEGRAM)
         way = self._way(notice, reader, level)
         if way is not None:
-            return await self._by_chat(notice, reader, way, moment, paced=paced)
+            carries = self.words.level(notice, reader, way.network)
+            return await self._by_chat(notice, reader, way, moment, level=carries, paced=paced)
         if notice.chat_id is not None:
             web_chat = await self._in_full(notice, reader, level)
             return Outcome(state=NoticeState.DROPPED, error="level", web_chat=web_chat)
@@ -132,7 +133,9 @@ class Courier:
 
     # --- by chat ------------------------------------------------------------------------------------------------------
 
-    async def _by_chat(self, notice: Notice, reader: Reader, way: Way, moment: Moment, *, paced: bool) -> Outcome:
+    async def _by_chat(
+        self, notice: Notice, reader: Reader, way: Way, moment: Moment, *, level: int, paced: bool
+    ) -> Outcome:
         network, chat_id = way.network, int(way.address)
         try:
             await self.bots[network].initialize()  # Telegram may not have answered since the start
@@ -151,7 +154,7 @@ class Courier:
 
         desk = chat.Desk(bot=self.bots[network], network=network, chat_id=chat_id, turn=turn)
         try:
-            file = await self._file(notice, reader, network)
+            file = await self._file(notice, network, level)
             sent = await chat.send(desk, notice, message, file)
         except Later as later:
             return Outcome(state=NoticeState.WAITING, held_until=later.until)
@@ -160,7 +163,7 @@ class Courier:
         self.turns.arrived(network, notice.lane)
         rest = self.turns.now() + CARD_REST if notice.kind is NoticeKind.CARD and paced else None
         where = {"message_id": sent, "network": network, "chat_id": chat_id}
-        web_chat = await self._in_full(notice, reader, self.words.level(notice, reader, network))
+        web_chat = await self._in_full(notice, reader, level)
         return Outcome(state=NoticeState.SENT, held_until=rest, changes=where, web_chat=web_chat)
 
     async def _in_full(self, notice: Notice, reader: Reader, level: int) -> int | None:
@@ -169,9 +172,8 @@ class Courier:
             return None
         return await readers.web_chat(reader.person)
 
-    async def _file(self, notice: Notice, reader: Reader, network: Network) -> File | None:
-        fact = typed.decode(notice.facts).get("document")
-        level = self.words.level(notice, reader, network)
+    async def _file(self, notice: Notice, network: Network, level: int) -> File | None:
+        fact = typed.decode(notice.facts.get("document"))
         if fact is None or notice.kind is not NoticeKind.MESSAGE or level < TITLES:
             return None
         return await attachments.chat_file(

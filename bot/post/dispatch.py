@@ -23,6 +23,7 @@ from bot.post.words import Links, PostSettings, Words
 from bot.rules.facts import AnswerLink, FeedLink, OneTimeLink
 from bot.rules.pacing import Pacer
 from storage.models import Notice
+from storage.together import Together
 from storage.vocabulary import Lane, Network, NoticeState
 
 log = structlog.get_logger(__name__)
@@ -71,6 +72,7 @@ class Post:
         self._wakes = {desk: asyncio.Event() for desk in DESKS}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._in_hand: set[int] = set()
+        self._together = Together()
         self._waiting_answers: defaultdict[Chat, set[int]] = defaultdict(set)
 
     async def take_over(self) -> None:
@@ -204,7 +206,7 @@ class Post:
 
     async def _settle(self, notice: Notice, outcome: Outcome) -> None:
         now = self._machine_now()
-        await outbox.settle(notice, outcome, machine_now=now)
+        await outbox.settle(notice, outcome, machine_now=now, together=self._together)
         chat = (notice.network, notice.chat_id)
         if notice.lane is Lane.ANSWER and notice.chat_id is not None:
             if outcome.final:

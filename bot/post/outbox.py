@@ -13,6 +13,7 @@ from typing import Any
 from storage.db import execute, is_postgres, transaction, unit_of_work
 from storage.models import Channel, Dialogue, GroupChat, InboxUpdate, Notice
 from storage.rows import change
+from storage.together import Together
 from storage.vocabulary import ChannelState, Lane, Network, NoticeKind, NoticeState
 
 LEASE = timedelta(seconds=60)
@@ -131,7 +132,7 @@ async def freeze(notice: Notice, content: bytes) -> None:
     await unit_of_work(keep)
 
 
-async def settle(notice: Notice, outcome: Outcome, *, machine_now: datetime) -> None:
+async def settle(notice: Notice, outcome: Outcome, *, machine_now: datetime, together: Together) -> None:
     """Write down what became of a leased notice. A card that was changed meanwhile goes out again, whatever became of it."""
     attempts = 0 if outcome.state is NoticeState.SENT else notice.attempts + outcome.failed
     values: dict[str, Any] = {
@@ -152,7 +153,7 @@ async def settle(notice: Notice, outcome: Outcome, *, machine_now: datetime) -> 
             if outcome.web_chat is not None:
                 await Notice.bulk_create([_in_full(notice, outcome.web_chat, machine_now)], ignore_conflicts=True)
 
-    await unit_of_work(write)
+    await together.do(write)
 
 
 def _in_full(notice: Notice, web_chat: int, machine_now: datetime) -> Notice:

@@ -29,42 +29,40 @@ _WITH_WHOM = r"(?:-Termin)?(?:\s+am\s+[\d.]+)?[\s:–-]+(?:(?:für|von|mit|bei|z
 _STREET = r"(?:straße|strasse|str\.|weg|allee|gasse|platz|ring|damm|ufer|steig|chaussee)"
 _HOUSE = r"\s+\d{1,3}\s?[a-z]?\b(?!\s*(?:Uhr|Jahr|Euro|Kind|neue|Plätz))"
 
-_SIGNS = tuple(
-    re.compile(sign)
-    for sign in (
-        # a family by name or initial: "Familie M.", "Fam. Müller"; not "Familie und Beruf"
-        rf"\b{_FAMILY}(?:(?:von|van|de|al|el|Al|El)[\s-])?(?!{_AFTER_FAMILY}\b)[{_UP}]",
-        r"\bfam(?:ilie|\.)\s+[abce-hj-npqrstvwxyäöü]\.",
-        # somebody in a family or a case, by name or initial: "Kind K.", "Mutter von Leon", "Herr M.", "Leon K."
-        rf"\b{_KIN}:?\s+(?:(?:von|für|bei|mit|der|des|Frau|Herrn?)\s+)*{_INITIAL}",
-        rf"\b(?:Mutter|Vater|Eltern|Bruder|Schwester|Oma|Opa|Sohn|Tochter|Geschwister)\s+(?:von|des|der)\s+{_NAME}",
-        rf"\bGeschwister\s+{_NAME}",
-        r"\bKind(?:e?s)(?:mutter|vater)\b",
-        r"\b(?:KM|KV|KE|Mutter|Vater):?\s+(?:Frau|Herrn?)\b",
-        rf"\b{_NAME}\s+(?:{_INITIAL}(?=[\s,;:)–-]|$)|[{_UP}](?=[,;)]|$))",
-        rf"\b(?!(?:N\.\s?N|Z\.\s?B|E\.\s?V|K\.\s?O|M\.\s?A|B\.\s?A|U\.\s?S|H\.\s?C)\.)[{_UP}]\.\s?{_INITIAL}",
-        # a birth date, an age
-        rf"(?i:\b(?:geb\b\.?:?|geboren|geburtsdatum:?)|\*)\s*(?:am\s*)?(?:(?i:{_DAY})|(?:\d\d?/)?(?:19|20)\d{{2}}\b)",
-        rf"\b{_NAME}\s*,?\s*\(?\s*\*?{_DATE}",
-        rf"(?:\b{_NAME}|\b{_INITIAL})\s*(?:,|\()\s*(?:{_AGE}|\d{{1,2}}\s*[),])",
-        rf"(?:\b{_NAME}|\b{_INITIAL})\s+{_AGE}\s*(?:alt\b|$|[,;.)])",
-        rf"\b\d{{1,2}}\s?-?\s?jährige[rsnm]?\s+{_NAME}",
-        # case work on somebody: "HPG Leon", "8a-Meldung Mia", and the number of a case
-        rf"\b{_CASEWORK}\b{_WITH_WHOM}(?:(?:Frau|Herrn?)\s+[{_UP}]|{_NAME})",
-        rf"\bhp[gk]\s+(?:familie\s+)?(?P<name>[{_LOW}]{{3,}})",
-        r"\b(?:Az\b\.?|Aktenzeichen|Fallnummer|Fall-?\s?Nr\.?)\s*:?\s*[\w./-]*\d",
-        r"\bFall\s+\d{3,}",
-        # an address, a telephone number
-        rf"\b(?!Rathaus)[{_UP}][{_LOW}{_UP}-]*{_STREET}{_HOUSE}",
-        rf"\b[{_UP}](?:traße|tr\.|llee|eg|asse){_HOUSE}",
-        rf"\b(?:Am|Im|An der|In der|Auf dem)\s+{_NAME}{_HOUSE}",
-        rf"\b\d{{5}}\s+{_NAME}",
-        r"(?<!\d)0\d{2,4}[\s/-]{0,3}(?:\d[\s-]?){4,}",
-        r"\+\d{2}[\s/-]{0,3}(?:\d[\s/-]?){7,}",
-    )
+# Patterns are compiled for the first text that is judged, and kept by `re`; at import they would cost every start.
+_SIGNS = (
+    # a family by name or initial: "Familie M.", "Fam. Müller"; not "Familie und Beruf"
+    rf"\b{_FAMILY}(?:(?:von|van|de|al|el|Al|El)[\s-])?(?!{_AFTER_FAMILY}\b)[{_UP}]",
+    r"\bfam(?:ilie|\.)\s+[abce-hj-npqrstvwxyäöü]\.",
+    # somebody in a family or a case, by name or initial: "Kind K.", "Mutter von Leon", "Herr M.", "Leon K."
+    rf"\b{_KIN}:?\s+(?:(?:von|für|bei|mit|der|des|Frau|Herrn?)\s+)*{_INITIAL}",
+    rf"\b(?:Mutter|Vater|Eltern|Bruder|Schwester|Oma|Opa|Sohn|Tochter|Geschwister)\s+(?:von|des|der)\s+{_NAME}",
+    rf"\bGeschwister\s+{_NAME}",
+    r"\bKind(?:e?s)(?:mutter|vater)\b",
+    r"\b(?:KM|KV|KE|Mutter|Vater):?\s+(?:Frau|Herrn?)\b",
+    rf"\b{_NAME}\s+(?:{_INITIAL}(?=[\s,;:)–-]|$)|[{_UP}](?=[,;)]|$))",
+    rf"\b(?!(?:N\.\s?N|Z\.\s?B|E\.\s?V|K\.\s?O|M\.\s?A|B\.\s?A|U\.\s?S|H\.\s?C)\.)[{_UP}]\.\s?{_INITIAL}",
+    # a birth date, an age
+    rf"(?i:\b(?:geb\b\.?:?|geboren|geburtsdatum:?)|\*)\s*(?:am\s*)?(?:(?i:{_DAY})|(?:\d\d?/)?(?:19|20)\d{{2}}\b)",
+    rf"\b{_NAME}\s*,?\s*\(?\s*\*?{_DATE}",
+    rf"(?:\b{_NAME}|\b{_INITIAL})\s*(?:,|\()\s*(?:{_AGE}|\d{{1,2}}\s*[),])",
+    rf"(?:\b{_NAME}|\b{_INITIAL})\s+{_AGE}\s*(?:alt\b|$|[,;.)])",
+    rf"\b\d{{1,2}}\s?-?\s?jährige[rsnm]?\s+{_NAME}",
+    # case work on somebody: "HPG Leon", "8a-Meldung Mia", and the number of a case
+    rf"\b{_CASEWORK}\b{_WITH_WHOM}(?:(?:Frau|Herrn?)\s+[{_UP}]|{_NAME})",
+    rf"\bhp[gk]\s+(?:familie\s+)?(?P<name>[{_LOW}]{{3,}})",
+    r"\b(?:Az\b\.?|Aktenzeichen|Fallnummer|Fall-?\s?Nr\.?)\s*:?\s*[\w./-]*\d",
+    r"\bFall\s+\d{3,}",
+    # an address, a telephone number
+    rf"\b(?!Rathaus)[{_UP}][{_LOW}{_UP}-]*{_STREET}{_HOUSE}",
+    rf"\b[{_UP}](?:traße|tr\.|llee|eg|asse){_HOUSE}",
+    rf"\b(?:Am|Im|An der|In der|Auf dem)\s+{_NAME}{_HOUSE}",
+    rf"\b\d{{5}}\s+{_NAME}",
+    r"(?<!\d)0\d{2,4}[\s/-]{0,3}(?:\d[\s-]?){4,}",
+    r"\+\d{2}[\s/-]{0,3}(?:\d[\s/-]?){7,}",
 )
 
-_ORDINARY = re.compile(
+_ORDINARY = (
     r".*(?:"
     # what meets or happens, and when
     r"tag|sitzung|konferenz|termine?|treffen|fest|feier|abend|wochen?|woche(?:nende)?|frist(?:en)?|runden?|tisch|teams?|kreis|"
@@ -91,10 +89,10 @@ _ORDINARY = re.compile(
 
 def suspicious(text: str) -> bool:
     """Whether the text looks as if it named a case."""
-    return any(_tells(found) for sign in _SIGNS for found in sign.finditer(text))
+    return any(_tells(found) for sign in _SIGNS for found in re.finditer(sign, text))
 
 
 def _tells(found: re.Match[str]) -> bool:
     """Whether what stands in the place of a name may be one."""
     name = found.groupdict().get("name")
-    return name is None or _ORDINARY.fullmatch(name.casefold()) is None
+    return name is None or re.fullmatch(_ORDINARY, name.casefold()) is None

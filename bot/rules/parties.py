@@ -15,7 +15,7 @@ _ROLES = {
     Role.MINUTE_TAKER: ("protokoll", "protokollfuehrung", "minute taker"),
 }
 _ROLE_WORDS = {word: role for role, words in _ROLES.items() for word in words}
-_ROLE_OF = re.compile(rf"(?P<role>{any_of(_ROLE_WORDS)})(?: (?:der|des|von|of)(?: the)?)? (?P<body>.+)")
+_ROLE_OF = rf"(?P<role>{any_of(_ROLE_WORDS)})(?: (?:der|des|von|of)(?: the)?)? (?P<body>.+)"
 _SEPARATOR = re.compile(r"\s*[+,;&\n]\s*")
 _TITLE = re.compile(r"^(?:(?:frau|herrn?|dr\.|prof\.|mrs?\.?|ms\.?) )+")
 _AND = re.compile(r"\s+(?:und|and)\s+")
@@ -87,7 +87,7 @@ def named(text: str, directory: Directory) -> tuple[Party, ...]:
     Names count as a whole; only an organisation is also known by its first words ("Caritas"), when nobody is called exactly so.
     """
     wanted = fold(text)
-    if (match := _ROLE_OF.fullmatch(wanted)) and (bodies := _exact(match["body"], directory.bodies)):
+    if (match := re.fullmatch(_ROLE_OF, wanted)) and (bodies := _exact(match["body"], directory.bodies)):
         return tuple(Party(body=body.id, role=_ROLE_WORDS[match["role"]]) for body in bodies)
     exact = (
         *(Party(person=found.id) for found in _exact(_TITLE.sub("", wanted), directory.people)),

@@ -88,10 +88,12 @@ async def test_queue_of_many_is_one_statement(
     assert (len(counted.statements), counted.commits, await Notice.all().count()) == (1, 1, 50)
 
 
-async def test_write_gives_what_was_not_there_yet(now: datetime) -> None:
+async def test_lease_gives_what_was_not_there_yet(now: datetime) -> None:
     await notices.queue([draft(now, key="old")], now=now)
 
-    written = await notices.write([draft(now, key="old"), draft(now, key="new", network=Network.TELEGRAM)], now=now)
+    drafts = [draft(now, key="old"), draft(now, key="new", network=Network.TELEGRAM)]
+
+    written = await notices.lease(drafts, now=now, until=now + MINUTE)
 
     row = await Notice.get(key="new")
     assert [(notice.id, notice.key) for notice in written] == [(row.id, "new")]
@@ -99,20 +101,20 @@ async def test_write_gives_what_was_not_there_yet(now: datetime) -> None:
         assert getattr(written[0], name) == getattr(row, name)
 
 
-async def test_write_leases_to_who_sends_at_once(now: datetime) -> None:
-    [written] = await notices.write([draft(now)], now=now, leased_until=now + MINUTE)
+async def test_lease_belongs_to_who_sends_at_once(now: datetime) -> None:
+    [written] = await notices.lease([draft(now)], now=now, until=now + MINUTE)
 
     row = await Notice.get()
     assert (row.state, row.held_until) == (NoticeState.SENDING, now + MINUTE) == (written.state, written.held_until)
 
 
-async def test_write_of_more_than_fit_into_a_statement_is_kept_together(
+async def test_lease_of_more_than_fit_into_a_statement_is_kept_together(
     now: datetime, statements: Callable[[], AbstractContextManager[Counted]]
 ) -> None:
     many = [draft(now, key=f"n:{number}") for number in range(notices.ROWS_AT_ONCE + 1)]
 
     with statements() as counted:
-        written = await notices.write(many, now=now)
+        written = await notices.lease(many, now=now, until=now + MINUTE)
 
     assert (len(counted.statements), counted.commits) == (2, 1)
     assert [notice.key for notice in written] == [one.key for one in many]

@@ -1,5 +1,6 @@
 """Hand in an agenda item by one line, whole way in process, against a bare handler that does one insert."""
 
+import asyncio
 import tempfile
 from typing import Any
 
@@ -15,7 +16,8 @@ from tests.bench.desk import TOKEN, Desk, StubbedWire, set_up
 from tests.bench.measure import Figure, paired
 from tests.postgres import running
 
-UPDATES = 30
+UPDATES = 10  # short rounds, and many: the medians shall not know of the machine's bad moments
+ROUNDS = 31
 
 
 async def _floor() -> Any:  # noqa: ANN401  # the library's six parameters
@@ -51,16 +53,16 @@ async def _on(url: str, name: str) -> Figure:
 
         async def whole() -> None:
             before = len(desk.wire.sent)
-            for number in range(UPDATES):
-                await desk.inbox.receive(Network.TELEGRAM, line(number))
+            # as one answer to getUpdates brings them
+            await asyncio.gather(*(desk.inbox.receive(Network.TELEGRAM, line(number)) for number in range(UPDATES)))
             await desk.inbox.drain()
             assert len(desk.wire.sent) - before == UPDATES, "an update was not answered"
 
-        bare_seconds, whole_seconds = await paired(floor, whole, rounds=7)
+        bare_seconds, whole_seconds = await paired(floor, whole, rounds=ROUNDS)
         return Figure(
             name=f"submit by one line / bare handler with one insert, {name}",
             value=bare_seconds / whole_seconds,
-            bar=0.02,
+            bar=0.10,
             aim=0.20,
             at_least=True,
         )

@@ -13,6 +13,7 @@ from bot.post import outbox
 from bot.post.outbox import LEASE, Desk, Outcome
 from storage import db
 from storage.models import Dialogue, GroupChat, InboxUpdate, Notice
+from storage.together import Together
 from storage.vocabulary import Lane, Network, NoticeKind, NoticeState
 from tests.conftest import Counted
 from tests.post.conftest import body, person, queue
@@ -90,7 +91,7 @@ async def test_claim_takes_one_of_a_chat_and_the_next_when_that_is_settled(now: 
     await Notice.filter(id=first.id).update(state=state, held_until=now + SECOND)
 
     assert await claimed(MAILINGS, now) == ["other"]
-    await outbox.settle(first, Outcome(state=NoticeState.SENT), machine_now=now)
+    await outbox.settle(first, Outcome(state=NoticeState.SENT), machine_now=now, together=Together())
     assert await claimed(MAILINGS, now) == ["b"]
 
 
@@ -158,11 +159,13 @@ async def test_settle_writes_down_a_failure_and_forgets_it_after_a_success(now: 
     (row,) = await queue(to_chat("a", now), now=now)
 
     held = Outcome(state=NoticeState.WAITING, error="server", held_until=now + SECOND, failed=True)
-    await outbox.settle(row, held, machine_now=now)
+    await outbox.settle(row, held, machine_now=now, together=Together())
     await row.refresh_from_db()
     assert (row.state, row.error, row.attempts, row.held_until) == (NoticeState.WAITING, "server", 1, now + SECOND)
 
-    await outbox.settle(row, Outcome(state=NoticeState.SENT, changes={"message_id": 5}), machine_now=now)
+    await outbox.settle(
+        row, Outcome(state=NoticeState.SENT, changes={"message_id": 5}), machine_now=now, together=Together()
+    )
     await row.refresh_from_db()
     assert (row.state, row.error, row.attempts, row.sent_at, row.message_id) == (NoticeState.SENT, None, 0, now, 5)
 
@@ -171,7 +174,9 @@ async def test_settle_remembers_that_it_was_uncertain(now: datetime) -> None:
     (row,) = await queue(to_chat("a", now), now=now)
     row.error = outbox.UNCERTAIN
 
-    await outbox.settle(row, Outcome(state=NoticeState.WAITING, error="throttled"), machine_now=now)
+    await outbox.settle(
+        row, Outcome(state=NoticeState.WAITING, error="throttled"), machine_now=now, together=Together()
+    )
 
     await row.refresh_from_db()
     assert row.error == "uncertain"
@@ -184,7 +189,7 @@ async def test_card_that_changed_while_it_was_sent_goes_out_again(now: datetime)
 
     await db.unit_of_work(lambda: notices.keep_card(card, now=now))
     sent = Outcome(state=NoticeState.SENT, held_until=now + 3 * SECOND, changes={"message_id": 5})
-    await outbox.settle(row, sent, machine_now=now)
+    await outbox.settle(row, sent, machine_now=now, together=Together())
 
     await row.refresh_from_db()
     assert (row.state, row.message_id, row.held_until) == (NoticeState.WAITING, 5, now + 3 * SECOND)

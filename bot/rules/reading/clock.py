@@ -217,7 +217,7 @@ def _within_a_day(minutes: int) -> int:
 
 
 _FACES = tuple(
-    (re.compile(pattern), build)
+    (pattern, build)
     for patterns, build in (
         (_DIAL, _on_dial),
         (_MERIDIEM, _with_meridiem),
@@ -231,7 +231,7 @@ _FACE = "|".join(re.sub(r"\?P<\w+>", "?:", pattern) for pattern in (*_DIAL, *_ME
 
 def _face(text: str) -> Face:
     """The value of what _FACE or [0-9]{1,2} matched."""
-    return next(build(match) for pattern, build in _FACES if (match := pattern.fullmatch(text)))
+    return next(build(match) for pattern, build in _FACES if (match := re.fullmatch(pattern, text)))
 
 
 def _might_be_a_date(text: str) -> bool:

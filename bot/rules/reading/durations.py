@@ -30,17 +30,12 @@ _AMOUNT = rf"(?:(?:{_ARTICLE})?{any_of(_PARTS)}|{_DIGITS}|{COUNT})[ -]?"
 WITH_UNIT = rf"(?:{_AMOUNT}{_HOURS}(?: (?:(?:und|and) )?{COUNT} ?{_MINUTES})?|{COUNT} ?{_MINUTES})"
 """A pattern, on folded text in digits, for durations that name their unit; `duration` gives their value."""
 
-_READINGS = tuple(
-    map(
-        re.compile,
-        (
-            rf"(?P<hours>{_AMOUNT}){_HOURS}(?: ?(?:(?:und|and) )?(?P<minutes>{COUNT})(?: ?{_MINUTES})?)?",
-            rf"(?P<hours>{COUNT} ){_HOURS} and a (?P<half>half)",
-            rf"(?P<hours>[0-9]{{1,2}}):(?P<minutes>[0-9]{{2}})(?: ?{_HOURS})?",
-            rf"(?P<minutes>{COUNT}) ?{_MINUTES}",
-            r"(?P<bare>[0-9]{1,4})",
-        ),
-    )
+_READINGS = (
+    rf"(?P<hours>{_AMOUNT}){_HOURS}(?: ?(?:(?:und|and) )?(?P<minutes>{COUNT})(?: ?{_MINUTES})?)?",
+    rf"(?P<hours>{COUNT} ){_HOURS} and a (?P<half>half)",
+    rf"(?P<hours>[0-9]{{1,2}}):(?P<minutes>[0-9]{{2}})(?: ?{_HOURS})?",
+    rf"(?P<minutes>{COUNT}) ?{_MINUTES}",
+    r"(?P<bare>[0-9]{1,4})",
 )
 
 
@@ -51,7 +46,7 @@ def duration(text: str) -> timedelta | None:
     """
     folded = in_digits(fold(text))
     for reading in _READINGS:
-        if match := reading.fullmatch(folded):
+        if match := re.fullmatch(reading, folded):
             minutes = _minutes(**match.groupdict())
             fits = minutes.denominator == 1 and 0 < minutes <= _DAY
             return timedelta(minutes=int(minutes)) if fits else None
