@@ -41,6 +41,7 @@ from bot.webchat.page import routes as routes_of
 from bot.webchat.server import BotServer, Options
 from bot.webchat.wire import InProcessRequest
 from storage import db
+from storage.current import open_current
 from storage.leadership import Leadership
 from storage.models import Body, GroupChat, Notice
 from storage.vocabulary import BodyKind, Network, NoticeState, TokenPurpose
@@ -454,10 +455,7 @@ def _listening(settings: Settings) -> socket.socket:
 
 
 async def _keep_house(settings: Settings, key: bytes, door: socket.socket, stopping: asyncio.Event) -> None:
-    from storage.migrate import migrate  # noqa: PLC0415  # at the start alone
-
-    await migrate(settings.database.url, backup_dir=settings.directory / "backups")
-    await db.open_store(settings.database.url)
+    await open_current(settings.database.url, backup_dir=settings.directory / "backups")
     try:
         clock = DomainClock(system_clock, await trial.clock_offset() if settings.trial else timedelta())
         if settings.trial:

@@ -14,8 +14,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_time
-from babel.messages.catalog import Catalog
-from babel.messages.pofile import read_po
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
@@ -106,13 +104,18 @@ def _plain(text: object) -> str:
     return str(text.unescape()) if isinstance(text, Markup) else str(text)
 
 
-@cache
-def _catalogue(language: str) -> Catalog | None:
+def _catalogue(language: str) -> dict[str, Any]:
+    """The translations by what they translate, a plural's as a tuple under its singular; what has none yet is left out."""
     path = LOCALE / f"{language}.po"
     if not path.exists():
-        return None
+        return {}
+    from babel.messages.pofile import read_po  # noqa: PLC0415  # it holds much more than the texts, and can go again
+
     with path.open("rb") as file:
-        return read_po(file, locale=language)
+        messages = list(read_po(file, locale=language))
+    single = {message.id: message.string for message in messages if isinstance(message.id, str) and message.id}
+    plural = {message.id[0]: message.string for message in messages if not isinstance(message.id, str)}
+    return {text: made for text, made in (single | plural).items() if (all(made) if isinstance(made, tuple) else made)}
 
 
 class Translations:
@@ -124,15 +127,12 @@ class Translations:
 
     def gettext(self, message: str) -> str:
         """The text in this language, or as it is."""
-        found = self._catalogue.get(message) if self._catalogue else None
-        return str(found.string) if found is not None and found.string else message
+        return str(self._catalogue.get(message, message))
 
     def ngettext(self, singular: str, plural: str, number: int) -> str:
         """The text for this number."""
-        found = self._catalogue.get(singular) if self._catalogue else None
-        if found is not None and isinstance(found.string, list | tuple) and all(found.string):
-            return str(found.string[0 if number == 1 else 1])
-        return singular if number == 1 else plural
+        one, many = self._catalogue.get(singular, (singular, plural))
+        return str(one if number == 1 else many)
 
 
 @cache

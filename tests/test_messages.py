@@ -84,11 +84,9 @@ def little_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
         encoding="utf-8",
     )
     monkeypatch.setattr(messages, "LOCALE", tmp_path)
-    for cached in (messages._catalogue, messages.environment):  # noqa: SLF001  # read once in a process's life
-        cached.cache_clear()
+    messages.environment.cache_clear()  # read once in a process's life
     yield
-    for cached in (messages._catalogue, messages.environment):  # noqa: SLF001  # read again
-        cached.cache_clear()
+    messages.environment.cache_clear()  # read again
 
 
 GREETING = "{% trans name=name %}Guten Tag, {{ name }}!{% endtrans %}"

@@ -57,7 +57,7 @@ class _Served:
         """Until the first page is there."""
         while time.perf_counter() - self.started < STARTED_SECONDS:
             try:
-                with urllib.request.urlopen("http://127.0.0.1:8097/probe", timeout=5):  # our own loopback
+                with urllib.request.urlopen("http://127.0.0.1:8097/anmelden", timeout=5):  # our own loopback
                     return time.perf_counter() - self.started
             except OSError:
                 time.sleep(0.01)

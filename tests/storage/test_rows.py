@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from tortoise.models import Model
 
 from storage.db import transaction
 from storage.models import Body, Notice, Person
@@ -14,16 +15,20 @@ pytestmark = pytest.mark.usefixtures("store")
 NOON = datetime(2026, 11, 18, 11, 0, tzinfo=UTC)
 
 
+def values_of(row: Model) -> dict[str, object]:
+    return {name: getattr(row, name) for name in row._meta.db_fields}  # noqa: SLF001  # Tortoise's own name
+
+
 async def test_models_are_the_librarys() -> None:
-    body = await Body.create(code="TK", name="Trägerkonferenz", kind=BodyKind.PROVIDER_CONFERENCE, rules={"days": 7}, place="Rathaus")
+    body = await Body.create(
+        code="TK", name="Trägerkonferenz", kind=BodyKind.PROVIDER_CONFERENCE, rules={"days": 7}, place="Rathaus"
+    )
     person = await Person.create(key="a", given_name="Anna", family_name="Beispiel", absent_from=NOON.date())
 
     [(found, at)] = await select("FROM person p JOIN body b ON b.id = ?", [body.id], p=Person, b=Body)
 
-    for ours, theirs in ((found, await Person.get(id=person.id)), (at, await Body.get(id=body.id))):
-        assert [getattr(ours, name) for name in ours._meta.db_fields] == [
-            getattr(theirs, name) for name in ours._meta.db_fields
-        ]
+    assert values_of(found) == values_of(await Person.get(id=person.id))
+    assert values_of(at) == values_of(await Body.get(id=body.id))
 
 
 async def test_change_writes_what_the_library_would_and_only_in_that_state() -> None:
