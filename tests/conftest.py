@@ -29,7 +29,7 @@ from tests import memory
 if TYPE_CHECKING:
     from tests.postgres import Server  # pytest must be the one that imports its plugins
 
-pytest_plugins = ["tests.postgres"]
+pytest_plugins = ["tests.overhearing", "tests.postgres"]
 
 T = TypeVar("T")
 NewDatabase = Callable[[], Awaitable[str]]

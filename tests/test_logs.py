@@ -8,6 +8,8 @@ import structlog
 from bot import logs
 from bot.config import LogSettings
 from bot.logs import HIDDEN, redacted
+from bot.rules import tokens
+from tests.overhearing import Overheard, secrets_in
 
 TOKEN = "123456789:AAFmZ0-invented_token_of_a_bot_12345"
 LINK = "qJ5k0Vt3-invented_and.signed"
@@ -167,3 +169,15 @@ def test_libraries_that_name_addresses_are_quiet_at_every_level(root: logging.Lo
 
     assert {logging.getLogger(name).level for name in logs.QUIET} == {least}
     assert root.level == getattr(logging, level.upper())
+
+
+def test_suite_hears_what_is_logged_and_finds_a_secret_in_it(overheard: Overheard) -> None:
+    """The check beneath every other test can fail."""
+    secret = tokens.sign(b"key", "answer", 4711)
+    logging.getLogger("bot.anything").debug("link %s of %s", f"https://faden.example/antwort/{secret}", "4711")
+    hidden = overheard.taken()
+    logging.getLogger("bot.anything").debug("a tag as a word: %s, and %s", secret.partition(".")[2], TOKEN)
+    leaked = overheard.taken()
+
+    assert (HIDDEN in hidden, secrets_in(hidden, {secret})) == (True, [])
+    assert secrets_in(leaked, {secret.partition(".")[2]}) == [secret.partition(".")[2]]

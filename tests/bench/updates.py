@@ -81,9 +81,7 @@ async def _measured() -> list[Figure]:
         never.set()
         await desk.inbox.drain()
     return [
-        Figure(
-            name="40 updates/s at 60 ms: p99 of the answer", value=calm, bar=0.3, at_least=False, unit=" s"
-        ),
+        Figure(name="40 updates/s at 60 ms: p99 of the answer", value=calm, bar=0.3, at_least=False, unit=" s"),
         Figure(
             name="the same while one handler hangs",
             value=beside_a_hanging_one,
