@@ -20,7 +20,7 @@ from telegram.error import InvalidToken, TelegramError
 from telegram.ext import ExtBot
 from telegram.request import HTTPXRequest
 
-from bot import config, handlers, messages
+from bot import config, handlers, messages, readiness
 from bot.actions import housekeeping, preferences, sessions, trial
 from bot.config import BadSetting, Settings, TelegramSettings
 from bot.handlers.context import Desk, Town
@@ -34,7 +34,7 @@ from bot.scheduling import Tick, scheduler, ticks
 from bot.web import routes, webhook, words
 from bot.web.feeds import rebuild_stale
 from bot.web.middlewares import still_signed_in
-from bot.web.settings import Check, LegalTexts, WebSettings
+from bot.web.settings import LegalTexts, WebSettings
 from bot.webchat import rooms
 from bot.webchat.page import UPLOAD_BYTES, ChatPage
 from bot.webchat.page import routes as routes_of
@@ -43,8 +43,8 @@ from bot.webchat.wire import InProcessRequest
 from storage import db
 from storage.current import open_current
 from storage.leadership import Leadership
-from storage.models import Body, GroupChat, Notice
-from storage.vocabulary import BodyKind, Network, NoticeState, TokenPurpose
+from storage.models import Body, GroupChat
+from storage.vocabulary import BodyKind, Network, TokenPurpose
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +59,6 @@ SHUTDOWN_SECONDS = 2.0  # of the ten that an operator waits, for the pages; inbo
 LEAD_SECONDS = 0.5
 TELEGRAM_RETRY_SECONDS = 5.0
 TELEGRAM_CONNECTIONS = 32
-OLDEST_NOTICE = timedelta(minutes=10)
 
 
 def system_clock() -> datetime:
@@ -254,7 +253,7 @@ async def assemble(
         machine_now=machine_now,
         wake=post.wake,
         registry=CollectorRegistry(),
-        readiness=_readiness(domain_now, telegram),
+        readiness=readiness.checks(domain_now, telegram.polling if telegram else None),
         clock_moved=clock_moved,
         extra_routes=[*routes_of(chat_page), *_webhook(telegram)],
     )
@@ -380,23 +379,6 @@ def _webhook(telegram: TelegramDoor | None) -> list[web.RouteDef]:
     if telegram is None or telegram.settings.mode != "webhook" or not telegram.settings.webhook_secret:
         return []
     return [webhook.route(telegram.settings.webhook_secret, telegram.receive)]
-
-
-def _readiness(
-    domain_now: Callable[[], datetime], telegram: TelegramDoor | None
-) -> Mapping[str, Callable[[], Awaitable[Check]]]:
-    async def database() -> Check:
-        await db.execute("SELECT 1")
-        return Check(ok=True)
-
-    async def oldest_notice() -> Check:
-        waiting = await Notice.filter(state=NoticeState.WAITING, due_at__lt=domain_now() - OLDEST_NOTICE).count()
-        return Check(ok=waiting == 0, detail=f"{waiting} waiting for more than ten minutes")
-
-    async def polling() -> Check:
-        return Check(ok=telegram is None or not telegram.polling.silent(), detail="telegram")
-
-    return {"database": database, "notices": oldest_notice, "polling": polling}
 
 
 # --- serving ----------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 import ast
 import asyncio
+import json
 import os
 import queue
 import re
@@ -8,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -221,12 +223,21 @@ def test_trial_starts_in_an_empty_directory_and_ends_with_control_c(bare: Path) 
         watchdog.start()
         assert running.stdout is not None
         address = next((line for line in running.stdout if "http://127.0.0.1:" in line), "")
+        found = re.search(r"http://127.0.0.1:\d+", address)
+        assert found
+        with urllib.request.urlopen(f"{found[0]}/readyz", timeout=10) as answer:  # noqa: S310  # our own loopback
+            ready = json.load(answer)
         running.send_signal(signal.SIGINT)
         running.communicate()
         watchdog.cancel()
 
-    assert address
     assert running.returncode == 0
+    assert {name: check["ok"] for name, check in ready["checks"].items()} == {
+        "database": True,
+        "loop": True,
+        "notices": True,
+        "polling": True,
+    }
     assert sorted(file.name for file in (bare / "var").iterdir() if file.suffix in (".key", ".sqlite3")) == [
         "secret.key",
         "trial.sqlite3",
