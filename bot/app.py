@@ -23,6 +23,7 @@ from telegram.request import HTTPXRequest
 from bot import config, handlers, messages, readiness
 from bot.actions import housekeeping, preferences, sessions, trial
 from bot.config import BadSetting, Settings, TelegramSettings
+from bot.handlers import people
 from bot.handlers.context import Desk, Town
 from bot.inbox import Inbox
 from bot.polling import ALLOWED_UPDATES, Polling
@@ -217,10 +218,10 @@ async def assemble(
     one_time_link, feed_link, answer_link = _links(base_url, key, machine_now)
     post = Post(
         bots=bots,
-        mailer=Mailer(settings.mail.smtp_url, settings.mail.sender)
+        mailer=Mailer(settings.mail.smtp_url, settings.mail.sender, name=_sender_name(settings.town.name))
         if settings.mail.smtp_url and settings.mail.sender
         else None,
-        voices=_post_settings(settings, base_url, town.host),
+        voices=_post_settings(settings, base_url, town, bots.get(Network.TELEGRAM)),
         domain_now=domain_now,
         machine_now=machine_now,
         one_time_link=one_time_link,
@@ -269,6 +270,12 @@ async def assemble(
             action=lambda _now: bundle_unread(machine_now(), partial(rooms.unread, servers[Network.WEBCHAT])),
         ),
         Tick(name="tidy", seconds=3600, action=lambda _now: housekeeping.tidy(machine_now=machine_now())),
+        Tick(
+            name="people files",
+            seconds=2,  # somebody waits for it
+            action=lambda now: people.fetch(bots, zone=settings.town.zone, now=now),
+            own_work=True,
+        ),
     )
     timer = scheduler(listed, domain_now=domain_now, wake=post.wake)
     return Faden(settings, servers, desks, inbox, post, application, timer, telegram)
@@ -304,17 +311,33 @@ def _links(base_url: str, key: bytes, machine_now: Callable[[], datetime]) -> tu
     return one_time, feed, answer
 
 
-def _post_settings(settings: Settings, base_url: str, host: str) -> PostSettings:
+def _post_settings(settings: Settings, base_url: str, town: Town, telegram: ExtBot[None] | None) -> PostSettings:
+    def telegram_name() -> str | None:
+        """The library knows it once Telegram has answered."""
+        try:
+            return telegram.username if telegram is not None else None
+        except RuntimeError:
+            return None
+
     return PostSettings(
         base_url=base_url,
-        mailbox=settings.mail.sender or f"faden@{host}",
+        mailbox=settings.mail.sender or f"faden@{town.host}",
         land=settings.town.land,
         town=settings.town.name,
         zone=settings.town.zone,
         language=settings.town.language,
         area_label=settings.town.area_label,
         reply_to=settings.mail.reply_to,
+        telegram_name=telegram_name,
+        commitment_link=lambda commitment, person: (
+            f"{base_url}/commitment/{tokens.commitment(town.key, commitment, person)}"
+        ),
     )
+
+
+def _sender_name(town: str) -> str:
+    """Who writes the mails. A town that was given no name is called as the program is."""
+    return f"Faden {town.removeprefix('Faden').strip()}".strip()
 
 
 def _web_settings(settings: Settings, base_url: str, key: bytes, host: str) -> WebSettings:

@@ -42,7 +42,7 @@ KEEP = """
 INSERT INTO inbox_update (network, update_id, chat_id, payload, state, attempts, received_at)
 VALUES (?, ?, ?, ?, 'waiting', 0, ?) ON CONFLICT (network, update_id) DO NOTHING RETURNING id
 """
-KEPT_FIELDS = ("message", "callback_query", "my_chat_member", "edited_message")
+KEPT_FIELDS = ("message", "callback_query", "my_chat_member")
 
 
 class AlreadySettled(Exception):
@@ -61,17 +61,22 @@ class Turn:
     thread_id: int | None = None
     callback_id: str | None = None
     language: str | None = None
+    speaker: int | None = None
     answers: list[Draft] = field(default_factory=list)
 
     def answer(self, template: str, facts: typed.Facts, *, kind: NoticeKind, target_id: str | None = None) -> None:
         """Queue an answer into this chat; it leaves with the commit."""
         key = f"answer:{self.network}:{self.update_id}:{len(self.answers)}"
+        alone = (
+            kind is NoticeKind.TOAST and self.chat_id < 0
+        )  # in a group a toast is seen by one person, at their level
         self.answers.append(
             Draft(
                 key=key,
                 template=template,
                 facts=facts,
                 due_at=self.now,
+                person=self.speaker if alone else None,
                 network=self.network,
                 chat_id=self.chat_id,
                 thread_id=self.thread_id,
@@ -216,7 +221,7 @@ class Inbox:
             return await unit_of_work(lambda: self._handle(row, application, update, attempt))
         except Refusal as refusal:
             answer = refusal
-        return await self._refuse(row, started, answer)
+        return await self._refuse(row, attempt, answer)
 
     def _turn(self, row: InboxUpdate, update: Update) -> Turn:
         message = update.effective_message
@@ -299,7 +304,7 @@ def _chat_of(payload: Mapping[str, Any]) -> int | None:
     """The chat that an update belongs to, for the order; None when it has none that we can read."""
     pressed = payload.get("callback_query")
     said = pressed.get("message") if isinstance(pressed, Mapping) else None
-    for message in (*(payload.get(key) for key in ("message", "edited_message", "my_chat_member")), said):
+    for message in (*(payload.get(key) for key in ("message", "my_chat_member")), said):
         chat = message.get("chat") if isinstance(message, Mapping) else None
         if isinstance(chat, Mapping) and isinstance(chat.get("id"), int):
             return int(chat["id"])

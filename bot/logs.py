@@ -12,7 +12,9 @@ from bot.config import LogSettings
 
 _SECRETS = (
     re.compile(r"()(?<!\d)\d{3,}:[A-Za-z0-9_-]{20,}"),  # a bot token, also in the path of the Bot API
-    re.compile(r"(/(?:anmelden|antwort|kalender|einladung)/)[A-Za-z0-9._-]{10,}"),  # a link that opens a door
+    re.compile(
+        r"(/(?:anmelden|antwort|commitment|kalender|einladung)/)[A-Za-z0-9._-]{10,}"
+    ),  # a link that opens a door
     re.compile(r"(://)[^/\s:@]*:[^/\s]+(?=@)"),  # a password in a URL
     re.compile(r"([?&](?:start|token)=)[^\s&)\"']+"),
     re.compile(  # a secret by its name: in a header, a setting, a dictionary, the arguments of a call

@@ -89,7 +89,10 @@ class Mail:
 
 @dataclass(frozen=True, kw_only=True)
 class Voice:
-    """How to speak to the reader: language, zone, Sie or Du, where our pages are, and the link that opens their chat."""
+    """How to speak to the reader: language, zone, Sie or Du, where our pages are, and the link that opens their chat.
+
+    What is about a body, a meeting, an item or a commitment says Du where its body does.
+    """
 
     language: str = "de"
     zone: str = "Europe/Berlin"
@@ -251,7 +254,7 @@ def chat(template: str, facts: Mapping[str, Any], voice: Voice) -> ChatMessage:
 def mail(template: str, facts: Mapping[str, Any], voice: Voice) -> Mail:
     """Render `templates/mail/<template>.html`: its blocks `subject`, `text` and `html`."""
     blocks = environment(voice.language).get_template(f"mail/{template}.html")
-    context = blocks.new_context({**facts, "voice": voice, "du": voice.informal, "base_url": voice.base_url})
+    context = blocks.new_context({**facts, "voice": voice, "du": _informal(facts, voice), "base_url": voice.base_url})
     parts = {name: "".join(blocks.blocks[name](context)).strip() for name in ("subject", "text", "html")}
     subject, text = (_plain(Markup(parts[name])) for name in ("subject", "text"))  # noqa: S704  # to plain text
     text = re.sub(r"\n{3,}", "\n\n", text)
@@ -265,4 +268,11 @@ def page(template: str, facts: Mapping[str, Any], voice: Voice) -> str:
 
 def _rendered(name: str, facts: Mapping[str, Any], voice: Voice, **more: object) -> str:
     template = environment(voice.language).get_template(name)
-    return template.render(facts, voice=voice, du=voice.informal, base_url=voice.base_url, **more)
+    return template.render(facts, voice=voice, du=_informal(facts, voice), base_url=voice.base_url, **more)
+
+
+def _informal(facts: Mapping[str, Any], voice: Voice) -> bool:
+    """Du or Sie: as in all the bodies that the facts tell of; where they tell of none, as the voice says."""
+    entries = [entry for fact in facts.values() for entry in (fact if isinstance(fact, list) else [fact])]
+    told = [entry["informal"] for entry in entries if isinstance(entry, Mapping) and "informal" in entry]
+    return all(told) if told else voice.informal

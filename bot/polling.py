@@ -11,7 +11,7 @@ from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 
 log = structlog.get_logger(__name__)
 
-ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_member"]
+ALLOWED_UPDATES = ["message", "callback_query", "my_chat_member"]  # an edit of what was said is none of it
 POLL_SECONDS = 25
 READ_SECONDS = POLL_SECONDS + 10
 CONFLICT_SECONDS = 10.0

@@ -32,7 +32,7 @@ def _month(chromium: Chrome, port: int) -> None:
     petra.says("in 30 Tagen um 14:30")
     petra.hears("Wie lange?")
     petra.says("90 min")
-    petra.hears("Wie kommen Sie zusammen?")
+    petra.hears("In welcher Form?")
     petra.presses("In Präsenz")
     petra.hears("Wo?")
     petra.says("Rathaus, Saal 2")

@@ -1,18 +1,26 @@
 """A town on a stage: all of Faden in one process, people who write and press, a clock that is set by hand.
 
-Fakes stand only at the outer wire: the network is the strict Bot API server, and there is no mail server.
+Fakes stand only at the outer wire: the network is the strict Bot API server. There is a mail server, on the loopback, as soon
+as somebody is reached by mail alone.
 """
 
 import html
 import re
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
 from pathlib import Path
 from typing import Any
 
+from aiohttp.test_utils import TestClient, TestServer
+
 from bot.actions import people
 from bot.app import Faden, assemble
-from bot.config import Settings, TownSettings, WebSettings
+from bot.config import MailSettings, Settings, TownSettings, WebSettings
+from bot.handlers.people import fetch
 from bot.rules import townfile
 from bot.scheduling import look, ticks
 from bot.webchat.objects import Seen, User
@@ -21,8 +29,10 @@ from bot.webchat.updates import settings
 from storage.models import Body, Channel, GroupChat, Membership, Organisation, Person
 from storage.models.webchat import ChatType, MemberStatus, WebchatChat, WebchatUser
 from storage.vocabulary import Network
+from tests.post.conftest import Mailbox, serving
 
 TOWN = Path(__file__).parent.parent / "bot" / "sample_town.toml"
+ADDRESS = "https://faden.example.org"
 STRANGER = "Unbekannt"
 STRANGER_ID = 999_999
 NEWEST = 25  # messages are looked at in a chat; what is older is not on anybody's screen
@@ -68,9 +78,29 @@ class Heard:
         return "\n".join([self.text, *([f"📎 {self.file}"] if self.file else []), *(rows if with_buttons else [])])
 
 
+@dataclass(frozen=True)
+class Letter:
+    """A mail as it came: without its foot, and with the method of its calendar object, if it has one."""
+
+    number: int
+    subject: str
+    text: str
+    method: str | None
+
+    @property
+    def link(self) -> str | None:
+        """The path by which it is answered."""
+        found = re.search(rf"{ADDRESS}(/(?:antwort|commitment)/\S+)", self.text)
+        return found[1] if found else None
+
+    def told(self) -> str:
+        """As a conversation file writes it."""
+        return f"{self.subject}\n{self.text}"
+
+
 @dataclass
 class Stage:
-    """Everybody of the town, reachable on one network."""
+    """Everybody of the town, reachable on one network, or by mail alone."""
 
     faden: Faden
     clock: Clock
@@ -79,10 +109,17 @@ class Stage:
     people: dict[str, Person] = field(default_factory=dict)
     groups: dict[str, int] = field(default_factory=dict)
     toasts: dict[str, list[str]] = field(default_factory=dict)
+    by_mail: dict[int, str] = field(default_factory=dict)  # the addresses of those whom no chat reaches
     _begun: int = 0  # the network's last change before the present act
     _taken: dict[int, int] = field(default_factory=dict)  # by chat: the last change taken note of since
     _once: dict[tuple[int, str], Button] = field(default_factory=dict)  # by chat and label: what was last to be pressed
     _in_group: set[tuple[int, int]] = field(default_factory=set)
+    _mailbox: Mailbox | None = None
+    _read: int = 0  # mails that came before the present act
+    _letters: dict[int, int] = field(default_factory=dict)  # by person: the last mail taken note of since
+    _pages: dict[int, tuple[str, str]] = field(default_factory=dict)  # by person: the page that an answer led to
+    _visitor: "TestClient[Any, Any] | None" = None
+    _open: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     @property
     def server(self) -> BotServer:
@@ -151,9 +188,74 @@ class Stage:
         yesterday = self.clock.moment.date() - timedelta(days=1)
         await Membership.filter(person_id=self.user(who).id, body__code=body).update(ends_on=yesterday)
 
+    async def has_only_mail(self, who: str) -> None:
+        """From now on no chat reaches them, but their mail does; nobody else has an address."""
+        number = self.user(who).id
+        if self._mailbox is None:
+            self._mailbox = Mailbox()
+            port = await self._open.enter_async_context(serving(self._mailbox))
+            self._mailbox.address = f"smtp://127.0.0.1:{port}"
+            await Person.all().update(mail=None)
+            await self._begin_again()
+        await Channel.filter(person_id=number).delete()
+        self.by_mail[number] = f"person-{number}@lindental.example"
+        await Person.filter(id=number).update(mail=self.by_mail[number])
+
+    def letters(self, who: str) -> list[Letter]:
+        """The mails that the last act brought them and that were not yet taken note of, in order."""
+        number = self.user(who).id
+        return [letter for letter in self._all_letters(number) if letter.number > self._letters.get(number, self._read)]
+
+    def take_letter(self, who: str, letter: Letter) -> None:
+        """Take note of it, and of all that came before."""
+        self._letters[self.user(who).id] = letter.number
+
+    def _all_letters(self, number: int) -> list[Letter]:
+        taken = self._mailbox.taken if self._mailbox else []
+        return [
+            _letter(position, envelope.content)
+            for position, envelope in enumerate(taken, start=1)
+            if envelope.rcpt_tos == [self.by_mail[number]] and isinstance(envelope.content, bytes)
+        ]
+
+    async def answers(self, who: str, label: str | int) -> int:
+        """Press a button of the page behind the link of their last mail that has one, or of the page that this led to.
+
+        `label` may be its place on the page, which this gives, and which is the same in every language.
+        """
+        await self._act()
+        number = self.user(who).id
+        visitor = await self._browser()
+        path, shown = self._pages.pop(number, ("", ""))
+        if not _has(shown, label):
+            links = [letter.link for letter in self._all_letters(number) if letter.link]
+            assert links, f"{who} has no mail with a link"
+            path = links[-1]
+            shown = await (await visitor.get(path)).text()
+        buttons = _page_buttons(shown)
+        labels = list(buttons)
+        assert _has(shown, label), f"there is no [{label}], but {labels}"
+        place = label if isinstance(label, int) else labels.index(label)
+        name, value = buttons[labels[place]]
+        answer = await visitor.post(path, data={name: value})
+        assert answer.status == 200, await answer.text()
+        self._pages[number] = (path, await answer.text())
+        await self.settle()
+        return place
+
+    async def _browser(self) -> "TestClient[Any, Any]":
+        if self._visitor is not None:
+            return self._visitor
+        server = await self._open.enter_async_context(TestServer(self.faden.application))
+        visitor: TestClient[Any, Any] = TestClient(server, headers={"Accept": "text/html"})
+        self._visitor = await self._open.enter_async_context(visitor)
+        return visitor
+
     async def settle(self) -> None:
-        """Until nothing is under way: updates handled, answers and due notices sent."""
+        """Until nothing is under way: updates handled, lists fetched, answers and due notices sent."""
         await self.faden.inbox.drain()
+        bots = {network: desk.bot for network, desk in self.faden.desks.items()}
+        await fetch(bots, zone="Europe/Berlin", now=self.clock())
         await self.faden.post.drain()
 
     async def is_now(self, moment: datetime) -> None:
@@ -167,10 +269,19 @@ class Stage:
     async def restarts(self) -> None:
         """End the program and start it again on the same store."""
         await self._act()
+        await self._begin_again()
+
+    async def _begin_again(self) -> None:
+        self._visitor = None
         await self.faden.stop()
-        self.faden = await _assembled(self.clock, self.network, self.language)
+        self.faden = await _assembled(self.clock, self.network, self.language, self._mailbox)
         await self.faden.inbox.resume(self.network)
         await self.settle()
+
+    async def close(self) -> None:
+        """The end of the play."""
+        await self._open.aclose()
+        await self.faden.stop()
 
     async def heard(self, chat: int) -> list[Heard]:
         """Everything of Faden that stands in a chat."""
@@ -189,6 +300,8 @@ class Stage:
         """Something happens: from now on only what comes of it is news."""
         self._begun = (await settings(self.server)).change
         self._taken.clear()
+        self._read = len(self._mailbox.taken) if self._mailbox else 0
+        self._letters.clear()
         self.toasts.clear()
 
     async def _enter(self, who: str, group: str | None) -> int:
@@ -236,9 +349,36 @@ def _heard(message: Seen) -> Heard:
     )
 
 
-async def _assembled(clock: Clock, network: Network, language: str) -> Faden:
-    web, town = WebSettings(given_url="https://faden.example.org"), TownSettings(language=language)
-    settings = Settings(web=web, town=town)
+def _letter(number: int, content: bytes) -> Letter:
+    message = message_from_bytes(content, policy=default)
+    assert isinstance(message, EmailMessage)
+    body = message.get_body(("plain",))
+    assert body is not None
+    lines = [line.strip() for line in body.get_content().splitlines()]
+    calendar = [part for part in message.walk() if part.get_content_type() == "text/calendar"]
+    return Letter(
+        number=number,
+        subject=str(message["Subject"]),
+        text="\n".join(line for line in lines[: lines.index("--")] if line),
+        method=str(calendar[0].get_param("method")) if calendar else None,
+    )
+
+
+def _page_buttons(shown: str) -> dict[str, tuple[str, str]]:
+    """The buttons of a page by label: what they send."""
+    found = re.findall(r'<button[^>]* name="(\w+)" value="([^"]*)"[^>]*>([^<]*)</button>', shown)
+    return {html.unescape(label).strip(): (name, value) for name, value, label in found}
+
+
+def _has(shown: str, label: str | int) -> bool:
+    buttons = _page_buttons(shown)
+    return label < len(buttons) if isinstance(label, int) else label in buttons
+
+
+async def _assembled(clock: Clock, network: Network, language: str, mailbox: Mailbox | None = None) -> Faden:
+    web, town = WebSettings(given_url=ADDRESS), TownSettings(language=language)
+    mail = MailSettings(smtp_url=mailbox.address, sender="faden@faden.example.org") if mailbox else MailSettings()
+    settings = Settings(web=web, town=town, mail=mail)
     return await assemble(settings, key=b"k" * 32, domain_now=clock, machine_now=clock, stage=network, pacers={})
 
 

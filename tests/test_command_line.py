@@ -610,6 +610,101 @@ def test_import_with_a_byte_order_mark(town: Path, command: Command) -> None:
     assert command("import", "town.toml").code == 0
 
 
+LIST = "Vorname;Nachname;E-Mail;Gremium;Organisation;Telefon\nMara;Neuner;m@example.org;TK;Anker Jugendhilfe;0123\n"
+
+
+def test_import_of_a_list_reports_each_line(town: Path, command: Command) -> None:
+    command("import", "town.toml")
+    text = f"{LIST}Nico;Seidl;n.seidl@example.org;;;\nLukas;Wieser;;;Anker;\n".replace("n.seidl", "nico.seidl")
+    (town / "leute.csv").write_text(text, encoding="cp1252")
+
+    ended = command("import", "leute.csv")
+    rows(lambda: Person.filter(key="neuner").update(mail="x@example.org"))
+    again = command("import", "leute.csv")
+
+    assert ended == Ended(
+        0,
+        [
+            "leute.csv:2: new: Mara Neuner",
+            "  + person neuner",
+            "  + seat TK: neuner",
+            "leute.csv:3: unchanged: Nico Seidl",
+            "leute.csv:4: new: Lukas Wieser",
+            "  + person wieser",
+            "Not used: Telefon",
+            "An organisation without a body, not used: line 4",
+            "Imported: 2 new, 0 changed, 1 unchanged.",
+        ],
+        [],
+    )
+    assert again.out[:2] == [
+        "leute.csv:2: unchanged: Mara Neuner",
+        "  = person neuner: mail stays x@example.org, edited in Faden; the file wants m@example.org",
+    ]
+
+
+def test_dry_run_of_a_list_writes_nothing(town: Path, command: Command) -> None:
+    command("import", "town.toml")
+    (town / "leute.csv").write_text(LIST, encoding="utf-8")
+
+    ended = command("import", "leute.csv", "--dry-run")
+
+    assert ended.out[-1] == "Dry run, nothing is written: 1 new, 0 changed, 0 unchanged."
+    assert rows(lambda: Person.all().count()) == 1
+
+
+def test_import_of_a_list_with_a_mistake_writes_nothing(town: Path, command: Command) -> None:
+    command("import", "town.toml")
+    (town / "leute.csv").write_text(f"{LIST}Lukas;Wieser;;TKK;;\n", encoding="utf-8")
+
+    ended = command("import", "leute.csv")
+
+    assert ended == Ended(
+        1,
+        [
+            "leute.csv:2: new: Mara Neuner",
+            "  + person neuner",
+            "  + seat TK: neuner",
+            "leute.csv:3: mistaken: Lukas Wieser",
+            "Not used: Telefon",
+        ],
+        [
+            "leute.csv:3: Gremium refers to TKK, which is not in Faden. Did you mean TK?",
+            "Nothing was imported.",
+        ],
+    )
+    assert rows(lambda: Person.all().count()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentences"),
+    [
+        (
+            "leute.csv",
+            "Name;E-Mail\nNeuner;\n",
+            ["leute.csv:1: lacks the columns given_name; its first line has Name, E-Mail.", "Nothing was imported."],
+        ),
+        ("leute.ods", "x", ["leute.ods:1: must be one of .csv, .tsv, .txt, .xlsx.", "Nothing was imported."]),
+        ("leute.csv", None, ["leute.csv cannot be read: No such file or directory."]),
+    ],
+)
+def test_import_of_what_is_no_list(
+    town: Path, command: Command, name: str, content: str | None, sentences: list[str]
+) -> None:
+    if content is not None:
+        (town / name).write_text(content, encoding="utf-8")
+
+    assert command("import", name) == Ended(1, [], sentences)
+
+
+def test_list_ends_no_seats(town: Path, command: Command) -> None:
+    (town / "leute.csv").write_text(LIST, encoding="utf-8")
+
+    assert command("import", "leute.csv", "--prune").err == [
+        "--prune is for town files: a list of people ends no seat."
+    ]
+
+
 def test_import_into_a_database_that_is_not_up_to_date(town: Path, command: Command) -> None:
     (town / "faden.sqlite3").unlink()
 
@@ -619,8 +714,9 @@ def test_import_into_a_database_that_is_not_up_to_date(town: Path, command: Comm
 
 
 def test_every_mistake_has_its_words() -> None:
-    sources = ("bot/rules/fields.py", "bot/rules/procedure.py", "bot/rules/townfile.py", "bot/actions/people.py")
-    code_is_argument = {"Wrong": 0, "Problem": 1, "Mistake": 3}
+    rooms = ("fields", "peoplefile", "procedure", "spreadsheet", "townfile")
+    sources = [*(f"bot/rules/{room}.py" for room in rooms), "bot/actions/people.py"]
+    code_is_argument = {"Wrong": 0, "Problem": 1, "Unreadable": 0, "Mistake": 3}
     calls = [
         node
         for source in sources

@@ -20,7 +20,7 @@ from bot.rules import facts as typed
 from bot.rules.facts import Plain
 from bot.rules.refusals import NotAMember
 from storage.db import transaction
-from storage.models import AgendaItem, Channel, InboxUpdate, Notice
+from storage.models import AgendaItem, Channel, InboxUpdate, Notice, Person
 from storage.models import Remembered as Written
 from storage.vocabulary import Lane, Network, NoticeKind, NoticeState, UpdateState
 from tests.actions import cast
@@ -238,7 +238,6 @@ async def test_networks_count_their_updates_apart(house: House) -> None:
     [
         (message(1, "a", GROUP), GROUP),
         (press(1, "m:7", BEN), BEN),
-        ({"update_id": 1, "edited_message": {"chat": {"id": 5}}}, 5),
         ({"update_id": 1, "my_chat_member": {"chat": {"id": 6}}}, 6),
         ({"update_id": 1}, None),
         ({"update_id": 1, "message": "text"}, None),
@@ -256,6 +255,28 @@ async def test_text_that_no_database_can_hold_is_kept_as_far_as_it_can_be(house:
     await came(house, message(7, "a\0b\ud800c", entities=[{"type": "bold\0", "offset": 0, "length": 1}]))
 
     assert house.done == ["ab?c"]
+
+
+@pytest.mark.parametrize(("chat", "theirs"), [(GROUP, True), (ANNA, False)])
+async def test_toast_in_a_group_is_for_who_pressed(house: House, chat: int, theirs: bool) -> None:  # noqa: FBT001  # a parameter
+    """Who is known, so that post can judge it by their level and not by the group's alone; refusals too."""
+    person = await Person.create(key="anna", given_name="Anna", family_name="Beispiel")
+    await Channel.create(person=person, network=TELEGRAM, address=str(abs(chat)), linked_at=house.now)
+
+    async def toast(context: Context) -> None:
+        await context.speaker()
+        context.toast("answered_toast", {})
+
+    async def refuse(context: Context) -> None:
+        await context.speaker()
+        raise NotAMember(body=None)
+
+    house.deeds = {"gut": toast, "schlecht": refuse}
+
+    await came(house, press(1, "gut", chat), press(2, "schlecht", chat))
+
+    expected = person.id if theirs else None
+    assert [notice.person_id for notice in await Notice.filter(kind=TOAST).order_by("id")] == [expected, expected]
 
 
 # --- order ----------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -175,6 +176,25 @@ def test_template_knows_how_to_speak_to_the_reader() -> None:
     voices = (Voice(informal=True, base_url="x"), Voice(language="en"))
 
     assert [messages.chat("du", {}, voice).text for voice in voices] == ["du de x", "Sie en"]
+
+
+@pytest.mark.usefixtures("little_templates")
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"meeting": {"informal": True}}, "du"),
+        ({"item": {"informal": False}, "meeting": None}, "Sie"),
+        ({"commitments": [{"informal": True}, {"informal": True}]}, "du"),
+        ({"commitments": [{"informal": True}, {"informal": False}]}, "Sie"),
+        ({"commitments": [], "count": 3, "body": {"id": 1}}, "Sie"),
+    ],
+)
+def test_body_decides_between_du_and_sie(facts: dict[str, Any], said: str) -> None:
+    assert messages.chat("du", facts, GERMAN).text.split()[0] == said
+
+
+def test_voice_decides_where_no_body_does() -> None:
+    assert messages.chat("nudge", {}, Voice(informal=True)).text == "Neues in einem deiner Gremien"
 
 
 def keyboard() -> Keyboard:

@@ -11,7 +11,7 @@ from bot.actions.notices import Draft
 from bot.rules import agenda, guard, names, permissions, procedure
 from bot.rules.facts import Plain, Text, Title
 from bot.rules.procedure import LateItems
-from bot.rules.refusals import ChangedMeanwhile, NotAllowed, Outdated, Refusal, TooLong
+from bot.rules.refusals import ChangedMeanwhile, NotAllowed, Outdated, ReasonMissing, Refusal, TooLong
 from storage import queries
 from storage.db import once, transaction
 from storage.models import AgendaItem, AgendaItemPaper, Attendance, Body, Document, Meeting, Person, Topic
@@ -82,6 +82,7 @@ def item_facts(item: AgendaItem, body: Body, *, by: Person | None = None) -> Fac
         "id": item.id,
         "body_id": body.id,
         "level": body.level,
+        "informal": body.informal,
         "title": Title(item.title),
         "purpose": Plain(item.purpose.value),
         "minutes": item.minutes,
@@ -386,8 +387,11 @@ async def accept(*, by: Person, item: int, now: datetime) -> Facts:
 
 
 async def reject(*, by: Person, item: int, reason: str, now: datetime) -> Facts:
-    """Turn an item down, with a reason that the submitter gets."""
+    """Turn an item down, with a reason that the submitter gets. Raises NotAllowed, ItemOver, ReasonMissing, TooLong."""
     found, body = await _decidable(by, item, now)
+    reason = reason.strip()
+    if not reason:
+        raise ReasonMissing
     if len(reason) > REASON_LIMIT:
         raise TooLong(limit=REASON_LIMIT)
     async with transaction():

@@ -2,8 +2,12 @@
 
 The link works once, for 14 days. On Telegram it is used up when it is opened, and the account waits, unlinked, until the
 person has said "Gelesen"; in the browser the page shows the notice and its button does both.
+
+The operator's code makes an administrator: of somebody whom the town knows, or, while the town is empty, of whoever has it.
 """
 
+import re
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +15,7 @@ from tortoise.expressions import Q
 
 from bot.actions import access, audit, notices, sessions
 from bot.actions.notices import Draft
-from bot.rules import channels, permissions
+from bot.rules import channels, names, permissions
 from bot.rules.facts import NOTHING, TITLES, OneTimeLink, Plain
 from bot.rules.refusals import Refusal
 from storage.db import transaction
@@ -29,11 +33,24 @@ class NotOnTelegram(Refusal):
     """A privacy level keeps this person off Telegram altogether; the same link works in the browser."""
 
 
+class NotIntroduced(Refusal):
+    """The code works, but nobody knows who has it: that is said in the browser."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Introduction:
+    """Who somebody says they are."""
+
+    given_name: str
+    family_name: str
+    mail: str
+
+
 async def invite(*, by: Person, person: int, now: datetime) -> Facts:
     """Invite somebody with a seat in a body that one leads, or anybody as an administrator.
 
-    The link goes by mail where an address is known, once a minute at most, and to the one who invites, for handing on.
-    Raises NotFoundHere.
+    The link goes by mail where an address is known, once a minute at most, and to the one who invites, for handing on. It
+    leads to Telegram, too, where the person's level lets anything through there. Raises NotFoundHere.
     """
     invited = await Person.get_or_none(id=person, left_at=None)
     if invited is None:
@@ -42,7 +59,8 @@ async def invite(*, by: Person, person: int, now: datetime) -> Facts:
     if not shared and not permissions.may_administer(administrator=by.administrator):
         access.not_found()
     stamp = int(now.timestamp()) // 60
-    link = OneTimeLink(TokenPurpose.INVITATION.value)
+    telegram = await _level(invited, now) > NOTHING
+    link = OneTimeLink(TokenPurpose.INVITATION.value, telegram=telegram)
     drafts = []
     if invited.mail:
         drafts.append(
@@ -63,7 +81,7 @@ async def invite(*, by: Person, person: int, now: datetime) -> Facts:
         "level": min((body.level for body in shared), default=None),
         "name": access.name_of(invited),
         "by_mail": bool(invited.mail),
-        "link": OneTimeLink(link.purpose, invited.id),
+        "link": OneTimeLink(link.purpose, invited.id, telegram),
     }
 
 
@@ -152,6 +170,64 @@ async def enter(*, token: str, label: str, language: str | None, now: datetime, 
         await _welcome(person, language, now)
         await _record_link(person, Network.WEBCHAT, now)
         return await sessions.begin(person=person.id, label=label, now=machine_now)
+
+
+# --- the administration -----------------------------------------------------------------------------------------------
+
+
+async def administer(*, by: Person, token: str, now: datetime, machine_now: datetime) -> None:
+    """Trade the operator's code for the town's administration. Raises LinkUsedUp."""
+    async with transaction():
+        await sessions.consume(token=token, purpose=TokenPurpose.ADMINISTRATOR, now=machine_now)
+        await Person.filter(id=by.id).update(administrator=True)
+        await audit.record(by, "administrator.made", f"person:{by.id}", now=now)
+
+
+async def town_is_empty() -> bool:
+    """Whether nobody was ever entered: the way it is after the installation."""
+    return not await Person.exists()
+
+
+async def found_town(
+    *,
+    token: str,
+    introduction: Introduction,
+    language: str,
+    zone: str,
+    label: str,
+    now: datetime,
+    machine_now: datetime,
+) -> str:
+    """Be the first person of an empty town, and its administrator, by the operator's code; gives the session's token.
+
+    The privacy notice has been read. Raises LinkUsedUp, and NotIntroduced when somebody has been quicker.
+    """
+    async with transaction():
+        await sessions.consume(token=token, purpose=TokenPurpose.ADMINISTRATOR, now=machine_now)
+        if not await town_is_empty():
+            raise NotIntroduced
+        person = await Person.create(
+            key=_key(introduction),
+            given_name=introduction.given_name,
+            family_name=introduction.family_name,
+            mail=introduction.mail,
+            language=language,
+            zone=zone,
+            administrator=True,
+            privacy_read_at=now,
+        )
+        await audit.record(person, "administrator.made", f"person:{person.id}", now=now)
+        await _record_link(person, Network.WEBCHAT, now)
+        return await sessions.begin(person=person.id, label=label, now=machine_now)
+
+
+def _key(introduction: Introduction) -> str:
+    """How a town file would most likely call the person: the family name in plain letters."""
+    family, _ = names.sort_key(introduction.given_name, introduction.family_name)
+    return "-".join(re.findall(r"[a-z0-9]+", family))[:64] or "administrator"
+
+
+# --- blocked ----------------------------------------------------------------------------------------------------------
 
 
 async def blocked(*, network: Network, address: str, is_blocked: bool) -> None:

@@ -1,12 +1,16 @@
-"""How people leave: a lead ends a seat; with the last seat the person leaves the town, and all their ways in end."""
+"""How people leave: a lead ends a seat, or the calendar does; who has left a body is taken off its meetings.
+
+With the last seat that a lead ends the person leaves the town, and all their ways in end.
+"""
 
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from tortoise.expressions import F, Q
 
-from bot.actions import access, audit, feeds, meetings, notices, sessions
+from bot.actions import access, audit, feeds, invitations, meetings, notices, sessions
 from bot.actions.notices import Draft
+from bot.rules import facts as typed
 from bot.rules import names, permissions
 from bot.rules.facts import Plain, Title
 from bot.rules.followup import OPEN
@@ -20,11 +24,22 @@ from storage.models import (
     Channel,
     Commitment,
     CommitmentParty,
-    Meeting,
     Membership,
+    Notice,
     Person,
 )
-from storage.vocabulary import ChannelState, CommitmentState, ItemState, MeetingState, Side
+from storage.vocabulary import (
+    ChannelState,
+    CommitmentState,
+    ItemState,
+    MeetingState,
+    NoticeKind,
+    NoticeState,
+    Side,
+)
+
+LOST = "seat_lost"
+NEVER_ARRIVED = (NoticeState.WAITING, NoticeState.DEAD, NoticeState.DROPPED)
 
 Facts = dict[str, Any]
 
@@ -84,7 +99,8 @@ async def seat(*, by: Person, seat: int, now: datetime) -> Facts:
 async def end_seat(*, by: Person, seat: int, now: datetime) -> Facts:
     """End somebody else's seat as of today; what is left open there goes to those who lead the body.
 
-    The rights end at once. With the last seat the person leaves the town. Raises NotFoundHere, NotAllowed.
+    The rights end at once, and the person is taken off the meetings ahead and told so. With the last seat they leave the
+    town. Raises NotFoundHere, NotAllowed.
     """
     found = await Membership.get_or_none(id=seat).select_related("person")
     if found is None or found.person is None:
@@ -101,8 +117,9 @@ async def end_seat(*, by: Person, seat: int, now: datetime) -> Facts:
         else:
             await Membership.filter(id=seat).delete()
         await feeds.forget([found.person.id])
-        await _free_place(found.person, body, today, now)
         left = not await _has_a_place(found.person, today)
+        if not any(held.person_id == found.person.id for held in await queries.seats_in(body.id, today)):
+            await _take_off(found.person, body, in_town=not left, now=now)
         if left:
             await _leave(found.person, now)
         items, orphaned = await _left_open(found.person, body)
@@ -119,17 +136,94 @@ async def end_seat(*, by: Person, seat: int, now: datetime) -> Facts:
     return facts
 
 
-async def _free_place(person: Person, body: Body, today: date, now: datetime) -> None:
-    """Nobody waits for their answer to what lies ahead there any more; who comes as a deputy still comes."""
-    if any(seat.person_id == person.id for seat in await queries.seats_in(body.id, today)):
-        return
-    ahead = await Meeting.filter(body_id=body.id, starts_at__gt=now, state=MeetingState.INVITED)
+async def seats_over(*, now: datetime) -> int:
+    """Take those off the meetings ahead whose seat the calendar or an import has ended; gives how many. The clock does that."""
+    invited = Attendance.filter(
+        deputy_for_id=None, person__left_at=None, meeting__starts_at__gt=now, meeting__state=MeetingState.INVITED
+    ).exclude(person_id=None)
+    day = now.date()
+    seats = Membership.filter(Q(ends_on=None) | Q(ends_on__gte=day), begins_on__lte=day)
+    held = set(await seats.values_list("person_id", "body_id"))
+    rows = await invited.select_related("person", "meeting__body")
+    places = {(row.person, row.meeting.body) for row in rows if row.person is not None}
+    over = [
+        (person, body)
+        for person, body in sorted(places, key=lambda place: (place[1].id, place[0].id))
+        if (person.id, body.id) not in held
+        if all(seat.body_id != body.id for seat in await queries.seats_of(person.id, access.today(person, now)))
+    ]
+    if over:
+        async with transaction():
+            for person, body in over:
+                await _take_off(person, body, in_town=True, now=now)
+    return len(over)
+
+
+async def _take_off(person: Person, body: Body, *, in_town: bool, now: datetime) -> None:
+    """Nobody waits for their answer to what lies ahead there, nor for whoever was to come instead of them.
+
+    One message lists what falls away, unless all their chats end with the seat. Who comes there as a deputy still comes.
+    """
     places = Attendance.filter(
-        meeting_id__in=[0, *(meeting.id for meeting in ahead)], person_id=person.id, deputy_for_id=None
+        person_id=person.id,
+        deputy_for_id=None,
+        meeting__body_id=body.id,
+        meeting__starts_at__gt=now,
+        meeting__state=MeetingState.INVITED,
     )
-    if await places.delete():
-        for meeting in ahead:
-            await meetings.refresh_card(meeting, body, now=now)
+    listed = []
+    for place in await places.select_related("meeting").order_by("meeting__starts_at", "meeting_id"):
+        listed.append(await _free(place, person, body, now))
+        await place.delete()
+        await meetings.refresh_card(place.meeting, body, now=now)
+    if in_town:
+        gone = {"level": body.level, "body": Title(body.name), "meetings": listed}
+        key = f"{LOST}:{body.id}:{person.id}:{int(now.timestamp())}"
+        about = _lost_in(body, person)
+        await notices.queue(
+            [Draft(key=key, template=LOST, facts=gone, due_at=now, person=person.id, about=about)], now=now
+        )
+
+
+def _lost_in(body: Body, person: Person) -> str:
+    """What the messages about a lost seat are about: not the meetings, for what becomes of these does not overtake them."""
+    return f"seat:{body.id}:{person.id}"
+
+
+async def _free(place: Attendance, person: Person, body: Body, now: datetime) -> Facts:
+    """Take one meeting out of the person's calendar, and out of their deputy's; gives it as the person knows it."""
+    meeting = place.meeting
+    instead = await Attendance.filter(meeting_id=meeting.id, deputy_for_id=person.id).select_related("person")
+    about_it = Notice.filter(about=f"meeting:{meeting.id}", person_id=person.id).exclude(template=invitations.RELEASED)
+    untold = await about_it.filter(state=NoticeState.WAITING)
+    known = await about_it.filter(kind=NoticeKind.CALENDAR_MAIL).exclude(state__in=NEVER_ARRIVED).exists()
+    await Notice.filter(id__in=[0, *(notice.id for notice in untold)]).delete()
+    if instead or known:
+        await meetings.write(meeting, now, sequence=meeting.sequence + 1)  # a CANCEL always is a step (RFC 5546, 2.1.4)
+    was: Facts = next((typed.decode(notice.facts)["was"] for notice in untold if notice.template == "moved"), {})
+    facts = {**meetings.facts_of(meeting, body), **was, "linked": False, "join_link": None}
+    if known:
+        event = meetings.calendar_facts(meeting, body.code)
+        calendar = {**event, "method": Plain("CANCEL"), "uninvite": True, "join_link": None}
+        await notices.queue(
+            [
+                Draft(
+                    key=f"{LOST}:meeting:{meeting.id}:{meeting.sequence}:{person.id}",
+                    template=LOST,
+                    facts={"meeting": facts, "calendar": calendar},
+                    due_at=now,
+                    person=person.id,
+                    about=_lost_in(body, person),
+                    kind=NoticeKind.CALENDAR_MAIL,
+                    urgent=True,
+                )
+            ],
+            now=now,
+        )
+    deputies = [row.person for row in instead if row.person is not None]
+    await invitations.tell(meeting, body, deputies, invitations.RELEASED, {}, now=now, method="CANCEL", seated=False)
+    await Attendance.filter(id__in=[0, *(row.id for row in instead)]).delete()
+    return facts
 
 
 async def _has_a_place(person: Person, today: date) -> bool:

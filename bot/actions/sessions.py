@@ -72,11 +72,20 @@ async def issue(*, person: int | None, purpose: TokenPurpose, now: datetime) -> 
     return token
 
 
+async def purpose_of(*, token: str, now: datetime) -> TokenPurpose:
+    """What a link or code that still works is for. Does not use it: mail programs open links by themselves.
+
+    Raises LinkUsedUp.
+    """
+    found = await OneTimeToken.get_or_none(token_hash=tokens.hashed(token), used_at=None, expires_at__gt=now)
+    if found is None:
+        raise LinkUsedUp
+    return found.purpose
+
+
 async def check(*, token: str, purpose: TokenPurpose, now: datetime) -> None:
-    """Raises LinkUsedUp unless the link still works. Does not use it: mail programs open links by themselves."""
-    if not await OneTimeToken.exists(
-        token_hash=tokens.hashed(token), purpose=purpose, used_at=None, expires_at__gt=now
-    ):
+    """Raises LinkUsedUp unless the link still works, for this purpose. Does not use it."""
+    if await purpose_of(token=token, now=now) is not purpose:
         raise LinkUsedUp
 
 

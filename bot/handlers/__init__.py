@@ -79,6 +79,7 @@ BUTTONS: dict[str, Handler] = {
     "mnew": meetings.schedule,
     "mi": meetings.invite,
     "mm": meetings.move,
+    "mp": meetings.relocate,
     "mc": meetings.cancel,
     "mt": meetings.tell_now,
     **agenda.BUTTONS,
@@ -129,12 +130,16 @@ def menus(language: str) -> dict[BotCommandScope, list[BotCommand]]:
     )
 
     def shown(command: Command) -> BotCommand:
-        return BotCommand(command.german if language == "de" else command.english, words[command.german])
+        return BotCommand(_shown(command, language), words[command.german])
 
     return {
         BotCommandScopeAllPrivateChats(): [shown(command) for command in MENU],
         BotCommandScopeAllGroupChats(): [shown(command) for command in MENU if command.in_groups],
     }
+
+
+def _shown(command: Command, language: str) -> str:
+    return command.german if language == "de" else command.english
 
 
 async def _pressed(update: Update, context: Context) -> None:
@@ -159,17 +164,19 @@ async def _pressed(update: Update, context: Context) -> None:
 
 
 async def _typed(update: Update, context: Context) -> None:
-    """Text: the answer to an open question, or else the menu; never silence."""
-    if not await dialogues.typed(update, context, GUIDES):
+    """Text or a file: the answer to an open question, a list of people, or else the menu; never silence."""
+    if not await dialogues.typed(update, context, GUIDES) and not await people.sent(update, context):
         await start.menu(update, context)
 
 
 async def _unknown_command(_update: Update, context: Context) -> None:
     """Offer the nearest command."""
-    await context.speaker()
+    by = await context.speaker()
     typed = (
         (context.message.text or "").removeprefix("/").partition(" ")[0].partition("@")[0] if context.message else ""
     )
     nearest = get_close_matches(typed.casefold(), list(_GERMAN), n=2, cutoff=0.5)
     found = dict.fromkeys(_GERMAN[name] for name in nearest)
-    context.reply("unknown_command", {"commands": [Plain(name) for name in found]})
+    names = {command.german: _shown(command, by.language) for command in COMMANDS}
+    commands = [{"code": Plain(german), "name": Plain(names[german])} for german in found]
+    context.reply("unknown_command", {"commands": commands})

@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 
 from telegram import Update
 
-from bot.actions import access, commitments
+from bot.actions import access, commitments, ledger
 from bot.actions.commitments import Due
 from bot.handlers import dialogues
 from bot.handlers.context import Context
 from bot.handlers.dialogues import Answers, Guide
-from bot.rules import guard, parties, permissions, reading
+from bot.rules import parties, permissions, reading
 from bot.rules.dialogue import COMMITMENT, COMMITMENT_DECLINE, COMMITMENT_DROP, DUE
 from bot.rules.facts import PersonName, Plain, Text, Title
 from bot.rules.followup import date_words, due_words
@@ -31,32 +31,37 @@ async def listed(_update: Update, context: Context) -> None:
     """/commitments: what I have promised and was promised; or all of a body whose button was pressed."""
     by = await context.speaker()
     if context.turn.callback_id is not None and context.codes[0] == "cl" and len(context.codes) > 1:
-        context.show("commitments_of_body", await commitments.of_body(by=by, body=_id(context), now=context.now))
+        context.show("commitments_of_body", await ledger.of_body(by=by, body=_id(context), now=context.now))
         return
-    context.show("commitments", await commitments.listed(by=by, now=context.now))
+    context.show("commitments", await ledger.listed(by=by, now=context.now))
 
 
 async def record(_update: Update, context: Context) -> None:
-    """/commitment: guided, or begun by a line ("RLK: Beratungsangebot aufbauen, Meier + Caritas, bis 30.09.")."""
+    """/commitment: guided, in the body whose button was pressed; or begun by a line.
+
+    ("RLK: Beratungsangebot aufbauen, Meier + Caritas, bis 30.09.")
+    """
     by = await context.speaker()
     bodies = await access.bodies(by, context.now, permissions.may_record)
     if not bodies:
-        raise commitments.MayNotRecord(body=None)
+        raise ledger.MayNotRecord(body=None)
     line = reading.commitment_line(context.text) if context.text else None
     answers: Answers = await _of_line(context, line) if line else {}
-    if len(bodies) == 1:
-        answers = {"body": bodies[0].id, **answers}
+    wanted = [int(code) for code in context.codes[1:]] if context.turn.callback_id and not line else []
+    chosen = [body.id for body in bodies if len(bodies) == 1 or body.id in wanted]
+    if chosen:
+        answers = {"body": chosen[0], **answers}
     await dialogues.begin(context, GUIDES["commitment"], answers)
 
 
 async def _of_line(context: Context, line: reading.CommitmentLine) -> Answers:
     """What a line said, as answers of the guided entry; the first party does it, the others are with whom."""
-    answers = _worded(line.what, context)
+    answers = dialogues.worded(context, "what", line.what, limit=commitments.WHAT_LIMIT)
     if line.body:
-        body = await commitments.body_to_record_in(await context.speaker(), line.body, context.now)
+        body = await ledger.body_to_record_in(await context.speaker(), line.body, context.now)
         answers["body"] = body.id
     if line.parties:
-        directory = await commitments.directory(now=context.now)
+        directory = await ledger.directory(now=context.now)
         answers |= _with_names("owners", line.parties[:1], {}, directory)
         answers |= _with_names("counterparts", line.parties[1:], {}, directory)
     if line.due_text:
@@ -69,7 +74,7 @@ async def _of_line(context: Context, line: reading.CommitmentLine) -> Answers:
 
 async def view(_update: Update, context: Context) -> None:
     """One commitment."""
-    facts = await commitments.view(by=await context.speaker(), commitment=_id(context), now=context.now)
+    facts = await ledger.view(by=await context.speaker(), commitment=_id(context), now=context.now)
     context.show("commitment", facts)
 
 
@@ -120,13 +125,6 @@ async def move(_update: Update, context: Context) -> None:
     await dialogues.begin(context, GUIDES["due"], {"commitment": _id(context)})
 
 
-async def rephrase(_update: Update, context: Context) -> None:
-    """Type it again, without the case."""
-    source = await dialogues.reopen(context, GUIDES, "what", "suspicious", "source")
-    if source is not None:
-        context.erase(int(str(source)))
-
-
 def _id(context: Context) -> int:
     return int(context.codes[1])
 
@@ -138,9 +136,10 @@ async def _take(context: Context, answers: Answers, step: str, text: str, presse
     match step:
         case "body":
             wanted = int(text) if pressed else text
-            return {"body": (await commitments.body_to_record_in(await context.speaker(), wanted, context.now)).id}
+            return {"body": (await ledger.body_to_record_in(await context.speaker(), wanted, context.now)).id}
         case "what" | "reason" if not pressed and text:
-            return _worded(text, context) if step == "what" else {"reason": text}
+            limit = commitments.WHAT_LIMIT if step == "what" else commitments.REASON_LIMIT
+            return dialogues.worded(context, step, text, limit=limit)
         case "kept" if pressed and text == "yes":
             return {"kept": True}
         case "owners" | "counterparts":
@@ -153,18 +152,11 @@ async def _take(context: Context, answers: Answers, step: str, text: str, presse
             raise NotUnderstood(step=Plain(step))
 
 
-def _worded(what: str, context: Context) -> Answers:
-    if len(what) > commitments.WHAT_LIMIT:
-        raise TooLong(limit=commitments.WHAT_LIMIT)
-    source = context.message.message_id if context.message else None
-    return {"what": what, "suspicious": guard.suspicious(what), "source": source}
-
-
 # Parties are gathered under `<side>_so_far`; the names that are not clear yet wait under `<side>_open`, the first is asked about.
 
 
 async def _parties(context: Context, answers: Answers, side: str, text: str, *, pressed: bool) -> Answers:
-    directory = await commitments.directory(now=context.now)
+    directory = await ledger.directory(now=context.now)
     so_far = list(answers.get(f"{side}_so_far", ()))
     waiting = list(answers.get(f"{side}_open", ()))
     if not pressed:
@@ -203,7 +195,7 @@ async def _due(context: Context, text: str) -> Answers:
     fresh: Answers = {"due_options": [], "due_bodies": []}
     if text in MEETINGS or text in WITHOUT_DATE:
         return {"due": text, **fresh}
-    bodies = {fold(body.short): body.id for body in (await commitments.directory(now=context.now)).bodies}
+    bodies = {fold(body.short): body.id for body in (await ledger.directory(now=context.now)).bodies}
     words = due_words(text, bodies)
     if words is not None:
         if words.kind is not DueKind.MEETING:
@@ -227,7 +219,7 @@ async def _due_body(context: Context, answers: Answers, text: str, *, pressed: b
         return {"due_body": chosen}
     if pressed and text.isdigit():
         return {"due_bodies": list(dict.fromkeys([*chosen, int(text)]))}
-    directory = await commitments.directory(now=context.now)
+    directory = await ledger.directory(now=context.now)
     found = [
         parties.named(name, replace(directory, people=(), organisations=())) for name in parties.split(text, directory)
     ]
@@ -252,7 +244,7 @@ async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
     by = await context.speaker()
     bodies = await access.bodies(by, context.now, permissions.may_record)
     chosen = next((body for body in bodies if body.id == answers.get("body")), None)
-    directory = await commitments.directory(now=context.now)
+    directory = await ledger.directory(now=context.now)
     told = not answers.get("suspicious") or answers.get("kept")
     return {
         "level": chosen.level if chosen else None,
@@ -277,7 +269,7 @@ async def _members(context: Context, body: Body, answers: Answers) -> list[dict[
     """The people of the body who can still be pressed; the speaker first."""
     by = await context.speaker()
     chosen = [*answers.get("owners_so_far", ()), *answers.get("counterparts_so_far", ())]
-    people = await commitments.members(by=by, body=body.id, now=context.now)
+    people = await ledger.members(by=by, body=body.id, now=context.now)
     return [
         {"code": Plain(party.code), **_named(person.name, own=by.id == person.id)}
         for person in people
@@ -327,7 +319,7 @@ async def _due_facts(context: Context, answers: Answers, directory: Directory) -
     named = [entry for entry in directory.bodies if entry.id in ids]
     seats = await access.bodies(await context.speaker(), context.now, permissions.may_see)
     nth = MEETINGS.get(str(due), 1)
-    days = await commitments.meeting_days(bodies=ids, nth=nth, by=await context.speaker(), now=context.now)
+    days = await ledger.meeting_days(bodies=ids, nth=nth, by=await context.speaker(), now=context.now)
     return {
         "due": date.fromisoformat(due) if due is not None and is_date else None,
         "due_kind": Plain(kind.value) if due else None,
@@ -342,16 +334,21 @@ async def _due_questions(context: Context, answers: Answers) -> dict[str, Any]:
     """What the questions about another end show."""
     by = await context.speaker()
     existing = await commitments.for_changing(by=by, commitment=answers["commitment"], now=context.now)
-    directory = await commitments.directory(now=context.now)
-    reason = Text(answers["reason"]) if "reason" in answers else None
-    return {**existing, **await _due_facts(context, answers, directory), "reason": reason}
+    directory = await ledger.directory(now=context.now)
+    return {**existing, **await _due_facts(context, answers, directory), "reason": _reason(answers)}
 
 
 async def _reason_questions(context: Context, answers: Answers) -> dict[str, Any]:
     """What the question for a reason shows."""
     by = await context.speaker()
-    existing = await commitments.view(by=by, commitment=answers["commitment"], now=context.now)
-    return {"commitment": existing["commitment"], "reason": Text(answers["reason"]) if "reason" in answers else None}
+    existing = await ledger.view(by=by, commitment=answers["commitment"], now=context.now)
+    return {"commitment": existing["commitment"], "reason": _reason(answers)}
+
+
+def _reason(answers: Answers) -> Text | None:
+    """The reason; one that looks like case data is not repeated until somebody has said that it is none."""
+    told = answers.get("kept") or not answers.get("suspicious")
+    return Text(answers["reason"]) if "reason" in answers and told else None
 
 
 async def _recorded(context: Context, answers: Answers, _choice: str) -> None:
@@ -374,20 +371,31 @@ async def _moved(context: Context, answers: Answers, _choice: str) -> None:
         commitment=answers["commitment"],
         due=_ends(answers),
         reason=answers["reason"],
+        kept=bool(answers.get("kept")),
         now=context.now,
     )
     context.show("commitment", facts)
 
 
 async def _declined(context: Context, answers: Answers, _choice: str) -> None:
-    by, number = await context.speaker(), answers["commitment"]
-    facts = await commitments.decline(by=by, commitment=number, reason=answers["reason"], now=context.now)
+    facts = await commitments.decline(
+        by=await context.speaker(),
+        commitment=answers["commitment"],
+        reason=answers["reason"],
+        kept=bool(answers.get("kept")),
+        now=context.now,
+    )
     context.show("commitment_declined_by_me", facts)
 
 
 async def _dropped(context: Context, answers: Answers, _choice: str) -> None:
-    by, number = await context.speaker(), answers["commitment"]
-    facts = await commitments.drop(by=by, commitment=number, reason=answers["reason"], now=context.now)
+    facts = await commitments.drop(
+        by=await context.speaker(),
+        commitment=answers["commitment"],
+        reason=answers["reason"],
+        kept=bool(answers.get("kept")),
+        now=context.now,
+    )
     context.show("commitment", facts)
 
 
@@ -409,5 +417,4 @@ BUTTONS = {
     "cf": fulfil,
     "cv": verify,
     "co": drop,
-    "cagain": rephrase,
 }

@@ -117,6 +117,7 @@ class Context(CallbackContext[ExtBot[None], dict[Any, Any], dict[Any, Any], dict
             if found is None:
                 raise Stranger(language=self.turn.language)
             self._speaker = found
+            self.turn.speaker = found.id
         return self._speaker
 
     def reply(self, template: str, facts: Facts | None = None) -> None:

@@ -84,7 +84,7 @@ async def _take(
         await guide.finish(context, dict(entry.data), text)
         return
     given = {key: value for key, value in entry.data.items() if key != "redo"}
-    if step == "kept" and not pressed and text and isinstance(given.get("suspicious"), str):
+    if step == "kept" and not pressed and text:
         step = given["suspicious"]  # no button, but another wording at once
         _erase_source(context, entry)
         given = _without_text(given)
@@ -149,17 +149,6 @@ async def discard(context: Context) -> int | None:
     if entry is None:
         raise Outdated
     await dialogues.end(person, context.turn.network, context.turn.chat_id)
-    return _source(entry)
-
-
-async def reopen(context: Context, guides: Mapping[str, Guide], *names: str) -> int | None:
-    """Ask again for these answers of the open entry; gives the message in which the text was typed."""
-    person, entry = await context.speaker(), await _open(context)
-    if entry is None:
-        raise Outdated
-    await _ask(
-        context, guides[entry.kind], person.id, {key: value for key, value in entry.data.items() if key not in names}
-    )
     return _source(entry)
 
 

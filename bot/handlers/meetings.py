@@ -1,18 +1,20 @@
 """Meetings in the chat: the list, one meeting, the answer; scheduling, inviting, moving and calling off."""
 
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from telegram import Update
 
-from bot.actions import access, meetings
+from bot.actions import access, invitations, meetings, moving
+from bot.actions.moving import Arrangement
 from bot.handlers import dialogues
 from bot.handlers.context import Context
 from bot.handlers.dialogues import Answers, Guide
 from bot.rules import permissions, reading
 from bot.rules.calendar_grid import month_grid
-from bot.rules.dialogue import CANCEL, INVITE, MEETING, MOVE
+from bot.rules.dialogue import CANCEL, INVITE, MEETING, MOVE, PLACE
 from bot.rules.facts import JoinLink, Place, Plain, Text, Title
 from bot.rules.refusals import NotAllowed, NotUnderstood
 from storage.vocabulary import Answer, MeetingFormat
@@ -33,7 +35,7 @@ async def view(_update: Update, context: Context) -> None:
 async def answer(_update: Update, context: Context) -> None:
     """Zusage, Vielleicht, Absage."""
     given = Answer(context.codes[2])
-    facts = await meetings.answer(by=await context.speaker(), meeting=_id(context), answer=given, now=context.now)
+    facts = await invitations.answer(by=await context.speaker(), meeting=_id(context), answer=given, now=context.now)
     context.toast("answered_toast", facts)
     if context.private:
         context.show("answered", facts)
@@ -41,7 +43,7 @@ async def answer(_update: Update, context: Context) -> None:
 
 async def deputies(_update: Update, context: Context) -> None:
     """Who could come instead, of oneself or of somebody who phoned."""
-    facts = await meetings.deputies(
+    facts = await invitations.deputies(
         by=await context.speaker(), meeting=_id(context), person=_phoned(context), now=context.now
     )
     context.show("deputies", {**facts, "person": _phoned(context)})
@@ -50,7 +52,7 @@ async def deputies(_update: Update, context: Context) -> None:
 async def delegate(update: Update, context: Context) -> None:
     """Somebody comes instead."""
     deputy, phoned = int(context.codes[2]), _phoned(context, place=3)
-    facts = await meetings.delegate(
+    facts = await invitations.delegate(
         by=await context.speaker(), meeting=_id(context), deputy=deputy, person=phoned, now=context.now
     )
     context.toast("answered_toast", facts)
@@ -67,12 +69,14 @@ def _phoned(context: Context, place: int = 2) -> int | None:
 
 async def answers(_update: Update, context: Context) -> None:
     """Who comes, who does not, who has not said and who was not reached."""
-    context.show("answers", await meetings.answers(by=await context.speaker(), meeting=_id(context), now=context.now))
+    context.show(
+        "answers", await invitations.answers(by=await context.speaker(), meeting=_id(context), now=context.now)
+    )
 
 
 async def answer_for(_update: Update, context: Context) -> None:
     """Somebody phoned; ask who it was and what they said."""
-    facts = await meetings.answers(by=await context.speaker(), meeting=_id(context), now=context.now)
+    facts = await invitations.answers(by=await context.speaker(), meeting=_id(context), now=context.now)
     wanted = _phoned(context)
     chosen = next((entry for entry in facts["people"] if wanted is not None and entry["id"] == wanted), None)
     context.show("answer_for", {**facts, "person": chosen})
@@ -82,7 +86,7 @@ async def answered_for(update: Update, context: Context) -> None:
     """Write down what somebody who phoned has said."""
     person, given = int(context.codes[2]), Answer(context.codes[3])
     speaker = await context.speaker()
-    facts = await meetings.answer(by=speaker, meeting=_id(context), answer=given, person=person, now=context.now)
+    facts = await invitations.answer(by=speaker, meeting=_id(context), answer=given, person=person, now=context.now)
     context.toast("answered_toast", facts)
     await answers(update, context)
 
@@ -99,7 +103,7 @@ async def schedule(_update: Update, context: Context) -> None:
 
 async def invite(_update: Update, context: Context) -> None:
     """Send the invitations, after a look at the notice period."""
-    check = await meetings.notice_check(
+    check = await invitations.notice_check(
         by=await context.speaker(), meeting=_id(context), land=context.town.land, now=context.now
     )
     await dialogues.begin(context, GUIDES["invite"], {"meeting": _id(context), "short_notice": check["short"]})
@@ -107,20 +111,26 @@ async def invite(_update: Update, context: Context) -> None:
 
 async def move(_update: Update, context: Context) -> None:
     """Move a meeting: the guided entry. It lasts as long as before, unless an end is typed."""
-    facts = await meetings.changeable(by=await context.speaker(), meeting=_id(context), now=context.now)
+    facts = await moving.changeable(by=await context.speaker(), meeting=_id(context), now=context.now)
     minutes = facts["meeting"]["minutes"]
     await dialogues.begin(context, GUIDES["move"], {"meeting": _id(context), "minutes": minutes})
 
 
+async def relocate(_update: Update, context: Context) -> None:
+    """Change a meeting's form, place or join link: the guided entry."""
+    facts = await moving.changeable(by=await context.speaker(), meeting=_id(context), now=context.now)
+    await dialogues.begin(context, GUIDES["place"], {"meeting": _id(context), "body": facts["body_id"]})
+
+
 async def cancel(_update: Update, context: Context) -> None:
     """Call a meeting off: the guided entry."""
-    await meetings.changeable(by=await context.speaker(), meeting=_id(context), now=context.now)
+    await moving.changeable(by=await context.speaker(), meeting=_id(context), now=context.now)
     await dialogues.begin(context, GUIDES["cancel"], {"meeting": _id(context)})
 
 
 async def tell_now(_update: Update, context: Context) -> None:
     """Do not wait for the settle time."""
-    facts = await meetings.told_at_once(by=await context.speaker(), meeting=_id(context), now=context.now)
+    facts = await moving.told_at_once(by=await context.speaker(), meeting=_id(context), now=context.now)
     context.show("told_at_once", facts)
 
 
@@ -150,20 +160,28 @@ async def _take(context: Context, answers: Answers, step: str, text: str, presse
         case "format":
             return {"format": MeetingFormat(text).value} if pressed else _typed_only("format")
         case "place" | "join_link" if pressed:
-            return {step: await _usual(context, answers, step) if text == "usual" else None}
+            return {step: await _known(context, answers, step, text)}
         case "kept" if pressed:
             return {"kept": True}
         case "reason" if not pressed and text:
-            return dialogues.worded(context, "reason", text, limit=meetings.REASON_LIMIT)
+            return dialogues.worded(context, "reason", text, limit=invitations.REASON_LIMIT)
         case "place" | "join_link" if text:
             return {step: text}
         case _:
             raise NotUnderstood(step=Plain(step))
 
 
-async def _usual(context: Context, answers: Answers, step: str) -> str | None:
-    body = await access.body(await context.speaker(), answers["body"], context.now, permissions.may_schedule)
-    return body.place if step == "place" else body.join_link
+async def _known(context: Context, answers: Answers, step: str, which: str) -> str | None:
+    """The body's usual place or link, the one that the meeting has now, or none."""
+    by = await context.speaker()
+    if which == "usual":
+        body = await access.body(by, answers["body"], context.now, permissions.may_schedule)
+        return body.place if step == "place" else body.join_link
+    if which == "same":
+        facts = await moving.changeable(by=by, meeting=answers["meeting"], now=context.now)
+        known: str | None = facts["meeting"][step]
+        return known
+    return None
 
 
 def _typed_only(step: str) -> Answers:
@@ -211,13 +229,14 @@ async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
     today = context.now.astimezone(zone).date()
     month = date.fromisoformat(f"{answers['month']}-01") if answers.get("month") else today.replace(day=1)
     existing = await _existing(context, answers)
+    link = existing["meeting"]["join_link"] if existing else None
     told = answers.get("kept") or not answers.get("suspicious")
     return {
         "bodies": [{"id": body.id, "name": Title(body.name), "level": body.level} for body in bodies],
         "level": chosen.level if chosen else None,
         "body": Title(chosen.name) if chosen else None,
         "usual_place": Place(chosen.place) if chosen and chosen.place else None,
-        "usual_link": bool(chosen and chosen.join_link),
+        "usual_link": bool(chosen and chosen.join_link and chosen.join_link != link),
         "grid": month_grid(month, today),
         "day": date.fromisoformat(answers["day"]) if answers.get("day") else None,
         "options": [_moment(option, zone) for option in answers.get("options", ())],
@@ -249,10 +268,22 @@ async def _existing(context: Context, answers: Answers) -> dict[str, Any]:
         return {}
     person = await context.speaker()
     if "short_notice" in answers:
-        return await meetings.notice_check(
+        return await invitations.notice_check(
             by=person, meeting=answers["meeting"], land=context.town.land, now=context.now
         )
-    return {"meeting": (await meetings.view(by=person, meeting=answers["meeting"], now=context.now))["meeting"]}
+    meeting = (await meetings.view(by=person, meeting=answers["meeting"], now=context.now))["meeting"]
+    return {"meeting": meeting, **_elsewhere(meeting, answers)}
+
+
+def _elsewhere(meeting: dict[str, Any], answers: Answers) -> dict[str, Any]:
+    """The meeting in the form and at the place that have been answered, and what of it is new."""
+    if "format" not in answers:
+        return {}
+    before = Arrangement.told(meeting)
+    form = MeetingFormat(answers["format"])
+    place, link = meetings.fitting(form, answers.get("place"), answers.get("join_link"))
+    planned = replace(before, format=form, place=place, join_link=link)
+    return {"planned": planned.facts(), "changed": before.changes(planned)}
 
 
 async def _scheduled(context: Context, answers: Answers, _choice: str) -> None:
@@ -270,7 +301,7 @@ async def _scheduled(context: Context, answers: Answers, _choice: str) -> None:
 
 
 async def _invited(context: Context, answers: Answers, _choice: str) -> None:
-    facts = await meetings.invite(
+    facts = await invitations.invite(
         by=await context.speaker(),
         meeting=answers["meeting"],
         land=context.town.land,
@@ -281,7 +312,7 @@ async def _invited(context: Context, answers: Answers, _choice: str) -> None:
 
 
 async def _moved(context: Context, answers: Answers, _choice: str) -> None:
-    facts = await meetings.move(
+    facts = await moving.move(
         by=await context.speaker(),
         meeting=answers["meeting"],
         starts=datetime.fromisoformat(answers["when"]),
@@ -291,8 +322,20 @@ async def _moved(context: Context, answers: Answers, _choice: str) -> None:
     context.show("moved_by_me", facts)
 
 
+async def _relocated(context: Context, answers: Answers, _choice: str) -> None:
+    facts = await moving.relocate(
+        by=await context.speaker(),
+        meeting=answers["meeting"],
+        form=MeetingFormat(answers["format"]),
+        place=answers.get("place"),
+        join_link=answers.get("join_link"),
+        now=context.now,
+    )
+    context.show("moved_by_me", facts)
+
+
 async def _cancelled(context: Context, answers: Answers, _choice: str) -> None:
-    facts = await meetings.cancel(
+    facts = await moving.cancel(
         by=await context.speaker(), meeting=answers["meeting"], reason=answers["reason"], now=context.now
     )
     context.show("cancelled_by_me", facts)
@@ -302,5 +345,6 @@ GUIDES = {
     "meeting": Guide(MEETING, _take, _facts, _scheduled),
     "invite": Guide(INVITE, _take, _facts, _invited),
     "move": Guide(MOVE, _take, _facts, _moved),
+    "place": Guide(PLACE, _take, _facts, _relocated),
     "cancel": Guide(CANCEL, _take, _facts, _cancelled),
 }

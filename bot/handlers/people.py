@@ -1,9 +1,25 @@
-"""Who sits in a body: inviting people to Faden, and ending a seat."""
+"""Who sits in a body: inviting people to Faden, and ending a seat; and lists of people, sent as a file."""
 
-from telegram import Update
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
-from bot.actions import joining, leaving
+import structlog
+from telegram import Bot, Update
+from telegram.error import BadRequest, TelegramError
+
+from bot.actions import joining, leaving, people_files
+from bot.actions.people_files import Waiting
 from bot.handlers.context import Context
+from bot.rules import peoplefile, spreadsheet
+from bot.rules.townfile import Mistake, TownFileErrors
+from storage.db import unit_of_work
+from storage.vocabulary import Network
+
+log = structlog.get_logger(__name__)
+
+FETCH_SECONDS = 20.0
+PATIENCE = timedelta(minutes=5)
 
 
 async def seats(_update: Update, context: Context) -> None:
@@ -36,4 +52,100 @@ async def invite(_update: Update, context: Context) -> None:
     context.show("join_link", facts)
 
 
-BUTTONS = {"os": seats, "op": seat, "oe": ask_end, "oee": end, "oi": invite}
+# --- lists of people --------------------------------------------------------------------------------------------------
+
+
+async def sent(_update: Update, context: Context) -> bool:
+    """A file that nobody asked for: a list of people from an administrator. False when it is no table."""
+    upload = context.upload
+    if upload is None or not spreadsheet.is_table(upload.file_name or ""):
+        return False
+    await people_files.take(
+        by=await context.speaker(),
+        network=context.turn.network,
+        chat_id=context.turn.chat_id,
+        update_id=context.turn.update_id,
+        file_id=upload.file_id,
+        name=upload.file_name or "",
+        size=upload.file_size or 0,
+        now=context.now,
+    )
+    context.reply("people_file_received")
+    return True
+
+
+async def fetch(bots: Mapping[Network, Bot], *, zone: str, now: datetime) -> None:
+    """Fetch the lists that have been sent, and tell what their import would do. It opens its own units of work."""
+    for file in await people_files.waiting(now=now):
+        wrong: tuple[Mistake, ...] = (Mistake(file.name, 1, "", "not_fetched"),)
+        try:
+            await _look_into(file, bots[file.network], zone, now)
+        except TownFileErrors as errors:
+            wrong = errors.mistakes
+        except (TelegramError, TimeoutError) as error:
+            log.warning("list cannot be fetched", network=file.network, error=type(error).__name__)
+            if not isinstance(error, BadRequest) and now - file.since < PATIENCE:
+                continue
+        except Exception:  # one list must not hold up the others, nor be tried again for ever
+            log.exception("list cannot be read", network=file.network)
+        else:
+            continue
+        await _tell_why(file, wrong, now)
+
+
+async def _look_into(file: Waiting, bot: Bot, zone: str, now: datetime) -> None:
+    async with asyncio.timeout(FETCH_SECONDS):
+        await bot.initialize()  # Telegram may not have answered since the start
+        held = await bot.get_file(file.file_id)
+        content = bytes(await held.download_as_bytearray())
+    read = await asyncio.to_thread(peoplefile.read, content, file.name)
+    await unit_of_work(lambda: people_files.fetched(file, read, zone=zone, now=now))
+
+
+async def _tell_why(file: Waiting, mistakes: tuple[Mistake, ...], now: datetime) -> None:
+    await unit_of_work(lambda: people_files.not_fetched(file, mistakes, now=now))
+
+
+async def page(_update: Update, context: Context) -> None:
+    """Another page of what the import would do."""
+    facts = await people_files.shown(
+        by=await context.speaker(),
+        network=context.turn.network,
+        chat_id=context.turn.chat_id,
+        page=int(context.codes[1]),
+        zone=context.town.zone,
+        now=context.now,
+    )
+    context.show("people_file", facts)
+
+
+async def confirm(_update: Update, context: Context) -> None:
+    """Import what was shown; or show what it would be now."""
+    facts = await people_files.confirm(
+        by=await context.speaker(),
+        network=context.turn.network,
+        chat_id=context.turn.chat_id,
+        zone=context.town.zone,
+        now=context.now,
+    )
+    context.show("people_file_imported" if facts["done"] else "people_file", facts)
+
+
+async def drop(_update: Update, context: Context) -> None:
+    """Forget the list."""
+    await people_files.drop(
+        by=await context.speaker(), network=context.turn.network, chat_id=context.turn.chat_id, now=context.now
+    )
+    context.show("people_file_dropped")
+
+
+BUTTONS = {
+    "os": seats,
+    "op": seat,
+    "oe": ask_end,
+    "oee": end,
+    "oi": invite,
+    "pf": page,
+    "pfi": confirm,
+    "pfd": drop,
+}

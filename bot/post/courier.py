@@ -42,6 +42,7 @@ STORE_TROUBLE = (BaseORMException, OSError, WorkTookTooLong)
 REPEATABLE = frozenset({NoticeKind.EDIT, NoticeKind.TOAST, NoticeKind.ERASE})
 NEEDS_TEXT = frozenset({NoticeKind.MESSAGE, NoticeKind.EDIT, NoticeKind.CARD})
 UNREACHABLE = "unreachable"
+FAREWELL = "seat_lost"  # goes after those who have left: it takes the meetings ahead out of their calendars
 
 
 class Astray(Exception):
@@ -214,7 +215,7 @@ class Courier:
     # --- by mail ------------------------------------------------------------------------------------------------------
 
     async def _instead_of_chat(self, notice: Notice, reader: Reader) -> Outcome:
-        """Nobody is reached by chat: a mail says that there is something, unless a calendar mail says it anyway."""
+        """Nobody is reached by chat: a mail says the same, unless a calendar mail says it anyway."""
         if (
             notice.kind is not NoticeKind.MESSAGE
             or self.mailer is None
@@ -224,8 +225,7 @@ class Courier:
             return Outcome(state=NoticeState.DEAD, error=UNREACHABLE)
         if notice.about is not None and await outbox.told_by_calendar_mail(notice):
             return Outcome(state=NoticeState.DROPPED, error="by calendar mail")
-        as_mail = {"kind": NoticeKind.MAIL, "template": "unread", "facts": {}}
-        return Outcome(state=NoticeState.WAITING, changes=as_mail)
+        return Outcome(state=NoticeState.WAITING, changes={"kind": NoticeKind.MAIL})
 
     async def _by_mail(self, notice: Notice, reader: Reader, moment: Moment) -> Outcome:
         from bot.calendars import usable_address  # noqa: PLC0415  # icalendar is loaded when it is needed
@@ -273,7 +273,7 @@ def _out_of_place(notice: Notice, reader: Reader) -> Outcome | None:
     """Who has left the town, or the body since it was queued, is told nothing any more. An answer answers what was asked."""
     if notice.person_id is None or reader.person is None:
         return None
-    if reader.person.left_at is not None:
+    if reader.person.left_at is not None and notice.template != FAREWELL:
         return Outcome(state=NoticeState.DROPPED, error="left")
     if notice.lane is Lane.MAILING and not reader.concerned:
         return Outcome(state=NoticeState.DROPPED, error="no seat")

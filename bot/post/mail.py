@@ -50,10 +50,10 @@ class Mailer:
     """One mail server, and the mailbox that writes.
 
     `smtp_url` is `smtp://`, `smtps://` or `smtp+starttls://`, then `user:password@host:port`; user, password and port may be
-    missing. `sender` is an address, with or without a name before it. Raises BadSmtpUrl.
+    missing. `sender` is an address, with or without a name before it; `name` stands for one that has none. Raises BadSmtpUrl.
     """
 
-    def __init__(self, smtp_url: str, sender: str, *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, smtp_url: str, sender: str, *, name: str = "", tls: ssl.SSLContext | None = None) -> None:
         """`tls` replaces the system's trust, for servers with a certificate of their own."""
         parts = urlsplit(smtp_url)
         if parts.scheme not in PORTS or not parts.hostname:
@@ -63,7 +63,8 @@ class Mailer:
         self._user = unquote(parts.username) if parts.username else None
         self._password = unquote(parts.password) if parts.password else None
         self._tls = tls
-        self.name, self.address = parseaddr(sender)
+        own_name, self.address = parseaddr(sender)
+        self.name = own_name or name
         if "@" not in self.address:
             raise BadSmtpUrl("sender")
 

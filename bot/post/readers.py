@@ -16,7 +16,7 @@ _CHANNELS = """
 FROM channel c JOIN person p ON p.id = c.person_id WHERE c.state <> 'unlinked'
 """
 _SEATS = """
-SELECT m.person_id, m.body_id, b.level AS body_level, o.level FROM membership m
+SELECT m.person_id, m.body_id, b.level AS body_level, b.informal, o.level FROM membership m
 JOIN body b ON b.id = m.body_id LEFT JOIN organisation o ON o.id = m.organisation_id
 WHERE m.begins_on <= ? AND (m.ends_on IS NULL OR m.ends_on >= ?)
 """
@@ -53,13 +53,7 @@ async def of(notices: Sequence[Notice], *, today: date) -> dict[int, Reader]:
         if person is None and notice.chat_id is not None:
             person = owners.get((notice.network, str(notice.chat_id)))
         people[notice.id] = person
-    judged = {
-        person.id
-        for notice in notices
-        if (person := people[notice.id]) is not None
-        and notice.network is not Network.WEBCHAT
-        and notice.kind not in MAILS
-    } | {notice.person_id for notice in notices if notice.person_id and notice.chat_id is None and notice.body_id}
+    judged = {person.id for person in people.values() if person is not None}
     seats = await _seats(judged, today)
     invitations = await _invitations(notices, seats)
     return {
@@ -117,7 +111,12 @@ async def _seats(people: Collection[int], today: date) -> defaultdict[int, list[
     seats: defaultdict[int, list[Seat]] = defaultdict(list)
     if people:
         for held in await execute(f"{_SEATS} AND m.person_id IN ({places(people)})", [today, today, *people]):
-            seat = Seat(body=held["body_id"], body_level=held["body_level"], organisation_level=held["level"])
+            seat = Seat(
+                body=held["body_id"],
+                body_level=held["body_level"],
+                organisation_level=held["level"],
+                informal=bool(held["informal"]),
+            )
             seats[held["person_id"]].append(seat)
     return seats
 

@@ -11,11 +11,12 @@ from storage.vocabulary import Network
 
 @dataclass(frozen=True, kw_only=True)
 class Seat:
-    """A seat that somebody holds today, the level of its body and of the organisation it is held for."""
+    """A seat that somebody holds today, the levels of its body and of the organisation it is held for, and how one speaks there."""
 
     body: int
     body_level: int = FULL
     organisation_level: int | None = None
+    informal: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

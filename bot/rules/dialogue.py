@@ -111,6 +111,17 @@ MEETING = Flow(
 
 MOVE = Flow("move", (Step("meeting"), Step("when"), Step("minutes"), Step("confirm")))
 
+PLACE = Flow(
+    "place",
+    (
+        Step("meeting"),
+        Step("format"),
+        Step("place", _lacks("format", "online")),
+        Step("join_link", _lacks("format", "presence")),
+        Step("confirm"),
+    ),
+)
+
 CANCEL = Flow("cancel", (Step("meeting"), Step("reason"), Step("kept", _is("suspicious")), Step("confirm")))
 
 INVITE = Flow(
@@ -143,13 +154,18 @@ DUE = Flow(
         Step("due"),
         Step("due_body", _has("due", "next", "next_but_one")),
         Step("reason"),
+        Step("kept", _is("suspicious")),
         Step("confirm"),
     ),
 )
 
-COMMITMENT_DECLINE = Flow("commitment_decline", (Step("commitment"), Step("reason"), Step("confirm")))
+COMMITMENT_DECLINE = Flow(
+    "commitment_decline", (Step("commitment"), Step("reason"), Step("kept", _is("suspicious")), Step("confirm"))
+)
 
-COMMITMENT_DROP = Flow("commitment_drop", (Step("commitment"), Step("reason"), Step("confirm")))
+COMMITMENT_DROP = Flow(
+    "commitment_drop", (Step("commitment"), Step("reason"), Step("kept", _is("suspicious")), Step("confirm"))
+)
 
 FLOWS: dict[str, Flow] = {
     flow.kind: flow
@@ -157,6 +173,7 @@ FLOWS: dict[str, Flow] = {
         ITEM,
         MEETING,
         MOVE,
+        PLACE,
         CANCEL,
         INVITE,
         REJECT,

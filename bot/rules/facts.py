@@ -56,10 +56,14 @@ class Text(str):
 
 @dataclasses.dataclass(frozen=True)
 class OneTimeLink:
-    """A link that is made at the moment of sending, for `person` or else for the reader; its secret is never in a row."""
+    """A link that is made at the moment of sending, for `person` or else for the reader; its secret is never in a row.
+
+    An invitation may lead to `telegram`, too.
+    """
 
     purpose: str
     person: int | None = None
+    telegram: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -44,3 +44,7 @@ class TooLong(Refusal):
 
 class Outdated(Refusal):
     """The button belongs to something that is over."""
+
+
+class ReasonMissing(Refusal):
+    """Others will ask why, so a reason has to be given."""

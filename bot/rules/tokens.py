@@ -10,6 +10,7 @@ import hmac
 import re
 
 ANSWER = "answer"
+COMMITMENT = "commitment"
 FEED = "feed"
 
 _PART = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
@@ -52,6 +53,17 @@ def attendance_of(key: bytes, token: str) -> int | None:
     """The attendance that a token of `answer` is for; None when it is not one."""
     parts = verified(key, ANSWER, token)
     return int(parts[0]) if parts else None
+
+
+def commitment(key: bytes, commitment: int, person: int) -> str:
+    """The token of the page on which a person answers for a commitment."""
+    return sign(key, COMMITMENT, commitment, person)
+
+
+def commitment_of(key: bytes, token: str) -> tuple[int, int] | None:
+    """The commitment and the person that a token of `commitment` is for; None when it is not one."""
+    parts = verified(key, COMMITMENT, token)
+    return (int(parts[0]), int(parts[1])) if parts else None
 
 
 def feed(key: bytes, person: int, generation: int) -> str:

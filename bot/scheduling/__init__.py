@@ -8,7 +8,7 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from bot.actions import commitments, dialogues, feeds, meetings
+from bot.actions import dialogues, feeds, leaving, meetings, reminding
 from storage.db import unit_of_work
 
 log = structlog.get_logger(__name__)
@@ -18,19 +18,24 @@ Now = Callable[[], datetime]
 
 @dataclass(frozen=True, kw_only=True)
 class Tick:
-    """Every so many seconds, look again. `action` gets the domain's time."""
+    """Every so many seconds, look again. `action` gets the domain's time.
+
+    One that awaits the network opens its units of work itself (`own_work`): inside of one it must not.
+    """
 
     name: str
     seconds: int
     action: Callable[[datetime], Awaitable[object]]
+    own_work: bool = False
 
 
 def ticks(land: str) -> tuple[Tick, ...]:
     """The list, for a town whose Land decides about holidays."""
     return (
         Tick(name="meetings held", seconds=60, action=lambda now: meetings.held(now=now)),
-        Tick(name="check-ins", seconds=60, action=lambda now: commitments.ask_check_ins(now=now, land=land)),
-        Tick(name="overdue", seconds=60, action=lambda now: commitments.mark_overdue(now=now, land=land)),
+        Tick(name="seats over", seconds=600, action=lambda now: leaving.seats_over(now=now)),
+        Tick(name="check-ins", seconds=60, action=lambda now: reminding.ask_check_ins(now=now, land=land)),
+        Tick(name="overdue", seconds=60, action=lambda now: reminding.mark_overdue(now=now, land=land)),
         Tick(name="dialogues", seconds=3600, action=lambda now: dialogues.expire(now=now)),
         Tick(name="feed horizon", seconds=3600, action=lambda _now: feeds.touch_all()),
     )
@@ -39,7 +44,10 @@ def ticks(land: str) -> tuple[Tick, ...]:
 async def look(tick: Tick, domain_now: Now, wake: Callable[[], None]) -> None:
     """One look; a failure is logged and the next look comes all the same."""
     try:
-        await unit_of_work(lambda: tick.action(domain_now()))
+        if tick.own_work:
+            await tick.action(domain_now())
+        else:
+            await unit_of_work(lambda: tick.action(domain_now()))
     except Exception:
         log.exception("tick failed", tick=tick.name)
     wake()

@@ -6,7 +6,7 @@ from typing import Final
 from aiohttp import hdrs, web
 from aiohttp.helpers import content_disposition_header
 
-from bot.actions import agenda, meetings
+from bot.actions import agenda, invitations, meetings
 from bot.rules import tokens
 from bot.rules.refusals import NotFoundHere
 from bot.web.settings import CLOCKS, SETTINGS
@@ -71,13 +71,13 @@ async def answer(request: web.Request) -> web.Response:
     deputy, chosen = fields.get("deputy", ""), ANSWERS.get(fields.get("answer", ""))
     where = attendance.meeting_id
     if deputy.isdecimal():
-        facts = await do(request, lambda: meetings.delegate(by=person, meeting=where, deputy=int(deputy), now=now))
+        facts = await do(request, lambda: invitations.delegate(by=person, meeting=where, deputy=int(deputy), now=now))
     elif chosen is not None:
-        facts = await do(request, lambda: meetings.answer(by=person, meeting=where, answer=chosen, now=now))
+        facts = await do(request, lambda: invitations.answer(by=person, meeting=where, answer=chosen, now=now))
     else:
         raise web.HTTPBadRequest
     possible = (
-        await meetings.deputies(by=person, meeting=where, now=now) if chosen is Answer.DECLINED else {"people": []}
+        await invitations.deputies(by=person, meeting=where, now=now) if chosen is Answer.DECLINED else {"people": []}
     )
     return page(request, "answered", {"deputy": None, **facts, "people": possible["people"]})
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from bot.web import assets, feeds, joining, legal, meetings, operating, preferences, sign_in, trial
+from bot.web import assets, commitments, feeds, joining, legal, meetings, operating, preferences, sign_in, trial
 from bot.web.middlewares import MIDDLEWARES, protect
 from bot.web.settings import (
     CHANGE_PREFERENCES,
@@ -36,6 +36,7 @@ ROUTES = (
     web.get(f"/anmelden/{LINK_END}", sign_in.offer),
     web.post(f"/anmelden/{LINK_END}", sign_in.enter),
     web.post("/abmelden", sign_in.leave),
+    web.post("/einladung", joining.redeem),
     web.get(f"/einladung/{LINK_END}", joining.offer),
     web.post(f"/einladung/{LINK_END}", joining.enter),
     # one's own things
@@ -52,6 +53,9 @@ ROUTES = (
     web.get(f"/papier/{{document:{NUMBER}}}", meetings.paper),
     web.get(f"/antwort/{LINK_END}", meetings.invitation),
     web.post(f"/antwort/{LINK_END}", meetings.answer),
+    # commitments
+    web.get(f"/commitment/{LINK_END}", commitments.show),
+    web.post(f"/commitment/{LINK_END}", commitments.answer),
     # what the law wants
     web.get("/impressum", legal.imprint),
     web.get("/datenschutz", legal.privacy),

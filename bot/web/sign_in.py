@@ -37,7 +37,7 @@ async def ask(request: web.Request) -> web.Response:
 async def send_link(request: web.Request) -> web.Response:
     """Send the link, if somebody has that address; the answer is the same for every address."""
     mail = (await form(request)).get("mail", "").strip()
-    if not re.fullmatch(r"[^@\s]+@[^@\s]+", mail) or len(mail) > MAIL_LIMIT:
+    if not is_mail(mail):
         return page(request, "sign_in", {"mail": mail, "mistaken": True}, status=422)
     now, machine_now = request.app[CLOCKS].domain(), request.app[CLOCKS].machine()
     address, limits = request[CLIENT].address, request.app[LIMITS]
@@ -75,6 +75,11 @@ async def leave(request: web.Request) -> web.StreamResponse:
     response = web.Response(status=303, headers={"Location": "/"})
     middlewares.sign_out(request, response)
     return response
+
+
+def is_mail(text: str) -> bool:
+    """Whether it could be a mail address."""
+    return re.fullmatch(r"[^@\s]+@[^@\s]+", text) is not None and len(text) <= MAIL_LIMIT
 
 
 def device(user_agent: str) -> str:

@@ -361,7 +361,6 @@ class Migration(migrations.Migration):
                         default=dict, encoder=functools.partial(dumps, separators=(",", ":")), decoder=loads
                     ),
                 ),
-                ("message_id", fields.BigIntField(null=True)),
                 ("expires_at", MomentField(db_index=True, auto_now=False, auto_now_add=False)),
             ],
             options={
@@ -578,6 +577,7 @@ class Migration(migrations.Migration):
             options={
                 "table": "meeting",
                 "app": "models",
+                "unique_together": (("body", "number"),),
                 "indexes": [Index(fields=["body", "starts_at"])],
                 "pk_attr": "id",
                 "table_description": "Sitzung.",

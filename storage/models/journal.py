@@ -22,7 +22,6 @@ class Dialogue(Model):
     kind = fields.CharField(max_length=32)
     step = fields.CharField(max_length=32)
     data: fields.JSONField[dict[str, object]] = fields.JSONField(default=dict)
-    message_id = fields.BigIntField(null=True)
     expires_at = MomentField(db_index=True)
 
     person_id: int

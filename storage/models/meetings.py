@@ -61,6 +61,7 @@ class Meeting(Model):
     class Meta:
         table = "meeting"
         indexes = (("body", "starts_at"),)
+        unique_together = (("body", "number"),)
 
 
 class Attendance(Model):

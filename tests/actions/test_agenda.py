@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.actions import agenda, meetings
+from bot.actions import agenda, moving
 from bot.actions.agenda import (
     DeadlineOver,
     ItemOver,
@@ -18,7 +18,16 @@ from bot.actions.agenda import (
 )
 from bot.actions.meetings import MeetingOver
 from bot.rules.facts import Plain
-from bot.rules.refusals import ChangedMeanwhile, NotAllowed, NotAMember, NotFoundHere, Outdated, Refusal, TooLong
+from bot.rules.refusals import (
+    ChangedMeanwhile,
+    NotAllowed,
+    NotAMember,
+    NotFoundHere,
+    Outdated,
+    ReasonMissing,
+    Refusal,
+    TooLong,
+)
 from storage.models import (
     AgendaItem,
     AgendaItemPaper,
@@ -113,6 +122,7 @@ async def test_submit_is_for_the_next_meeting_and_tells_the_leads(town: Town, me
         "id": item.id,
         "body_id": town.tk.id,
         "level": 2,
+        "informal": False,
         "title": "Kinderbauernhof",
         "purpose": "decision",
         "minutes": 20,
@@ -556,6 +566,9 @@ async def test_reject_tells_the_submitter_the_reason(town: Town, now: datetime) 
 
     with pytest.raises(TooLong):
         await agenda.reject(by=town.ada, item=number, reason="x" * 501, now=now)
+    for reason in ("", " \n"):
+        with pytest.raises(ReasonMissing):
+            await agenda.reject(by=town.ada, item=number, reason=reason, now=now)
     facts = await agenda.reject(by=town.ada, item=number, reason="Gehört in die RLK", now=now)
 
     told = await cast.facts_for("item_rejected", town.ben)
@@ -837,7 +850,7 @@ async def test_meeting_that_is_called_off_gives_its_items_a_new_place(
 ) -> None:
     number = await accepted(town, now)
 
-    await meetings.cancel(by=town.anna, meeting=meeting.id, reason="Streik", now=now)
+    await moving.cancel(by=town.anna, meeting=meeting.id, reason="Streik", now=now)
 
     assert [item["id"] for item in (await agenda.own(by=town.ben, now=now))["items"]] == [number]
     assert (await AgendaItem.get(id=number)).meeting_id is None

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from bot.actions import joining, sessions
-from bot.actions.joining import AlreadyLinked, NotOnTelegram
+from bot.actions.joining import AlreadyLinked, Introduction, NotIntroduced, NotOnTelegram
 from bot.actions.sessions import LinkUsedUp
 from bot.rules import facts as typed
 from bot.rules.facts import OneTimeLink, PersonName, Plain
@@ -15,7 +15,7 @@ from tests.actions.cast import YESTERDAY, Town
 
 ACCOUNT = "70001"
 TELEGRAM, WEBCHAT = Network.TELEGRAM, Network.WEBCHAT
-LINK = OneTimeLink("invitation")
+LINK = OneTimeLink("invitation", telegram=True)
 
 
 async def token_for(person: Person, now: datetime, purpose: TokenPurpose = TokenPurpose.INVITATION) -> str:
@@ -53,7 +53,7 @@ async def test_invite_sends_the_link_by_mail_and_to_whoever_invites(town: Town, 
         "level": 2,
         "name": PersonName("Ben Özdemir"),
         "by_mail": True,
-        "link": OneTimeLink("invitation", town.ben.id),
+        "link": OneTimeLink("invitation", town.ben.id, telegram=True),
     }
     (mail,) = await Notice.all()
     assert (mail.template, mail.kind, mail.lane, mail.person_id) == (
@@ -69,7 +69,7 @@ async def test_invite_sends_the_link_by_mail_and_to_whoever_invites(town: Town, 
 async def test_invite_without_an_address_gives_the_link_only(town: Town, now: datetime) -> None:
     facts = await joining.invite(by=town.anna, person=town.carla.id, now=now)
 
-    assert (facts["by_mail"], facts["link"]) == (False, OneTimeLink("invitation", town.carla.id))
+    assert (facts["by_mail"], facts["link"]) == (False, OneTimeLink("invitation", town.carla.id, telegram=True))
     assert await Notice.all().count() == 0
 
 
@@ -238,6 +238,21 @@ async def test_name_is_said_on_telegram_from_level_2_on(  # noqa: PLR0917  # the
     assert facts == {"name": named}
 
 
+@pytest.mark.parametrize(("level", "telegram"), [(0, False), (1, True)])
+async def test_invitation_leads_to_telegram_where_anything_may_go_there(
+    town: Town,
+    now: datetime,
+    level: int,
+    telegram: bool,  # noqa: FBT001  # a parameter of the test
+) -> None:
+    await Person.filter(id=town.ben.id).update(level=level)
+
+    facts = await joining.invite(by=town.anna, person=town.ben.id, now=now)
+
+    (mail,) = await Notice.all()
+    assert (facts["link"].telegram, typed.decode(mail.facts)["link"].telegram) == (telegram, telegram)
+
+
 @pytest.mark.parametrize("who", ["person", "organisation", "body"])
 async def test_level_0_links_nothing_on_telegram_and_leaves_the_link_for_the_browser(
     town: Town, now: datetime, who: str
@@ -300,6 +315,90 @@ async def test_enter_works_once_and_not_for_those_who_left(town: Town, now: date
             await entered(over, now)
     assert await WebSession.all().count() == 1
     assert await OneTimeToken.filter(used_at=None).count() == 1  # nothing of what was refused is kept
+
+
+# --- the administration -----------------------------------------------------------------------------------------------
+
+ADA = Introduction(given_name="Ada", family_name="Öztürk-Ruß", mail="ada@stadt.example")
+
+
+async def a_code(now: datetime) -> str:
+    """What the operator gives out."""
+    return await sessions.issue(person=None, purpose=TokenPurpose.ADMINISTRATOR, now=now)
+
+
+async def founded(token: str, now: datetime, introduction: Introduction = ADA) -> str:
+    return await joining.found_town(
+        token=token,
+        introduction=introduction,
+        language="en",
+        zone="Europe/Vienna",
+        label="Firefox, Linux",
+        now=now,
+        machine_now=now,
+    )
+
+
+async def test_code_makes_an_administrator_of_somebody_who_is_known(town: Town, now: datetime) -> None:
+    await joining.administer(by=town.ben, token=await a_code(now), now=now, machine_now=now)
+
+    administrators = await Person.filter(administrator=True)
+    assert [person.id for person in administrators] == [town.ben.id]
+    assert await audited() == [("administrator.made", f"person:{town.ben.id}")]
+
+
+async def test_code_works_once_for_a_day_and_is_no_invitation(town: Town, now: datetime) -> None:
+    used, old, invitation = await a_code(now), await a_code(now), await token_for(town.ben, now)
+    await joining.administer(by=town.ben, token=used, now=now, machine_now=now)
+
+    for token, when in ((used, now), (old, now + timedelta(days=1)), (invitation, now), ("x" * 43, now)):
+        with pytest.raises(LinkUsedUp):
+            await joining.administer(by=town.carla, token=token, now=when, machine_now=when)
+    with pytest.raises(LinkUsedUp):
+        await opened(old, now)
+    assert await Person.filter(administrator=True).count() == 1
+
+
+@pytest.mark.usefixtures("store")
+async def test_code_on_an_empty_town_makes_its_first_person_and_signs_in(now: datetime) -> None:
+    empty = await joining.town_is_empty()
+
+    session = await founded(await a_code(now), now)
+
+    ada = await Person.get()
+    signed_in = await sessions.resume(token=session, now=now)
+    assert (empty, await joining.town_is_empty()) == (True, False)
+    assert signed_in is not None
+    assert signed_in.person.id == ada.id
+    assert (ada.key, ada.given_name, ada.family_name, ada.mail) == (
+        "ozturk-russ",
+        "Ada",
+        "Öztürk-Ruß",
+        "ada@stadt.example",
+    )
+    assert (ada.language, ada.zone, ada.administrator, ada.privacy_read_at) == ("en", "Europe/Vienna", True, now)
+    assert await channels(ada) == [("webchat", str(ada.id), "active")]
+    about = f"person:{ada.id}"
+    assert await audited() == [("administrator.made", about), ("channel.linked", about)]
+
+
+@pytest.mark.usefixtures("store")
+async def test_name_without_latin_letters_has_a_key_too(now: datetime) -> None:
+    await founded(
+        await a_code(now), now, Introduction(given_name="Мария", family_name="Иванова", mail="m@stadt.example")
+    )
+
+    assert (await Person.get()).key == "administrator"
+
+
+async def test_code_makes_nobody_in_a_town_that_has_people(town: Town, now: datetime) -> None:
+    token = await a_code(now)
+
+    with pytest.raises(NotIntroduced):
+        await founded(token, now)
+
+    assert await Person.filter(mail="ada@stadt.example").count() == 0
+    await joining.administer(by=town.ben, token=token, now=now, machine_now=now)  # it was not used up
 
 
 # --- blocked ----------------------------------------------------------------------------------------------------------

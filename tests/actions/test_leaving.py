@@ -2,7 +2,7 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from bot.actions import feeds, leaving, meetings, sessions
+from bot.actions import feeds, invitations, leaving, meetings, moving, sessions
 from bot.rules import facts as typed
 from bot.rules.facts import PersonName, Plain, Title
 from bot.rules.refusals import NotAllowed, NotAMember, NotFoundHere, Refusal
@@ -31,12 +31,13 @@ from storage.vocabulary import (
     MeetingState,
     Network,
     NoticeKind,
+    NoticeState,
     Purpose,
     Role,
     Side,
     TokenPurpose,
 )
-from tests.actions.cast import YESTERDAY, Town, by_chat
+from tests.actions.cast import YESTERDAY, Town, all_sent, by_chat, facts_for, told, untyped
 from tests.actions.people import a_meeting, a_seat
 
 KEY = b"k" * 32
@@ -275,7 +276,7 @@ async def test_place_in_meetings_ahead_is_free_and_the_card_says_so(town: Town, 
     left = await Attendance.filter(person_id=town.ben.id).order_by("id")
     assert [attendance.meeting_id for attendance in left] == [past.id, other.id, as_deputy.id]
     cards = await Notice.filter(kind=NoticeKind.CARD).order_by("about")
-    assert [card.about for card in cards] == sorted([f"meeting:{ahead.id}", f"meeting:{as_deputy.id}"])
+    assert [card.about for card in cards] == [f"meeting:{ahead.id}"]
     assert typed.decode(cards[0].facts)["counts"]["open"] == 0
 
 
@@ -288,6 +289,158 @@ async def test_second_seat_in_the_body_keeps_the_place(town: Town, now: datetime
     await leaving.end_seat(by=town.anna, seat=first, now=now)
 
     assert await Attendance.filter(person_id=town.ben.id).count() == 1
+
+
+# --- what falls away --------------------------------------------------------------------------------------------------
+
+
+async def an_invitation(meeting: Meeting, person: Person, state: NoticeState = NoticeState.SENT) -> None:
+    """Somebody is invited, and their calendar mail is so far on its way."""
+    await Attendance.create(meeting=meeting, person=person)
+    body = await meeting.body
+    await invitations.tell(meeting, body, [person], "invitation", {}, now=meeting.created_at, method="REQUEST")
+    await all_sent()
+    await Notice.filter(person_id=person.id, about=f"meeting:{meeting.id}").update(state=state)
+
+
+async def lost(person: Person) -> list[tuple[NoticeKind, int | None]]:
+    """What tells somebody of a lost seat, and which body it is bound to."""
+    told = await Notice.filter(template="seat_lost", person_id=person.id).order_by("id")
+    return [(notice.kind, notice.body_id) for notice in told]
+
+
+async def two_seats(town: Town) -> int:
+    """Ben sits in the team, too; the seat that is about to end."""
+    await a_seat(town.ben, town.srt)
+    return (await Membership.get(person_id=town.ben.id, body_id=town.tk.id)).id
+
+
+async def test_each_meeting_ahead_is_taken_out_of_the_calendar(town: Town, now: datetime) -> None:
+    first, second = [await a_meeting(town.tk, f"2026-{day}T14:30", MeetingState.INVITED) for day in ("11-24", "12-01")]
+    for meeting in (first, second):
+        await an_invitation(meeting, town.ben)
+        await an_invitation(meeting, town.ada)
+
+    await end(town, town.ben, now)
+
+    assert await lost(town.ben) == [(NoticeKind.CALENDAR_MAIL, None)] * 2
+    mails = [typed.decode(mail.facts) for mail in await Notice.filter(template="seat_lost").order_by("id")]
+    assert [(facts["meeting"]["id"], facts["calendar"]["uid"], facts["calendar"]["sequence"]) for facts in mails] == [
+        (first.id, Plain(first.uid), 1),
+        (second.id, Plain(second.uid), 1),
+    ]
+    assert {(facts["calendar"]["method"], facts["calendar"]["uninvite"]) for facts in mails} == {
+        (Plain("CANCEL"), True)
+    }
+    assert [meeting.sequence for meeting in await Meeting.all()] == [1, 1]
+    assert await Notice.filter(person_id=town.ada.id).exclude(template="invitation").count() == 0
+
+
+async def test_who_stays_in_the_town_gets_one_message_that_lists_them(town: Town, now: datetime) -> None:
+    second, first = [await a_meeting(town.tk, f"2026-{day}T14:30", MeetingState.INVITED) for day in ("12-01", "11-24")]
+    elsewhere = await a_meeting(town.srt, "2026-11-25T14:30", MeetingState.INVITED)
+    seat = await two_seats(town)
+    for meeting in (first, second, elsewhere):
+        await an_invitation(meeting, town.ben)
+
+    await leaving.end_seat(by=town.anna, seat=seat, now=now)
+
+    calendar = NoticeKind.CALENDAR_MAIL
+    assert await lost(town.ben) == [(calendar, None), (calendar, None), (NoticeKind.MESSAGE, None)]
+    facts = await facts_for("seat_lost", town.ben)
+    assert (facts["level"], facts["body"]) == (2, Title("Trägerkonferenz"))
+    assert [meeting["id"] for meeting in facts["meetings"]] == [first.id, second.id]
+    assert list(untyped(facts)) == []
+
+
+async def test_join_link_is_not_told_again(town: Town, now: datetime) -> None:
+    meeting = await a_meeting(town.tk, "2026-11-24T14:30", MeetingState.INVITED)
+    await Meeting.filter(id=meeting.id).update(join_link="https://video.example/tk")
+    await an_invitation(meeting, town.ben)
+
+    await end(town, town.ben, now)
+
+    facts = await facts_for("seat_lost", town.ben, NoticeKind.CALENDAR_MAIL)
+    assert (facts["meeting"]["join_link"], facts["calendar"]["join_link"]) == (None, None)
+
+
+@pytest.mark.parametrize("state", [NoticeState.WAITING, NoticeState.DEAD])
+async def test_invitation_that_never_arrived_needs_no_cancel(town: Town, now: datetime, state: NoticeState) -> None:
+    meeting = await a_meeting(town.tk, "2026-11-24T14:30", MeetingState.INVITED)
+    await an_invitation(meeting, town.ben, state)
+
+    await end(town, town.ben, now)
+
+    assert await lost(town.ben) == []
+    assert await Notice.filter(state=NoticeState.WAITING).count() == 0
+    assert (await Meeting.get(id=meeting.id)).sequence == 0
+
+
+async def test_move_that_was_not_told_yet_is_not_told_any_more(town: Town, now: datetime) -> None:
+    await Person.filter(id=town.anna.id).update(mail="anna@lindental.example")
+    meeting = await a_meeting(town.tk, "2026-11-24T14:30", MeetingState.INVITED)
+    await an_invitation(meeting, town.ben)
+    await moving.move(
+        by=town.anna, meeting=meeting.id, starts=datetime.fromisoformat("2026-11-26T09:00"), minutes=None, now=now
+    )
+
+    await end(town, town.ben, now)
+
+    facts = await facts_for("seat_lost", town.ben, NoticeKind.CALENDAR_MAIL)
+    assert facts["meeting"]["starts"] == meeting.starts_at
+    assert await Notice.filter(person_id=town.ben.id, template="moved").count() == 0
+
+
+async def test_deputy_is_released_with_whom_they_stand_in_for(town: Town, now: datetime) -> None:
+    await Person.filter(id=town.vera.id).update(mail="vera@lindental.example")
+    meeting = await a_meeting(town.tk, "2026-11-24T14:30", MeetingState.INVITED)
+    await an_invitation(meeting, town.ben)
+    await invitations.delegate(by=town.ben, meeting=meeting.id, deputy=town.vera.id, now=now)
+    await all_sent()
+
+    await end(town, town.ben, now)
+
+    assert await told(f"meeting:{meeting.id}") == [
+        ("invitation", "Ben", NoticeKind.MESSAGE),
+        ("invitation", "Ben", NoticeKind.CALENDAR_MAIL),
+        ("invitation_as_deputy", "Vera", NoticeKind.MESSAGE),
+        ("invitation_as_deputy", "Vera", NoticeKind.CALENDAR_MAIL),
+        ("deputy_released", "Vera", NoticeKind.MESSAGE),
+        ("deputy_released", "Vera", NoticeKind.CALENDAR_MAIL),
+    ]
+    assert await Attendance.filter(meeting_id=meeting.id).count() == 0
+
+
+# --- the calendar ends seats, too -------------------------------------------------------------------------------------
+
+
+async def test_clock_takes_off_whose_seat_has_ended(town: Town, now: datetime) -> None:
+    meeting = await a_meeting(town.tk, "2026-11-24T14:30", MeetingState.INVITED)
+    for person in (town.ben, town.carla):
+        await an_invitation(meeting, person)
+    await Attendance.create(meeting=meeting, person=town.vera, deputy_for=town.carla)
+    await Attendance.create(meeting=meeting, guest_name="Frau Meier")
+    await two_seats(town)
+    await Membership.filter(person_id=town.ben.id, body_id=town.tk.id).update(ends_on=now.date())
+
+    counts = [await leaving.seats_over(now=now + timedelta(days=days)) for days in (0, 1, 1)]
+
+    assert counts == [0, 1, 0]
+    left = await Attendance.filter(meeting_id=meeting.id).order_by("id")
+    assert [attendance.person_id for attendance in left] == [town.carla.id, town.vera.id, None]
+    assert await lost(town.ben) == [(NoticeKind.CALENDAR_MAIL, None), (NoticeKind.MESSAGE, None)]
+
+
+async def test_clock_goes_by_the_persons_own_day(town: Town, now: datetime) -> None:
+    await Person.filter(id=town.ben.id).update(zone="America/New_York")
+    meeting = await a_meeting(town.tk, "2026-11-24T14:30", MeetingState.INVITED)
+    await an_invitation(meeting, town.ben)
+    await Membership.filter(person_id=town.ben.id).update(ends_on=now.date())
+    midnight = now.replace(hour=0) + timedelta(days=1)
+
+    counts = [await leaving.seats_over(now=midnight + timedelta(hours=hours)) for hours in (4, 6)]
+
+    assert counts == [0, 1]
 
 
 async def test_what_is_left_open_goes_to_the_other_leads(town: Town, now: datetime) -> None:

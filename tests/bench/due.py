@@ -93,8 +93,7 @@ async def _on(few: str, many: str, name: str) -> Figure:
     return Figure(
         name=f"due look with 1,000,000 / with 1,000 waiting, {name}",
         value=median(times[many]) / median(times[few]),
-        bar=2.0,
-        aim=1.5,
+        bar=1.5,
         at_least=False,
     )
 

@@ -46,7 +46,7 @@ def test_chair_invites_and_member_answers_without_reloading(chromium: Chrome, to
     petra.says("in 30 Tagen um 14:30")
     petra.hears("Wie lange?")
     petra.says("90 min")
-    petra.hears("Wie kommen Sie zusammen?")
+    petra.hears("In welcher Form?")
     petra.presses("In Präsenz")
     petra.hears("Wo?")
     petra.says("Rathaus, Saal 2")

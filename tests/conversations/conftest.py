@@ -14,4 +14,4 @@ async def stage(store: str, now: datetime) -> AsyncIterator[Stage]:
     network = Network.TELEGRAM if store.startswith("postgres") else Network.WEBCHAT
     made = await raise_curtain(network=network, moment=now)
     yield made
-    await made.faden.stop()
+    await made.close()

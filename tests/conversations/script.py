@@ -34,11 +34,12 @@ class Says:
 
 @dataclass(frozen=True)
 class Sends:
-    """Somebody sends a file of that name."""
+    """Somebody sends a file of that name; its content, if the story tells it."""
 
     line: int
     who: str
     file: str
+    content: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,13 +113,41 @@ class Blocks:
 
 
 @dataclass(frozen=True)
+class HasOnlyMail:
+    """No chat reaches somebody, but their mail does."""
+
+    line: int
+    who: str
+
+
+@dataclass(frozen=True)
+class Receives:
+    """The next mail that somebody gets: its subject, and in further lines its text without the foot."""
+
+    line: int
+    who: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Somebody presses a button of the page behind the link in their last mail, or of the page that follows."""
+
+    line: int
+    who: str
+    label: str
+
+
+@dataclass(frozen=True)
 class Restart:
     """The program ends, and starts again on the same store."""
 
     line: int
 
 
-Step = At | Says | Sends | Presses | Hears | Toast | Silence | Leaves | Blocks | Restart
+Step = (
+    At | Says | Sends | Presses | Hears | Toast | Silence | Leaves | Blocks | HasOnlyMail | Receives | Answers | Restart
+)
 
 _WHO = r"(?P<who>[^\W\d_][\w .-]*?)"
 _ACTS = rf"{_WHO}(?: in (?P<group>[\w-]+))?: "
@@ -136,6 +165,9 @@ _RULES: tuple[tuple[str, Callable[[int, re.Match[str]], Step]], ...] = (
         rf"Faden (?P<how>[→↻]) {_HEARS}:(?P<text>.*)",
         lambda line, said: Hears(line, said["who"], said["group"], said["text"].strip(), new=said["how"] == "→"),
     ),
+    (rf"Faden ✉️ {_WHO}: (?P<text>.+)", lambda line, said: Receives(line, said["who"], said["text"])),
+    (rf"{_WHO} hat nur Mail", lambda line, said: HasOnlyMail(line, said["who"])),
+    (rf"{_WHO} über den Link: \[(?P<label>[^\]]+)\]", lambda line, said: Answers(line, said["who"], said["label"])),
     (rf"{_WHO} verlässt (?P<body>[\w-]+)", lambda line, said: Leaves(line, said["who"], said["body"])),
     (rf"{_WHO} sperrt Faden", lambda line, said: Blocks(line, said["who"])),
     (rf"{_WHO}: 📎 (?P<file>.+)", lambda line, said: Sends(line, said["who"], said["file"])),
@@ -159,9 +191,12 @@ def parse(text: str) -> list[Step]:
     """The steps of a conversation file. Raises BadScript with the line's number."""
     steps: list[Step] = []
     for number, line in enumerate(text.splitlines(), start=1):
-        if line.startswith("    ") and steps and isinstance(steps[-1], Hears):
+        if line.startswith("    ") and steps and isinstance(steps[-1], Hears | Receives):
             heard = steps[-1]
             steps[-1] = replace(heard, text=f"{heard.text}\n{line.strip()}".strip())
+        elif line.startswith("    ") and steps and isinstance(steps[-1], Sends):
+            sent = steps[-1]
+            steps[-1] = replace(sent, content=f"{sent.content}{line.strip()}\n")
         elif line.strip() and not line.startswith("#"):
             steps.append(_step(number, line))
     return steps

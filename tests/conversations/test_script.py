@@ -7,12 +7,15 @@ import pytest
 from tests.conversations import script
 from tests.conversations.script import (
     BERLIN,
+    Answers,
     At,
     BadScript,
     Blocks,
+    HasOnlyMail,
     Hears,
     Leaves,
     Presses,
+    Receives,
     Restart,
     Says,
     Sends,
@@ -38,6 +41,9 @@ from tests.conversations.script import (
         ("Uwe verlässt SRT-Mitte", Leaves(1, "Uwe", "SRT-Mitte")),
         ("Uwe sperrt Faden", Blocks(1, "Uwe")),
         ("Faden startet neu", Restart(1)),
+        ("Eva Grund hat nur Mail", HasOnlyMail(1, "Eva Grund")),
+        ("Eva über den Link: [✅ Zusage]", Answers(1, "Eva", "✅ Zusage")),
+        ("Faden ✉️ Eva: Einladung: 1. Sitzung", Receives(1, "Eva", "Einladung: 1. Sitzung")),
         ("Faden → Uwe: Guten Tag!", Hears(1, "Uwe", None, "Guten Tag!", new=True)),
         ("Faden ↻ Uwe: Guten Tag!", Hears(1, "Uwe", None, "Guten Tag!", new=False)),
         ("Faden → Gruppe SRT-Süd: Guten Tag!", Hears(1, None, "SRT-Süd", "Guten Tag!", new=True)),
@@ -48,6 +54,15 @@ from tests.conversations.script import (
 )
 def test_line_is_a_step(line: str, step: Step) -> None:
     assert script.parse(line) == [step]
+
+
+def test_file_has_the_indented_lines_for_its_content() -> None:
+    story = "Uwe: 📎 leute.csv\n    Vorname;Nachname\n    Ada;Öhler\n\nUwe: 📎 leer.csv"
+
+    assert script.parse(story) == [
+        Sends(1, "Uwe", "leute.csv", "Vorname;Nachname\nAda;Öhler\n"),
+        Sends(5, "Uwe", "leer.csv"),
+    ]
 
 
 def test_message_goes_on_in_indented_lines() -> None:

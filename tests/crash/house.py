@@ -27,7 +27,7 @@ from typing import NamedTuple
 import aiohttp
 from aiohttp import web
 
-from bot.actions import meetings, people
+from bot.actions import invitations, meetings, people
 from bot.actions.meetings import Plan
 from bot.app import system_clock
 from bot.rules import townfile
@@ -102,7 +102,7 @@ async def invite(members: Sequence[int], count: int, *, now: datetime) -> None:
         plan = Plan(starts=starts, minutes=90, format=MeetingFormat.PRESENCE, place="Rathaus, Saal 2")
         schedule = partial(meetings.schedule, by=chair, body=BODY, plan=plan, host="faden.example.org", now=now)
         meeting = (await db.unit_of_work(schedule))["meeting"]["id"]
-        asked = partial(meetings.invite, by=chair, meeting=meeting, land="BY", now=now)
+        asked = partial(invitations.invite, by=chair, meeting=meeting, land="BY", now=now)
         await db.unit_of_work(asked, seconds=60)  # no town has so large a body
     await seat.update(role=Role.MEMBER)
     await Notice.all().update(urgent=True)

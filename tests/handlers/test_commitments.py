@@ -6,7 +6,8 @@ from datetime import datetime
 
 import pytest
 
-from storage.models import Commitment, CommitmentParty, Dialogue
+from bot.rules import names
+from storage.models import Commitment, CommitmentParty, Dialogue, Notice, Person
 from storage.vocabulary import CommitmentState, DueKind, Network
 from tests.stage import Stage, raise_curtain
 
@@ -87,7 +88,7 @@ async def test_record_asks_who_is_meant_and_until_when(stage: Stage) -> None:
     await stage.says(PETRA, "Aumüller")
     await presses(stage, PETRA, "Dauerhaft", "✅ Festhalten")
 
-    assert unknown[-1] == "„Mustermann“ kenne ich nicht. Von außen dazunehmen? Dann bestätigen Sie von Hand."
+    assert unknown[-1] == "„Mustermann“ kenne ich nicht. Von außen dazunehmen? Dann gilt es als von Hand bestätigt."
     assert buttons == ["Von außen: Mustermann", "Weglassen", "Abbrechen"]
     sides = [(side, person) for side, person, _, _ in await parties()]
     assert sides == [
@@ -253,8 +254,6 @@ async def test_record_in_the_only_body_and_refuses_what_it_cannot_take(stage: St
     await stage.says(STEFAN, "x" * 501)
     too_long, _ = await heard(stage, STEFAN)
     await stage.says(STEFAN, "Klärung mit Familie M.")
-    await stage.says(STEFAN, "ja")
-    unclear, _ = await heard(stage, STEFAN)
     await presses(stage, STEFAN, "So lassen – die Leitung sieht den Hinweis")
     await stage.says(STEFAN, "y" * 201)
     too_long_a_name, _ = await heard(stage, STEFAN)
@@ -268,7 +267,6 @@ async def test_record_in_the_only_body_and_refuses_what_it_cannot_take(stage: St
 
     assert first[0] == "Sozialraumteam Mitte · Commitment"
     assert too_long == ["Das ist zu lang: höchstens 500 Zeichen."]
-    assert unclear == ["Bitte einen der Knöpfe wählen, oder mit /abbrechen aufhören."]
     assert too_long_a_name == ["Das ist zu lang: höchstens 200 Zeichen."]
     assert toast == ["Bitte einen der Knöpfe wählen, oder mit /abbrechen aufhören."]
     assert lines[-3:-1] == ["👤 Sie", "🗓 dauerhaft"]
@@ -281,3 +279,64 @@ async def test_record_in_meetings_that_are_pressed(stage: Stage) -> None:
     lines, _ = await heard(stage, PETRA)
 
     assert lines[-1] == "🗓 in der übernächsten Sitzung: RLK (noch nicht geplant), SRT-Nord (noch nicht geplant)"
+
+
+async def test_record_from_the_page_of_a_body_is_in_that_body(stage: Stage) -> None:
+    await stage.says(PETRA, "/organisieren")
+    await presses(stage, PETRA, "RLK", "➕ Commitment")
+    lines, _ = await heard(stage, PETRA)
+    await stage.says(PETRA, "/commitments")
+    await presses(stage, PETRA, *[label for label in (await heard(stage, PETRA))[1] if label.startswith("RLK · ")])
+    await presses(stage, PETRA, "➕ Commitment festhalten")
+    from_the_list, _ = await heard(stage, PETRA)
+
+    assert lines[0] == "Regionalleiterkonferenz · Commitment"
+    assert from_the_list == lines
+
+
+async def test_people_stand_in_the_order_of_the_telephone_book_after_oneself(stage: Stage) -> None:
+    await Person.filter(id=stage.user(MONIKA).id).update(family_name="Öhler")
+    await stage.says(PETRA, "/commitment RLK: Fachtag vorbereiten")
+
+    _, buttons = await heard(stage, PETRA)
+
+    people = buttons[1:-1]
+    assert buttons[0] == "Ich selbst"
+    assert people == sorted(people, key=lambda name: names.sort_key("", name.rsplit(" ", 1)[-1]))
+    assert people[-1] != "Monika Öhler"
+
+
+@pytest.mark.parametrize(
+    ("button", "told"),
+    [
+        ("✖️ Nicht einverstanden", "Nicht bestätigen mit dem Grund: Frau B. ist im Urlaub"),
+        ("🗓 Verschieben", "Grund: Frau B. ist im Urlaub"),
+    ],
+)
+async def test_reason_that_looks_like_a_case_is_asked_about(stage: Stage, button: str, told: str) -> None:
+    await stage.says(PETRA, LINE)
+    await presses(stage, PETRA, "Niemand weiter", "✅ Festhalten")
+    await presses(stage, STEFAN, "🤝 Bestätigen" if "Versch" in button else button)
+    if "Versch" in button:
+        await presses(stage, STEFAN, button, "Dauerhaft")
+    await stage.says(STEFAN, "Frau B. ist im Urlaub")
+    warning, buttons = await heard(stage, STEFAN)
+    await presses(stage, STEFAN, "So lassen, es sind keine Falldaten")
+
+    lines, _ = await heard(stage, STEFAN)
+
+    assert warning[0].startswith("⚠️ Dieser Text sieht nach Falldaten aus")
+    assert buttons == ["So lassen, es sind keine Falldaten", "✏️ Anders formulieren", "🗑 Verwerfen"]
+    assert lines[-1] == told
+
+
+async def test_reason_that_looks_like_a_case_can_be_discarded(stage: Stage) -> None:
+    await stage.says(PETRA, LINE)
+    await presses(stage, PETRA, "Niemand weiter", "✅ Festhalten")
+    await presses(stage, STEFAN, "✖️ Nicht einverstanden")
+    await stage.says(STEFAN, "Frau B. ist im Urlaub")
+    await presses(stage, STEFAN, "🗑 Verwerfen")
+
+    assert await Dialogue.all().count() == 0
+    assert (await recorded()).reason is None
+    assert "Frau B." not in str(await Notice.all().values_list("facts", flat=True))

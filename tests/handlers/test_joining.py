@@ -5,17 +5,22 @@ Petra Wimmer leads the RLK, Monika Zeiler is her deputy there, Stefan Aumüller 
 
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+from aiohttp import CookieJar
+from aiohttp.test_utils import TestClient, TestServer
 
-from bot.actions import meetings, sessions
+from bot.actions import invitations, meetings, moving, sessions
+from bot.app import assemble
+from bot.config import Settings, WebSettings
 from bot.webchat import rooms
 from bot.webchat.objects import User
 from storage import db
 from storage.models import Body, Channel, GroupChat, Meeting, Membership, Notice, OneTimeToken, Person, WebSession
 from storage.models.webchat import WebchatChat
 from storage.vocabulary import Answer, Network, NoticeKind, NoticeState, TokenPurpose
-from tests.stage import STRANGER, STRANGER_ID, Button, Heard, Stage, raise_curtain
+from tests.stage import STRANGER, STRANGER_ID, Button, Clock, Heard, Stage, raise_curtain
 
 PETRA, MONIKA, STEFAN = "Petra Wimmer", "Monika Zeiler", "Stefan Aumüller"
 GROUP = -500
@@ -115,7 +120,7 @@ async def test_link_that_does_not_work_says_so(stage: Stage, why: str) -> None:
     await stage.says(STRANGER, f"/start {token}")
 
     told = (await last(stage, STRANGER_ID)).text
-    assert told.startswith("Dieser Link gilt nicht mehr: Er ist schon benutzt, oder die Zeit ist um.")
+    assert told.startswith("Dieser Link oder Code gilt nicht mehr: Er ist schon benutzt, oder die Zeit ist um.")
 
 
 async def test_link_for_somebody_else_on_a_linked_account_is_refused_and_still_works(stage: Stage) -> None:
@@ -147,12 +152,78 @@ async def test_lead_invites_from_the_list_of_seats(stage: Stage) -> None:
 
     told = await lines(stage, chat)
 
-    assert told[0] == "🔗 Einladung für Stefan Aumüller"
-    assert told[2].startswith("https://faden.example.org/einladung/")
     token = told[2].rpartition("/")[2]
+    assert told[0] == "🔗 Einladung für Stefan Aumüller"
+    assert told[2:5] == [
+        f"https://faden.example.org/einladung/{token}",
+        "Oder auf Telegram:",
+        f"https://t.me/FadenBot?start={token}",
+    ]
     assert await sessions.consume(token=token, purpose=TokenPurpose.INVITATION, now=stage.clock.moment) == (
         stage.people[STEFAN].id
     )
+
+
+# --- the operator's code ----------------------------------------------------------------------------------------------
+
+
+async def a_code(stage: Stage) -> str:
+    return await sessions.issue(person=None, purpose=TokenPurpose.ADMINISTRATOR, now=stage.clock.moment)
+
+
+async def test_code_makes_an_administrator_of_somebody_who_is_known(stage: Stage) -> None:
+    await stage.says(STEFAN, f"/start {await a_code(stage)}")
+
+    assert (await lines(stage, stage.chat(STEFAN)))[0] == "✅ Sie gehören jetzt zur Verwaltung dieser Stadt."
+    assert (await Person.get(id=stage.people[STEFAN].id)).administrator is True
+
+
+async def test_code_sends_a_stranger_to_the_browser_and_still_works(stage: Stage) -> None:
+    token = await a_code(stage)
+
+    await stage.says(STRANGER, f"/start {token}")
+    told = await last(stage, STRANGER_ID)
+    await stage.says(STEFAN, f"/start {token}")
+
+    assert told.text.startswith("Diesen Code nehme ich gern an, aber ich kenne dieses Konto noch nicht.")
+    assert [button.label for row in told.buttons for button in row] == ["Zur Anmeldung"]
+    assert (await Person.get(id=stage.people[STEFAN].id)).administrator is True
+
+
+async def test_code_works_once(stage: Stage) -> None:
+    token = await a_code(stage)
+    await stage.says(STEFAN, f"/start {token}")
+
+    await stage.says(MONIKA, f"/start {token}")
+
+    assert (await lines(stage, stage.chat(MONIKA)))[0].startswith("Dieser Link oder Code gilt nicht mehr:")
+    assert (await Person.get(id=stage.people[MONIKA].id)).administrator is False
+
+
+async def test_fresh_installation_has_its_first_administrator_in_the_web_chat(
+    store: str,  # noqa: ARG001  # it is open, and empty
+    now: datetime,
+) -> None:
+    clock = Clock(now)
+    settings = Settings(web=WebSettings(given_url="https://faden.example.org"))
+    faden = await assemble(settings, key=b"k" * 32, domain_now=clock, machine_now=clock)
+    operators = await sessions.issue(person=None, purpose=TokenPurpose.ADMINISTRATOR, now=now)
+    introduction = {"given_name": "Ada", "family_name": "Öztürk", "mail": "ada@stadt.example"}
+    operator: TestClient[Any, Any]
+    async with TestServer(faden.application) as server:
+        jar = CookieJar(unsafe=True, treat_as_secure_origin=server.make_url("/").origin())
+        async with TestClient(server, cookie_jar=jar, headers={"Accept": "text/html"}) as operator:
+            form = await operator.post("/einladung", data={"code": operators})
+            made = await operator.post(form.url.path, data=introduction)
+            chat = await operator.get("/chat?start=menu")
+            page = await chat.text()
+    ada = await Person.get()
+    await faden.stop()
+
+    assert [(form.url.path, form.status), made.status] == [(f"/einladung/{operators}", 200), 200]
+    assert (chat.status, chat.url.path) == (200, "/chat")
+    assert "Ada Öztürk" in page
+    assert ada.administrator is True
 
 
 # --- blocked ----------------------------------------------------------------------------------------------------------
@@ -167,7 +238,7 @@ async def test_who_blocks_telegram_is_told_in_the_web_chat_until_they_are_back(s
 
     async def moved(day: str) -> str:
         await db.unit_of_work(
-            lambda: meetings.move(
+            lambda: moving.move(
                 by=stage.people[PETRA],
                 meeting=meeting.id,
                 starts=datetime.fromisoformat(f"{day}T14:30"),
@@ -244,7 +315,7 @@ async def invited(stage: Stage) -> Meeting:
     async def work() -> int:
         made = await meetings.schedule(by=petra, body="RLK", plan=plan, host="faden.example.org", now=now)
         number: int = made["meeting"]["id"]
-        await meetings.invite(by=petra, meeting=number, land="NW", now=now, reason="Eilt")
+        await invitations.invite(by=petra, meeting=number, land="NW", now=now, reason="Eilt")
         return number
 
     number = await db.unit_of_work(work)

@@ -25,6 +25,7 @@ def meeting(**more: Any) -> Facts:  # noqa: ANN401  # facts of every kind
     return {
         "id": 1,
         "level": 3,
+        "informal": False,
         "title": sentinel(Title, "meeting.title"),
         "code": Plain("TK"),
         "body": sentinel(Title, "meeting.body"),
@@ -45,6 +46,7 @@ def item(**more: Any) -> Facts:  # noqa: ANN401  # facts of every kind
     return {
         "id": 4,
         "level": 3,
+        "informal": False,
         "title": sentinel(Title, "item.title"),
         "purpose": Plain("decision"),
         "minutes": 20,
@@ -79,6 +81,7 @@ def commitment(**more: Any) -> Facts:  # noqa: ANN401  # facts of every kind
     return {
         "id": 1,
         "level": 3,
+        "informal": False,
         "number": 5,
         "code": Plain("RLK"),
         "body": sentinel(Title, "commitment.body"),
@@ -143,6 +146,10 @@ GRID = {
     "before": Plain("2026-11"),
     "after": Plain("2027-01"),
 }
+
+
+def _listed() -> Facts:
+    return meeting(answer=Plain("open"), stands_in=True, instead_of=sentinel(PersonName, "instead_of"))
 
 
 def _agenda() -> Facts:
@@ -310,22 +317,93 @@ def _seat_ended() -> Facts:
     }
 
 
-def _day_after(facts: Mapping[str, Any]) -> Facts:
-    return {**facts, "was": STARTS, "was_minutes": 60}
+def _arranged(name: str) -> Facts:
+    return {
+        "starts": STARTS,
+        "minutes": 60,
+        "format": Plain("presence"),
+        "place": sentinel(Place, f"{name}.place"),
+        "linked": True,
+        "join_link": JoinLink(f"https://JoinLink.{name}.example"),
+    }
+
+
+CHANGED = {"time": True, "format": True, "place": True, "link": True}
+
+
+def _rearranged(facts: Mapping[str, Any]) -> Facts:
+    return {**facts, "was": _arranged("was"), "changed": CHANGED}
+
+
+def _guided_place() -> Facts:
+    planned = {**_arranged("planned"), "format": Plain("hybrid")}
+    return _guided_meeting(meeting=meeting(), planned=planned, changed={**CHANGED, "time": False})
+
+
+def _difference(field: str, old: object, new: object, *, body: str | None = "TK") -> Facts:
+    return {"body": Plain(body) if body else None, "field": Plain(field), "old": old, "new": new}
+
+
+def _mistake(**more: Any) -> Facts:  # noqa: ANN401  # facts of every kind
+    return {
+        "code": Plain("missing_columns"),
+        "line": 2,
+        "column": sentinel(Text, "list.column"),
+        "value": sentinel(Text, "list.value"),
+        "nearest": sentinel(Text, "list.nearest"),
+        "people": [sentinel(PersonName, "list.people")],
+        "needed": [],
+        "found": [],
+        "number": 1,
+        **more,
+    }
+
+
+def _list_of_people() -> Facts:
+    """What the import of a list would do: a line of each kind, on the second of three pages."""
+    mail = _difference("mail", sentinel(Text, "list.mail.old"), sentinel(Text, "list.mail"), body=None)
+    deputy = _difference("deputy", sentinel(PersonName, "list.deputy.old"), sentinel(PersonName, "list.deputy"))
+    states = ("new", "changed", "unchanged", "mistaken")
+    row = {
+        "line": 2,
+        "name": sentinel(PersonName, "list.name"),
+        "differences": [
+            mail,
+            deputy,
+            _difference("begins_on", None, DAY),
+            _difference("role", Plain("guest"), Plain("chair")),
+        ],
+        "kept": [mail],
+        "mistakes": [_mistake(code=Plain("same_name")), _mistake(code=Plain("not_there"))],
+    }
+    return {
+        "level": 3,
+        "file": sentinel(Text, "list.file"),
+        "counts": {"new": 1, "changed": 1, "unchanged": 1, "mistaken": 0},
+        "rows": [{**row, "state": Plain(state)} for state in states],
+        "page": 1,
+        "pages": 3,
+        "unknown": [sentinel(Text, "list.unknown")],
+        "idle": [2],
+        "again": True,
+        "done": False,
+    }
 
 
 TEMPLATES: dict[str, Callable[[], Facts]] = {
+    "administrator": dict,
     "agenda": _agenda,
-    "agenda_choice": lambda: {"meetings": [meeting(answer=Plain("open"))]},
+    "agenda_choice": lambda: {"meetings": [_listed()]},
     "agenda_order": _agenda,
     "answer_for": lambda: {**_answers(), "person": None},
     "answered": lambda: {
         "meeting": meeting(), "answer": Plain("delegated"), "counts": COUNTS,
-        "deputy": sentinel(PersonName, "deputy"), "for_whom": None,
+        "deputy": sentinel(PersonName, "deputy"), "for_whom": None, "stands_in": False,
     },
     "answered_toast": lambda: {
         "meeting": meeting(), "answer": Plain("accepted"), "counts": COUNTS,
         "deputy": sentinel(PersonName, "deputy"), "for_whom": sentinel(PersonName, "for_whom"),
+        "stands_in": False,
     },
     "answers": _answers,
     "calendar": lambda: {"link": FeedLink(1), "renewed": True},
@@ -399,15 +477,17 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "meeting": lambda: {
         "meeting": meeting(), "counts": COUNTS, "answer": Plain("declined"), "items": 2, "over": False,
         "deputy": sentinel(PersonName, "deputy"), "may_manage": True, "may_submit": True,
+        "stands_in": True, "instead_of": sentinel(PersonName, "instead_of"),
     },
     "meeting_card": lambda: {"meeting": meeting(), "counts": COUNTS},
-    "meetings": lambda: {"meetings": [meeting(answer=Plain("open"))], "may_schedule": True},
+    "meetings": lambda: {"meetings": [_listed()], "may_schedule": True},
     "menu": lambda: {
-        "name": Plain("Nora Quint"), "meetings": [meeting(answer=Plain("open"))], "may_organise": True, "lost": False,
+        "name": Plain("Nora Quint"), "meetings": [_listed()], "may_organise": True, "lost": False,
     },
-    "moved": lambda: _day_after({"meeting": meeting(), "document": document()}),
-    "moved_by_me": lambda: _day_after({"meeting": meeting(), "told": True}),
+    "moved": lambda: _rearranged({"meeting": meeting(), "document": document(), "anew": True}),
+    "moved_by_me": lambda: _rearranged({"meeting": meeting(), "told": True}),
     "nudge": dict,
+    "nudge_toast": dict,
     "organise": lambda: {"bodies": [body(waiting=2)]},
     "organise_body": lambda: {
         "body": body(), "meetings": [meeting()], "items": [item()],
@@ -416,12 +496,20 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
         }],
     },
     "overdue": lambda: {"mine": [commitment()], "led": [commitment()]},
+    "people_file": _list_of_people,
+    "people_file_dropped": dict,
+    "people_file_imported": _list_of_people,
+    "people_file_received": dict,
+    "people_file_unreadable": lambda: {
+        "level": 3, "mistakes": [_mistake(needed=[Plain("given_name")], found=[sentinel(Text, "list.found")])],
+    },
     "privacy": dict,
     "scheduled": lambda: {"meeting": meeting(state=Plain("scheduled"))},
     "seat": _seat,
     "seat_end": _seat,
     "seat_ended": _seat_ended,
     "seat_ended_by_me": _seat_ended,
+    "seat_lost": lambda: {"level": 3, "body": sentinel(Title, "seat.body"), "meetings": [meeting()]},
     "seats": lambda: {"body": body(), "seats": [_person("seats", person=7, role=Plain("member"), reachable=False)]},
     "settings": lambda: {
         "speaks": Plain("de"), "quiet_from": Plain("19:00"), "quiet_until": Plain("07:00"), "quiet": True,
@@ -430,7 +518,7 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "told_at_once": lambda: {"meeting": meeting(), "told": True},
     "topics": lambda: {"items": [item(meeting=meeting())], "stored": [item()]},
     "trouble": lambda: {"code": Plain("ABC123")},
-    "unknown_command": lambda: {"commands": [Plain("termine")]},
+    "unknown_command": lambda: {"commands": [{"code": Plain("termine"), "name": Plain("meetings")}]},
     "guided/cancel_confirm": lambda: _guided_meeting(meeting=meeting()),
     "guided/cancel_kept": lambda: _guided_meeting(meeting=meeting()),
     "guided/cancel_reason": lambda: _guided_meeting(meeting=meeting()),
@@ -440,6 +528,9 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "guided/commitment_decline_confirm": _reason_for_commitment,
     "guided/commitment_decline_reason": _reason_for_commitment,
     "guided/commitment_drop_confirm": _reason_for_commitment,
+    "guided/commitment_decline_kept": _reason_for_commitment,
+    "guided/commitment_drop_kept": _reason_for_commitment,
+    "guided/due_kept": lambda: {**_reason_for_commitment(), **_due()},
     "guided/commitment_drop_reason": _reason_for_commitment,
     "guided/commitment_due": _guided_commitment,
     "guided/commitment_due_body": _guided_commitment,
@@ -472,12 +563,17 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "guided/move_confirm": lambda: _guided_meeting(meeting=meeting()),
     "guided/move_minutes": lambda: _guided_meeting(meeting=meeting()),
     "guided/move_when": lambda: _guided_meeting(meeting=meeting()),
+    "guided/place_confirm": _guided_place,
+    "guided/place_format": _guided_place,
+    "guided/place_join_link": _guided_place,
+    "guided/place_place": _guided_place,
     "guided/reject_confirm": lambda: {**_item_page(), **_guided_item()},
     "guided/reject_kept": lambda: {**_item_page(), **_guided_item()},
     "guided/reject_reason": lambda: {**_item_page(), **_guided_item()},
     "guided/retitle_confirm": lambda: {**_item_page(), **_guided_item()},
     "guided/retitle_kept": lambda: {**_item_page(), **_guided_item()},
     "guided/retitle_title": lambda: {**_item_page(), **_guided_item()},
+    "refusals/administrators_only": dict,
     "refusals/already_linked": dict,
     "refusals/changed_meanwhile": dict,
     "refusals/deadline_over": lambda: {"since": STARTS, "code": Plain("TK")},
@@ -489,6 +585,7 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "refusals/late_item": lambda: {"since": STARTS, "code": Plain("TK")},
     "refusals/level_forbids": dict,
     "refusals/link_used_up": dict,
+    "refusals/list_too_large": lambda: {"limit": 1},
     "refusals/looks_like_a_case": dict,
     "refusals/may_not_record": lambda: {"body": Plain("TK")},
     "refusals/meeting_over": lambda: {"state": Plain("held")},
@@ -496,12 +593,15 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "refusals/not_a_member": lambda: {"body": Plain("TK")},
     "refusals/not_allowed": lambda: {"body": Plain("TK")},
     "refusals/not_found_here": dict,
+    "refusals/not_introduced": lambda: {"language": "de"},
     "refusals/not_on_telegram": dict,
+    "refusals/not_over_telegram": dict,
     "refusals/not_understood": lambda: {"step": Plain("when"), "why": Plain("past")},
     "refusals/outdated": dict,
     "refusals/owner_missing": dict,
     "refusals/paper_too_large": lambda: {"limit": 10},
     "refusals/private_only": dict,
+    "refusals/reason_missing": dict,
     "refusals/short_notice": lambda: {"days": 7, "code": Plain("TK"), "id": 1},
     "refusals/stranger": lambda: {"language": "de"},
     "refusals/title_missing": dict,

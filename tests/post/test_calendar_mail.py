@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from ical.calendar_stream import IcsCalendarStream
 from icalendar import Calendar
 
-from bot.actions import meetings
+from bot.actions import invitations, leaving, meetings, moving
 from bot.actions.notices import Draft
 from bot.app import Faden, assemble
 from bot.config import MailSettings, Settings, TownSettings, WebSettings
@@ -41,25 +42,33 @@ MEETING = {
     "cancel_reason": None, "sequence": 2,
 }  # fmt: skip
 CALLED_OFF = {**MEETING, "state": Plain("cancelled"), "cancel_reason": Text("Wasserschaden im Rathaus")}
-MOVED = {"was": datetime(2026, 12, 1, 13, 30, tzinfo=UTC), "was_minutes": 60}
+BEFORE = {
+    "starts": datetime(2026, 12, 1, 13, 30, tzinfo=UTC), "minutes": 60, "format": Plain("presence"),
+    "place": Place("Bauhof"), "linked": False, "join_link": None,
+}  # fmt: skip
+MOVED = {"was": BEFORE, "changed": {"time": True, "format": False, "place": False, "link": False}, "anew": True}
+RELOCATED = {"was": BEFORE, "changed": {"time": False, "format": True, "place": True, "link": True}, "anew": False}
 MAILS: dict[str, tuple[str, dict[str, Any]]] = {
     "invitation": ("REQUEST", {"meeting": MEETING}),
     "invitation_as_deputy": ("REQUEST", {"meeting": MEETING, "instead_of": PersonName("Ben Özdemir")}),
     "moved": ("REQUEST", {"meeting": MEETING, **MOVED}),
+    "relocated": ("REQUEST", {"meeting": MEETING, **RELOCATED}),
     "cancelled": ("CANCEL", {"meeting": CALLED_OFF}),
     "deputy_released": ("CANCEL", {"meeting": MEETING}),
+    "seat_lost": ("CANCEL", {"meeting": {**MEETING, "linked": False, "join_link": None}}),
 }
 
 
 @pytest.mark.parametrize("language", ["de", "en"])
-@pytest.mark.parametrize("template", MAILS)
-async def test_mail_is_what_the_golden_file_says(
-    office: Office, mailbox: Mailbox, template: str, language: str
-) -> None:
-    method, facts = MAILS[template]
+@pytest.mark.parametrize("name", MAILS)
+async def test_mail_is_what_the_golden_file_says(office: Office, mailbox: Mailbox, name: str, language: str) -> None:
+    method, facts = MAILS[name]
+    template = "moved" if name == "relocated" else name
     nora = await person(mail="nora.quint@traeger.example", language=language)
     calendar = {**CALENDAR, "method": Plain(method), "title": MEETING["title"], "place": MEETING["place"]}
-    if method == "CANCEL":
+    if template == "seat_lost":
+        calendar |= {"uninvite": True, "join_link": None}
+    elif method == "CANCEL":
         calendar["status"] = Plain("cancelled")
     draft = Draft(
         key="meeting:7:2",
@@ -74,7 +83,7 @@ async def test_mail_is_what_the_golden_file_says(
     await office.open(mailer=Mailer(mailbox.address, SENDER)).drain()
 
     (mail,) = mailbox.messages()
-    assert_golden(f"mail/{template}.{language}.eml", mail)
+    assert_golden(f"mail/{name}.{language}.eml", mail)
 
 
 # --- the whole way ----------------------------------------------------------------------------------------------------
@@ -225,7 +234,7 @@ async def house(store: str, clock: Clock, mailbox: Mailbox) -> AsyncIterator[Hou
 
 
 async def invited(house: House) -> dict[str, Received]:
-    await house.does(meetings.invite, by=house.anna, meeting=house.meeting, land="NI")
+    await house.does(invitations.invite, by=house.anna, meeting=house.meeting, land="NI")
     return house.new_mails()
 
 
@@ -241,7 +250,7 @@ async def test_invitation_is_a_request_for_one(house: House) -> None:
     ben = mails["ben"]
     assert ben.subject == "Einladung: 1. Trägerkonferenz, Do, 03.12., 14:30 Uhr"
     assert ben.methods == ("REQUEST", "REQUEST")
-    assert (str(ben.message["From"]), ben.message["Auto-Submitted"]) == (SENDER, None)
+    assert (str(ben.message["From"]), ben.message["Auto-Submitted"]) == (f"Faden Musterstadt <{SENDER}>", None)
     assert ben.event["ORGANIZER"] == "mailto:faden@faden.example"
     assert ben.attendee == "mailto:ben@traeger.example"
     assert {name: str(ben.attendee.params[name]) for name in ("CN", "RSVP", "PARTSTAT", "ROLE", "CUTYPE")} == {
@@ -253,19 +262,17 @@ async def test_invitation_is_a_request_for_one(house: House) -> None:
     }
     assert (int(ben.event["SEQUENCE"]), str(ben.event["STATUS"])) == (0, "CONFIRMED")
     assert b"anna@" not in ben.calendar
-    assert "Diese Mail kommt, weil Sie einen Sitz in diesem Gremium haben." in ben.text
+    assert "Diese Mail geht an alle, die einen Sitz in diesem Gremium haben." in ben.text
     assert "https://faden.example/einstellungen" in ben.text
 
 
 async def test_move_and_cancel_keep_the_uid_and_go_up(house: House) -> None:
     first = (await invited(house))["ben"]
-    await house.does(
-        meetings.move, by=house.anna, meeting=house.meeting, starts=STARTS + timedelta(days=1), minutes=None
-    )
+    await house.does(moving.move, by=house.anna, meeting=house.meeting, starts=STARTS + timedelta(days=1), minutes=None)
     too_early = house.new_mails()
     await house.post(minutes=2)
     second = house.new_mails()["ben"]
-    await house.does(meetings.cancel, by=house.anna, meeting=house.meeting, reason="Wasserschaden")
+    await house.does(moving.cancel, by=house.anna, meeting=house.meeting, reason="Wasserschaden")
     third = house.new_mails()["ben"]
 
     way = [first, second, third]
@@ -286,10 +293,8 @@ async def test_move_and_cancel_keep_the_uid_and_go_up(house: House) -> None:
 
 async def test_cancelled_at_once_after_a_move_tells_the_date_that_people_know(house: House) -> None:
     await invited(house)
-    await house.does(
-        meetings.move, by=house.anna, meeting=house.meeting, starts=STARTS + timedelta(days=1), minutes=None
-    )
-    await house.does(meetings.cancel, by=house.anna, meeting=house.meeting, reason="Wasserschaden")
+    await house.does(moving.move, by=house.anna, meeting=house.meeting, starts=STARTS + timedelta(days=1), minutes=None)
+    await house.does(moving.cancel, by=house.anna, meeting=house.meeting, reason="Wasserschaden")
 
     (mail,) = [mail for name, mail in house.new_mails().items() if name == "ben"]
     await house.post(minutes=5)
@@ -361,9 +366,7 @@ async def test_who_moves_asks_everybody_anew(house: House) -> None:
     link = (await invited(house))["ben"].link
     await answered(house, link, answer="accepted")
 
-    await house.does(
-        meetings.move, by=house.anna, meeting=house.meeting, starts=STARTS + timedelta(days=1), minutes=None
-    )
+    await house.does(moving.move, by=house.anna, meeting=house.meeting, starts=STARTS + timedelta(days=1), minutes=None)
     await house.post(minutes=2)
 
     moved = house.new_mails()["ben"]
@@ -380,11 +383,68 @@ async def test_nobody_gets_a_second_mail_that_only_says_there_is_something(house
     assert [(notice.state, notice.error) for notice in await told] == [(NoticeState.DROPPED, "by calendar mail")]
 
 
+async def ended(house: House, who: Person) -> None:
+    seat = await Membership.get(person_id=who.id)
+    await house.does(leaving.end_seat, by=house.anna, seat=seat.id)
+
+
+async def test_ended_seat_takes_each_meeting_ahead_out_of_that_calendar_alone(house: House) -> None:
+    first = (await invited(house))["ben"]
+    plan = meetings.Plan(starts=STARTS + timedelta(days=28), minutes=60, format=MeetingFormat.PRESENCE)
+    planned = await house.does(meetings.schedule, by=house.anna, body="TK", plan=plan, host="faden.example")
+    await house.does(invitations.invite, by=house.anna, meeting=planned["meeting"]["id"], land="NI")
+    second = house.new_mails()["ben"]
+    taken = len(house.mailbox.messages())
+
+    await ended(house, house.ben)
+
+    mails = [Received.of(content) for content in house.mailbox.messages()[taken:]]
+    events = [IcsCalendarStream.calendar_from_ics(mail.calendar.decode()).events[0] for mail in mails]
+    assert [mail.to for mail in mails] == ["ben@traeger.example"] * 2
+    assert [mail.methods for mail in mails] == [("CANCEL", "CANCEL")] * 2
+    assert [event.uid for event in events] == [str(mail.event["UID"]) for mail in (first, second)]
+    assert [(event.sequence, event.status) for event in events] == [(1, None)] * 2
+    assert [[attendee.uri for attendee in event.attendees] for event in events] == [["mailto:ben@traeger.example"]] * 2
+    assert [mail.event["ORGANIZER"] for mail in mails] == [f"mailto:{SENDER}"] * 2
+    assert all(mail.event["DTSTAMP"].dt > first.event["DTSTAMP"].dt for mail in mails)
+    assert mails[0].subject == "Entfällt für Sie: 1. Trägerkonferenz, Do, 03.12., 14:30 Uhr"
+    assert (await Person.get(id=house.ben.id)).left_at is not None
+
+
+async def test_ended_seat_releases_the_deputy_and_the_meeting_stands_for_the_others(house: House) -> None:
+    mails = await invited(house)
+    await answered(house, mails["ben"].link, deputy=str(house.dora.id))
+    house.new_mails()
+
+    await ended(house, house.ben)
+    gone = house.new_mails()
+    house.clock.passes(minutes=1)
+    await house.does(moving.cancel, by=house.anna, meeting=house.meeting, reason="Wasserschaden")
+    off = house.new_mails()
+
+    assert sorted(gone) == ["ben", "dora"]
+    assert gone["dora"].subject == "No longer needed as deputy: 1. Trägerkonferenz, Thu, 3 Dec, 14:30"
+    assert {mail.methods for mail in gone.values()} == {("CANCEL", "CANCEL")}
+    assert sorted(off) == ["anna"]
+    assert int(off["anna"].event["SEQUENCE"]) == 2
+
+
+async def test_ended_seat_takes_back_the_invitation_that_waits(house: House) -> None:
+    house.mailbox.to_recipient = "450 greylisted, come back"
+    await invited(house)
+
+    await ended(house, house.ben)
+    house.mailbox.to_recipient = None
+    await house.post(minutes=5)
+
+    assert sorted(house.new_mails()) == ["anna"]
+
+
 # --- a mail server in trouble -----------------------------------------------------------------------------------------
 
 
 async def seen_by_the_chair(house: House) -> dict[str, bool]:
-    facts = await meetings.answers(by=house.anna, meeting=house.meeting, now=house.clock.now)
+    facts = await invitations.answers(by=house.anna, meeting=house.meeting, now=house.clock.now)
     return {str(entry["name"]): entry["unreached"] for entry in facts["people"]}
 
 
@@ -408,9 +468,7 @@ async def test_greylisted_mail_comes_later_once_and_the_same(house: House) -> No
 async def test_move_does_not_overtake_the_invitation_that_waits(house: House) -> None:
     house.mailbox.to_recipient = "450 greylisted, come back"
     await invited(house)
-    await house.does(
-        meetings.move, by=house.anna, meeting=house.meeting, starts=STARTS + timedelta(days=1), minutes=None
-    )
+    await house.does(moving.move, by=house.anna, meeting=house.meeting, starts=STARTS + timedelta(days=1), minutes=None)
     house.mailbox.to_recipient = None
 
     await house.post(minutes=5)

@@ -382,7 +382,7 @@ async def test_answer_at_level_0_is_dropped_and_nothing_leaves(office: Office, n
     assert office.telegram.calls == []
 
 
-async def test_answers_at_level_1_are_nudges_and_toasts_say_nothing(office: Office, nora: Person) -> None:
+async def test_answers_at_level_1_are_nudges_and_toasts_say_where_it_goes_on(office: Office, nora: Person) -> None:
     await Person.filter(id=nora.id).update(level=1)
 
     await sent(
@@ -393,7 +393,8 @@ async def test_answers_at_level_1_are_nudges_and_toasts_say_nothing(office: Offi
     )
 
     assert office.telegram.said() == [(101, "Neues in einem Ihrer Gremien")] * 2
-    assert office.telegram.calls[-1] == Call("answerCallbackQuery", {"callback_query_id": "q"})
+    toast = {"callback_query_id": "q", "text": "Weiter geht es in der Web-Ansicht."}
+    assert office.telegram.calls[-1] == Call("answerCallbackQuery", toast)
 
 
 @pytest.mark.usefixtures("nora")

@@ -62,7 +62,7 @@ async def stage(
                 person=who, network=Network.TELEGRAM, address=f"7{who.id:05}", preferred=True, linked_at=now
             )
         yield made
-        await made.faden.stop()
+        await made.close()
         await made.faden.desks[Network.TELEGRAM].bot.shutdown()
 
 

@@ -1,12 +1,14 @@
 """What Telegram carries at each privacy level: every template of the chat, the whole call, buttons and files alike."""
 
 import re
+from typing import Any
 
 import pytest
 
 from bot import messages
 from bot.actions.notices import Draft
 from bot.messages import TEMPLATES, Voice
+from bot.post.words import Invitation
 from bot.rules import channels
 from bot.rules import facts as typed
 from storage.models import Document, Notice, Person
@@ -18,6 +20,7 @@ NUDGED = {
     "text": "Neues in einem Ihrer Gremien",
     "reply_markup": {"inline_keyboard": [[{"text": "Ansehen", "url": "https://faden.example/chat"}]]},
 }
+NUDGED_TOAST = "Weiter geht es in der Web-Ansicht."
 BADLY_READ = re.compile(r"None|<(\w+)></\1>|„“|, ,|Grund:\s*$|endet\?\S|offen\.\S")
 ONLY_AT_LEVEL_3 = ("PersonName.", "JoinLink.", "Text.", "str.")
 
@@ -69,8 +72,8 @@ def leaked(calls: list[Call], kinds: tuple[str, ...]) -> list[str]:
 def in_full() -> list[str]:
     """What every template says when nothing is hidden."""
     voice = Voice(base_url="https://faden.example", start_url="https://faden.example/chat?start=")
-    links = {"link": "https://faden.example/anmelden/1-1"}
-    feed = {"link": "https://faden.example/feed/1-1"}
+    links: dict[str, Any] = {"link": Invitation(page="https://faden.example/anmelden/1-1")}
+    feed: dict[str, Any] = {"link": "https://faden.example/feed/1-1"}
     told = []
     for template, facts in samples.TEMPLATES.items():
         given = {key: fact for key, fact in facts().items() if key != "language"}
@@ -100,7 +103,8 @@ async def test_level_1_only_nudges_and_the_web_chat_has_what_it_is_about(office:
     messages = [call for call in office.telegram.calls if call.method == "sendMessage"]
     toasts = [call for call in office.telegram.calls if call.method == "answerCallbackQuery"]
     assert [{key: call.params[key] for key in NUDGED} for call in messages] == [NUDGED] * len(samples.TEMPLATES)
-    assert [call.params.keys() for call in toasts] == [{"callback_query_id"}] * len(toasts)
+    assert {call.params["text"] for call in toasts} == {NUDGED_TOAST}
+    assert {key for call in toasts for key in call.params} == {"callback_query_id", "text"}
     assert len(messages) + len(toasts) == len(rows) == len(office.telegram.calls)
     assert [text for _, text in office.webchat.said()] == in_full()
 
@@ -198,3 +202,64 @@ async def test_person_whose_bodies_all_forbid_telegram_has_no_telegram(office: O
 
     assert office.telegram.calls == []
     assert len(office.webchat.said()) == 1
+
+
+async def in_group(office: Office, level: int) -> list[Call]:
+    """What a body's group gets to see of its meeting: the card, an answer to a command, and one to a press."""
+    tk = await body(level=level)
+    facts = {"meeting": samples.meeting(level=level), "counts": samples.COUNTS}
+    asked = {"level": level, "body": samples.sentinel(typed.Title, "body"), **facts}
+    group: dict[str, Any] = {"due_at": office.clock.now, "network": Network.TELEGRAM, "chat_id": -5}
+    pressed = samples.TEMPLATES["answered_toast"]() | {"meeting": samples.meeting(level=level)}
+    card = Draft(key="card", template="meeting_card", facts=facts, kind=NoticeKind.CARD, body=tk.id, **group)
+    answer = Draft(key="a", template="group", facts=asked, lane=Lane.ANSWER, **group)
+    toast = Draft(
+        key="t",
+        template="answered_toast",
+        facts=pressed,
+        kind=NoticeKind.TOAST,
+        target_id="q",
+        lane=Lane.ANSWER,
+        **group,
+    )
+    await queue(card, answer, toast, now=office.clock.now)
+    await office.open().drain()
+    return office.telegram.calls
+
+
+async def test_group_of_a_body_at_level_1_is_only_nudged(office: Office) -> None:
+    """It was linked at a higher level: one that is low cannot be linked."""
+    calls = await in_group(office, 1)
+
+    told = [call for call in calls if call.method == "sendMessage"]
+    assert [{key: call.params[key] for key in NUDGED} for call in told] == [NUDGED] * 2
+    assert [call.params["text"] for call in calls if call.method == "answerCallbackQuery"] == [NUDGED_TOAST]
+    assert leaked(calls, (*ONLY_AT_LEVEL_3, "Title.", "Place.")) == []
+    assert "2026" not in repr(calls)
+
+
+async def test_toast_in_an_open_group_keeps_to_the_level_of_who_pressed(office: Office) -> None:
+    tk = await body(level=3)
+    anna = await person(level=1)
+    await seat(anna, tk)
+    draft = Draft(
+        key="t",
+        template="answered_toast",
+        facts=samples.TEMPLATES["answered_toast"]() | {"meeting": samples.meeting(level=3)},
+        kind=NoticeKind.TOAST,
+        target_id="q",
+        lane=Lane.ANSWER,
+        due_at=office.clock.now,
+        network=Network.TELEGRAM,
+        chat_id=-5,
+        person=anna.id,
+    )
+
+    await queue(draft, now=office.clock.now)
+    await office.open().drain()
+
+    assert [call.params["text"] for call in office.telegram.calls] == [NUDGED_TOAST]
+
+
+async def test_group_of_a_body_at_level_0_hears_nothing(office: Office) -> None:
+    assert await in_group(office, 0) == []

@@ -24,11 +24,15 @@ from bot.actions.notices import Draft
 from bot.messages import Mail
 from bot.post import Mailer
 from bot.post.mail import BadSmtpUrl, Reply, Reported, compose, message_id
+from bot.post.readers import Reader
+from bot.post.words import Links, Words
+from bot.rules import facts as typed
 from bot.rules.facts import AnswerLink, OneTimeLink, Plain
 from storage.models import Notice, Person
 from storage.vocabulary import Lane, Network, NoticeKind, NoticeState
 from tests.golden import assert_golden
-from tests.post.conftest import Mailbox, Office, body, person, queue, seat, serving
+from tests.post import samples
+from tests.post.conftest import SETTINGS, Mailbox, Office, body, person, queue, seat, serving
 from tests.post.test_dispatch import CALENDAR
 
 SENDER = "Faden Musterstadt <faden@faden.example>"
@@ -121,6 +125,34 @@ def test_message_id_tells_nothing_and_stays_the_same() -> None:
 def test_mail_server_that_cannot_be_one_is_refused(url: str) -> None:
     with pytest.raises(BadSmtpUrl):
         Mailer(url, SENDER)
+
+
+@pytest.mark.parametrize(
+    ("sender", "shown"),
+    [
+        ("faden@faden.example", "Faden Königswinter <faden@faden.example>"),
+        ("Sozialraum Süd <faden@faden.example>", "Sozialraum Süd <faden@faden.example>"),
+    ],
+)
+async def test_mail_is_from_the_town_and_the_envelope_has_the_bare_address(
+    mailbox: Mailbox, sender: str, shown: str
+) -> None:
+    named = Mailer(mailbox.address, sender, name="Faden Königswinter")
+    content = compose(
+        Mail(subject="s", text="t\n", html="<p>t</p>"),
+        mailer=named,
+        recipient=Address(addr_spec="nora@traeger.example"),
+        key="k",
+        date=datetime(2026, 11, 18, 8, 0, tzinfo=UTC),
+        reply_to="tk@faden.example",
+    )
+
+    await named.send(content, "nora@traeger.example")
+
+    (envelope,) = mailbox.taken
+    mail = read(mailbox.messages()[0])
+    assert (mail["From"], mail["Reply-To"], envelope.mail_from) == (shown, "tk@faden.example", "faden@faden.example")
+    assert content.isascii()
 
 
 def test_sender_without_an_address_is_refused() -> None:
@@ -426,18 +458,49 @@ async def test_mail_without_a_mail_server_is_dropped(office: Office, nora: Perso
     assert (row.state, row.error) == (NoticeState.DROPPED, "unreachable")
 
 
-async def test_message_to_somebody_without_chat_becomes_a_mail_without_content(
-    office: Office, nora: Person, mailbox: Mailbox, mailer: Mailer
+@pytest.mark.parametrize("language", ["de", "en"])
+async def test_message_to_somebody_without_chat_becomes_a_mail_that_says_the_same(
+    office: Office, nora: Person, mailbox: Mailbox, mailer: Mailer, language: str
 ) -> None:
-    message = to(nora, kind=NoticeKind.MESSAGE, template="code", facts={"code": Plain("SECRET")})
+    await Person.filter(id=nora.id).update(language=language)
+    proposed = samples.TEMPLATES["commitment_proposed"]()
+    message = to(nora, kind=NoticeKind.MESSAGE, template="commitment_proposed", facts=proposed)
 
     (row,) = await sent(office, mailer, message)
 
     (content,) = mailbox.messages()
-    mail = read(content)
-    assert mail["Subject"] == "Neues in einem Ihrer Gremien"
-    assert b"SECRET" not in content
-    assert (row.state, row.kind, row.facts) == (NoticeState.SENT, NoticeKind.MAIL, {})
+    assert (row.state, row.kind, row.network) == (NoticeState.SENT, NoticeKind.MAIL, Network.MAIL)
+    assert_golden(f"mail/message.{language}.eml", content)
+
+
+async def test_mail_leads_where_the_buttons_lead_that_have_a_page(
+    office: Office, nora: Person, mailbox: Mailbox, mailer: Mailer
+) -> None:
+    due = [samples.commitment(id=number, number=number) for number in (5, 6)]
+    facts = {"commitments": due}
+
+    await sent(office, mailer, to(nora, kind=NoticeKind.MESSAGE, template="check_in", facts=facts))
+
+    text = read(mailbox.messages()[0]).get_body(("plain",))
+    assert text is not None
+    links = [line for line in text.get_content().splitlines() if "/commitment/" in line]
+    assert links == [f"RLK C{number}: /commitment/{number}.{nora.id}" for number in (5, 6)]
+
+
+@pytest.mark.parametrize("template", sorted(samples.TEMPLATES))
+async def test_every_message_of_the_chat_can_be_a_mail(template: str) -> None:
+    words = Words(settings=SETTINGS, links=Links(one_time=no_link, feed=no_link, answer=no_link))
+    notice = Notice(template=template, kind=NoticeKind.MAIL, facts=typed.encode(samples.TEMPLATES[template]()))
+
+    mail = await words.mail(notice, Reader(person=Person(id=7, language="de", zone="Europe/Berlin")))
+
+    assert mail.subject
+    assert "\n" not in mail.subject
+    assert "{{" not in mail.text + mail.html
+
+
+async def no_link(_fact: object, _person: int) -> str:
+    return "https://faden.example/anmelden/1-1"
 
 
 async def test_message_that_a_calendar_mail_tells_too_does_not_become_another_mail(

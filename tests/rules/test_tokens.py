@@ -78,3 +78,14 @@ def test_hash_is_the_same_for_the_same_token_only() -> None:
     assert first == second
     assert first != other
     assert re.fullmatch(r"[0-9a-f]{64}", first)
+
+
+def test_commitment_token_names_the_commitment_and_who_answers() -> None:
+    token = tokens.commitment(KEY, 12, 4711)
+
+    assert tokens.commitment_of(KEY, token) == (12, 4711)
+
+
+def test_commitment_token_that_was_forged_names_nothing() -> None:
+    assert tokens.commitment_of(KEY, tokens.sign(KEY, "answer", 12, 4711)) is None
+    assert tokens.commitment_of(OTHER_KEY, tokens.commitment(KEY, 12, 4711)) is None

@@ -50,6 +50,20 @@ async def test_ticks_do_what_is_due(town: Town, now: datetime) -> None:
     assert await Dialogue.all().count() == 0
 
 
+async def test_look_that_awaits_the_network_has_no_unit_of_work_of_its_own(store: str, now: datetime) -> None:  # noqa: ARG001  # it has to be open
+    seen = []
+
+    async def act(_moment: datetime) -> None:
+        async with transaction():
+            pass
+        seen.append(is_writing())
+
+    await look(Tick(name="x", seconds=60, action=act), lambda: now, lambda: None)
+    await look(Tick(name="x", seconds=60, action=act, own_work=True), lambda: now, lambda: None)
+
+    assert seen == [True, False]
+
+
 async def test_look_is_one_unit_of_work_at_the_time_of_the_domain(store: str, now: datetime) -> None:  # noqa: ARG001  # it has to be open
     seen = []
 

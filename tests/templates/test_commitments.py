@@ -115,8 +115,8 @@ MESSAGES: dict[str, dict[str, Any]] = {
         f"{GUIDED}{step}": QUESTION
         for step in ("body", "what", "kept", "owners", "counterparts", "due", "due_body", "confirm")
     },
-    **{f"guided/due_{step}": QUESTION for step in ("due", "due_body", "reason", "confirm")},
-    **{f"{GUIDED}{kind}_{step}": QUESTION for kind in ("decline", "drop") for step in ("reason", "confirm")},
+    **{f"guided/due_{step}": QUESTION for step in ("due", "due_body", "reason", "kept", "confirm")},
+    **{f"{GUIDED}{kind}_{step}": QUESTION for kind in ("decline", "drop") for step in ("reason", "kept", "confirm")},
 }
 
 
@@ -174,7 +174,7 @@ def test_commitments_when_there_is_nothing() -> None:
 
     message = said("commitments", FULL, facts)
 
-    assert message.text == "🤝 <b>Commitments</b>\n\nSie haben zurzeit nichts offen."
+    assert message.text == "🤝 <b>Commitments</b>\n\nZurzeit ist nichts offen."
     assert [button.label for row in message.buttons for button in row] == ["‹ Menü"]
 
 

@@ -1,0 +1,340 @@
+"""Invitations to meetings: send, answer, name a deputy; who answered, who did not, and who was not reached."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tortoise.expressions import Q
+
+from bot.actions import access, audit, meetings, notices
+from bot.actions.meetings import MeetingOver, facts_of, named
+from bot.actions.notices import Draft
+from bot.rules import names, permissions, procedure
+from bot.rules.facts import AnswerLink, Plain
+from bot.rules.quiet import is_rest_day
+from bot.rules.refusals import Refusal, TooLong
+from storage import queries
+from storage.db import transaction
+from storage.models import Attendance, Body, Meeting, Membership, Notice, Person
+from storage.vocabulary import Answer, MeetingState, NoticeKind, NoticeState
+
+REASON_LIMIT = 500
+RELEASED = "deputy_released"
+URGENT_WITHIN = timedelta(hours=36)
+LISTED = 10
+
+Facts = dict[str, Any]
+
+
+class ShortNotice(Refusal):
+    """The notice period (`days`) is not kept; an invitation needs a reason. `earliest` is the first day that would do."""
+
+
+class DeputyUnknown(Refusal):
+    """That person cannot come instead."""
+
+
+class EverybodyInvited(Refusal):
+    """There is nobody left to invite."""
+
+
+async def notice_check(*, by: Person, meeting: int, land: str, now: datetime) -> Facts:
+    """Whether the body's notice period would be kept by an invitation now, and who would get it. Raises EverybodyInvited."""
+    found, body = await meetings.permitted(by, meeting, now, permissions.may_invite)
+    days = _missing_notice(found, body, land, now) if found.state is MeetingState.SCHEDULED else None
+    people = await _newcomers(found, body, access.today(by, now))
+    if found.state is MeetingState.INVITED and not people:
+        raise EverybodyInvited
+    return {"meeting": facts_of(found, body), "short": days is not None, "days": days, "people": len(people)}
+
+
+def _missing_notice(meeting: Meeting, body: Body, land: str, now: datetime) -> int | None:
+    """The days of the notice period when it is not kept."""
+    rules = procedure.from_json(body.rules)
+    zone = ZoneInfo(meeting.zone)
+    starts = meeting.starts_at.astimezone(zone).date()
+    invited = now.astimezone(zone).date()
+    days = [invited + timedelta(days=offset) for offset in range((starts - invited).days + 1)]
+    rest_days = frozenset(day for day in days if is_rest_day(day, land))
+    return None if procedure.notice_kept(rules, invited, starts, rest_days) else rules.notice_days
+
+
+async def invite(*, by: Person, meeting: int, land: str, now: datetime, reason: str | None = None) -> Facts:
+    """Invite every seat of the body: each person by one chat channel, and by calendar mail where an address is known.
+
+    Inviting again reaches those who came since, and nobody twice. Raises ShortNotice when the notice period is not kept and
+    no reason is given; the reason is for the minutes.
+    """
+    reason = reason.strip() if reason else None
+    found, body = await meetings.permitted(by, meeting, now, permissions.may_invite)
+    if found.state not in (MeetingState.SCHEDULED, MeetingState.INVITED) or found.starts_at <= now:
+        raise MeetingOver(state=Plain(found.state.value))
+    if found.state is MeetingState.SCHEDULED:
+        days = _missing_notice(found, body, land, now)
+        if days is not None and not reason:
+            raise ShortNotice(days=days, code=Plain(body.code), id=found.id)
+    if reason is not None and len(reason) > REASON_LIMIT:
+        raise TooLong(limit=REASON_LIMIT)
+    newcomers = await _newcomers(found, body, access.today(by, now))
+    async with transaction():
+        if found.state is MeetingState.SCHEDULED:
+            await meetings.write(found, now, state=MeetingState.INVITED, invited_at=now, short_notice_reason=reason)
+            await audit.record(by, "meeting.invited", f"meeting:{found.id}", now=now)
+        await Attendance.bulk_create(
+            [
+                Attendance(
+                    meeting=found, person_id=seat.person_id, organisation_id=seat.organisation_id, invited_at=now
+                )
+                for seat in newcomers
+            ],
+            ignore_conflicts=True,
+        )
+        people = [seat.person for seat in newcomers if seat.person is not None]
+        await tell(found, body, people, "invitation", {}, now=now, method="REQUEST")
+        await meetings.refresh_card(found, body, now=now)
+        await meetings.touch_feeds(body, access.today(by, now))
+    return {"meeting": facts_of(found, body), "people": len(newcomers), "short_notice_reason": bool(reason)}
+
+
+async def _newcomers(meeting: Meeting, body: Body, day: date) -> list[Membership]:
+    """The seats whose people have not been invited yet, one for each person."""
+    invited = set(await queries.column(Attendance.filter(meeting_id=meeting.id), "person_id"))
+    seats = {seat.person_id: seat for seat in await queries.seats_in(body.id, day)}
+    return [seat for person, seat in seats.items() if person not in invited]
+
+
+async def tell(
+    meeting: Meeting,
+    body: Body,
+    people: Sequence[Person],
+    template: str,
+    more: Facts,
+    *,
+    now: datetime,
+    method: str,
+    due_at: datetime | None = None,
+    known_to: Person | None = None,
+    seated: bool = True,
+) -> None:
+    """Tell each person once, by chat and by calendar mail; the key carries the calendar's SEQUENCE and the invitation.
+
+    `known_to` did it, and gets the calendar mail only. Who is not `seated` is told although they have no place there.
+    """
+    attendances = {row.person_id: row for row in await Attendance.filter(meeting_id=meeting.id)}
+    calendar = meetings.calendar_facts(meeting, body.code)
+    if method == "CANCEL":
+        calendar["status"] = Plain("cancelled")
+    told = {"meeting": facts_of(meeting, body), **more}
+    expected = min(entry["starts"] for entry in (facts_of(meeting, body), told["meeting"], told.get("was")) if entry)
+    soon = expected - now <= URGENT_WITHIN
+    drafts = []
+    for person in people:
+        invited = attendances.get(person.id)
+        key = f"meeting:{meeting.id}:{meeting.sequence}:{template}:{person.id}:{invited.id if invited else None}"
+        shared: dict[str, Any] = {
+            "person": person.id,
+            "body": body.id if seated else None,
+            "about": f"meeting:{meeting.id}",
+            "due_at": due_at or now,
+        }
+        if known_to is None or person.id != known_to.id:
+            drafts.append(
+                Draft(
+                    key=key,
+                    template=template,
+                    facts={**told, "document": {"type": Plain("calendar"), **calendar}},
+                    urgent=soon and template != "invitation",
+                    **shared,
+                )
+            )
+        if person.mail and invited is not None:
+            drafts.append(
+                Draft(
+                    key=f"{key}:mail",
+                    template=template,
+                    facts={
+                        **told,
+                        "calendar": {
+                            **calendar,
+                            "method": Plain(method),
+                            "answer": Plain(invited.answer.value),
+                            "uninvite": not seated,  # the meeting takes place without them
+                        },
+                        "link": AnswerLink(invited.id),
+                    },
+                    kind=NoticeKind.CALENDAR_MAIL,
+                    urgent=True,
+                    **shared,
+                )
+            )
+    await notices.queue(drafts, now=now)
+
+
+# --- answers --------------------------------------------------------------------------------------------------------
+
+
+async def answer(
+    *,
+    by: Person,
+    meeting: int,
+    answer: Answer,
+    now: datetime,
+    person: int | None = None,
+) -> Facts:
+    """Say whether one comes; whoever invites may say it for somebody who phoned (`person`).
+
+    The last answer counts; a deputy who is not needed any more is told. Raises NotFoundHere for who is not invited,
+    MeetingOver when the meeting is over or called off.
+    """
+    found, body, attendance = await _attendance(by, meeting, person, now)
+    _check_answerable(found, now)
+    async with transaction():
+        if attendance.deputy_id is not None:
+            await _release(found, body, attendance, now)
+        attendance.answer, attendance.answered_at, attendance.answered_by_id = answer, now, by.id
+        attendance.deputy_id, attendance.deputy_name = None, None
+        await attendance.save(update_fields=["answer", "answered_at", "answered_by_id", "deputy_id", "deputy_name"])
+        await meetings.refresh_card(found, body, now=now)
+    return {
+        "meeting": facts_of(found, body),
+        "answer": Plain(answer.value),
+        "stands_in": attendance.deputy_for_id is not None,
+        "counts": await meetings.counts(found),
+        "for_whom": named(attendance.person) if attendance.person_id != by.id else None,
+    }
+
+
+async def _attendance(by: Person, meeting: int, person: int | None, now: datetime) -> tuple[Meeting, Body, Attendance]:
+    """One's own invitation, or, for those who invite, that of somebody who phoned. Raises NotFoundHere, NotAllowed."""
+    if person is None or person == by.id:
+        found, body = await meetings.for_reading(by=by, meeting=meeting, now=now)
+    else:
+        found, body = await meetings.permitted(by, meeting, now, permissions.may_invite)
+    attendance = await Attendance.get_or_none(meeting_id=meeting, person_id=person or by.id).select_related("person")
+    if attendance is None:
+        access.not_found()
+    return found, body, attendance
+
+
+def _check_answerable(meeting: Meeting, now: datetime) -> None:
+    if meeting.state is not MeetingState.INVITED or meeting.ends_at <= now:
+        raise MeetingOver(state=Plain(meeting.state.value))
+
+
+async def _release(meeting: Meeting, body: Body, attendance: Attendance, now: datetime) -> None:
+    """Tell the deputy, unless they sit there themselves, that they need not come."""
+    instead = await Attendance.get_or_none(
+        meeting_id=meeting.id, person_id=attendance.deputy_id, deputy_for_id=attendance.person_id
+    ).select_related("person")
+    if instead is not None and instead.person is not None:
+        await meetings.write(meeting, now, sequence=meeting.sequence + 1)  # a CANCEL always is a step (RFC 5546, 2.1.4)
+        await tell(meeting, body, [instead.person], RELEASED, {}, now=now, method="CANCEL", seated=False)
+        await instead.delete()
+
+
+async def delegate(*, by: Person, meeting: int, deputy: int, now: datetime, person: int | None = None) -> Facts:
+    """Decline and name who comes instead; the deputy gets the invitation. For somebody who phoned: `person`.
+
+    The deputy is the seat's standing deputy or somebody of the same organisation. Raises NotFoundHere, DeputyUnknown,
+    MeetingOver.
+    """
+    found, body, own = await _attendance(by, meeting, person, now)
+    _check_answerable(found, now)
+    represented = own.person or by
+    choices = {choice.id: choice for choice in await _deputies(represented, own, body, now)}
+    if deputy not in choices:
+        raise DeputyUnknown
+    async with transaction():
+        if own.deputy_id is not None and own.deputy_id != deputy:
+            await _release(found, body, own, now)
+        own.answer, own.answered_at, own.answered_by_id, own.deputy_id = Answer.DELEGATED, now, by.id, deputy
+        await own.save(update_fields=["answer", "answered_at", "answered_by_id", "deputy_id"])
+        await Attendance.bulk_create(
+            [
+                Attendance(
+                    meeting=found,
+                    person_id=deputy,
+                    organisation_id=own.organisation_id,
+                    deputy_for=represented,
+                    invited_at=now,
+                )
+            ],
+            ignore_conflicts=True,
+        )
+        more = {"instead_of": named(represented)}
+        await tell(found, body, [choices[deputy]], "invitation_as_deputy", more, now=now, method="REQUEST")
+        await meetings.refresh_card(found, body, now=now)
+    return {
+        "meeting": facts_of(found, body),
+        "answer": Plain(Answer.DELEGATED.value),
+        "stands_in": own.deputy_for_id is not None,
+        "deputy": named(choices[deputy]),
+        "counts": await meetings.counts(found),
+        "for_whom": named(represented) if represented.id != by.id else None,
+    }
+
+
+async def deputies(*, by: Person, meeting: int, now: datetime, person: int | None = None) -> Facts:
+    """Who may come instead of this person, or of one who phoned (`person`)."""
+    found, body, own = await _attendance(by, meeting, person, now)
+    return {
+        "meeting": facts_of(found, body),
+        "people": [
+            {"id": choice.id, "name": named(choice)} for choice in await _deputies(own.person or by, own, body, now)
+        ],
+        "for_whom": named(own.person) if own.person_id != by.id else None,
+    }
+
+
+async def _deputies(represented: Person, attendance: Attendance, body: Body, now: datetime) -> list[Person]:
+    """The standing deputy first, then colleagues of the same organisation who are not invited themselves."""
+    day = access.today(represented, now)
+    held = [seat for seat in await queries.seats_of(represented.id, day) if seat.body_id == body.id]
+    standing = Person.filter(id__in=[0, *(seat.deputy_id for seat in held if seat.deputy_id)], left_at=None)
+    invited = await queries.column(Attendance.filter(meeting_id=attendance.meeting_id), "person_id")
+    colleagues = (
+        Person.filter(
+            Q(memberships__ends_on=None) | Q(memberships__ends_on__gte=day),
+            memberships__begins_on__lte=day,
+            memberships__organisation_id__in=[0, *(seat.organisation_id for seat in held if seat.organisation_id)],
+            left_at=None,
+        )
+        .exclude(id__in=[0, *(id_ for id_ in invited if id_ is not None and id_ != attendance.deputy_id)])
+        .distinct()
+    )
+    by_name = sorted(await colleagues, key=lambda choice: names.sort_key(choice.given_name, choice.family_name))
+    return list({choice.id: choice for choice in [*await standing, *by_name[:LISTED]]}.values())
+
+
+async def answers(*, by: Person, meeting: int, now: datetime) -> Facts:
+    """Who answered what, who did not, and who was not reached; for those who invite."""
+    found, body = await meetings.permitted(by, meeting, now, permissions.may_invite)
+    rows = await Attendance.filter(meeting_id=meeting).select_related("person", "deputy", "organisation")
+    told = Notice.filter(about=f"meeting:{meeting}").exclude(person_id=None)
+    lost = set(await queries.column(told.filter(state=NoticeState.DEAD), "person_id"))
+    unreached = lost - set(await queries.column(told.filter(state=NoticeState.SENT), "person_id"))
+    people = sorted(rows, key=_sorting)
+    return {
+        "meeting": facts_of(found, body),
+        "counts": await meetings.counts(found),
+        "newcomers": len(await _newcomers(found, body, access.today(by, now))),
+        "may_answer": found.state is MeetingState.INVITED and found.ends_at > now,
+        "people": [
+            {
+                "id": row.person_id,
+                "name": named(row.person, row.guest_name),
+                "organisation": Plain(row.organisation.name) if row.organisation else None,
+                "answer": Plain(row.answer.value),
+                "deputy": named(row.deputy, row.deputy_name),
+                "unreached": row.person_id in unreached,
+            }
+            for row in people
+        ],
+    }
+
+
+def _sorting(row: Attendance) -> tuple[str, str]:
+    if row.person is None:
+        return names.sort_key("", row.guest_name or "")
+    return names.sort_key(row.person.given_name, row.person.family_name)

@@ -1,0 +1,349 @@
+"""The commitments as they stand: one, one's own, a body's, and what may be told of them."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from tortoise.expressions import Q
+
+from bot.actions import access
+from bot.rules import followup, guard, names, permissions
+from bot.rules.facts import PersonName, Plain, Text, Title
+from bot.rules.followup import OPEN
+from bot.rules.parties import Directory, Named, Party
+from bot.rules.permissions import Seat
+from bot.rules.quiet import Rest
+from bot.rules.refusals import NotAllowed, Refusal
+from storage import queries
+from storage.models import (
+    Body,
+    Commitment,
+    CommitmentDueIn,
+    CommitmentParty,
+    Meeting,
+    Membership,
+    Organisation,
+    Person,
+)
+from storage.vocabulary import CommitmentState, DueKind, MeetingState, Side
+
+NOT_IN_THE_CALENDAR = (MeetingState.DRAFT, MeetingState.POLLING, MeetingState.CANCELLED)
+STILL_SHOWN = (*OPEN, CommitmentState.FULFILLED)
+
+Facts = dict[str, Any]
+
+
+class MayNotRecord(Refusal):
+    """In this body (`body`) others record commitments: its leading seats and who takes the minutes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A commitment with all that is told of it; people are ids."""
+
+    commitment: Commitment
+    parties: tuple[tuple[CommitmentParty, frozenset[int]], ...]
+    due_in: tuple[tuple[CommitmentDueIn, date | None], ...]
+    leads: frozenset[int]
+
+    def due(self, today: date) -> date | None:
+        """The day that counts, as far as it is known."""
+        if self.commitment.due_kind is DueKind.MEETING:
+            return followup.next_due([day for _, day in self.due_in], today)
+        return self.commitment.due_on
+
+    def is_overdue(self, today: date) -> bool:
+        """Whether it should have been done by now."""
+        return followup.is_overdue(self.commitment.state, self.due(today), today)
+
+    def people(self, *sides: Side) -> frozenset[int]:
+        """Who speaks for its parties, or for those of one side."""
+        wanted = sides or tuple(Side)
+        return frozenset(person for row, people in self.parties if row.side in wanted for person in people)
+
+    def promised_by(self) -> frozenset[int]:
+        """The owners who have said yes: only they are asked how it stands."""
+        agreed = self.commitment.state is not CommitmentState.PROPOSED
+        return frozenset(
+            person
+            for row, people in self.parties
+            if row.side is Side.OWNER and (agreed or row.confirmed_at is not None)
+            for person in people
+        )
+
+
+def _party(row: CommitmentParty) -> Party:
+    return Party(person=row.person_id, organisation=row.organisation_id, body=row.body_id, role=row.role, name=row.name)
+
+
+async def seats_for(parties: Iterable[Party], bodies: Iterable[int], day: date) -> list[followup.Seat]:
+    """All seats from which somebody may speak for the parties, or lead one of the bodies."""
+    parties = list(parties)
+    places = {0, *bodies, *(party.body for party in parties if party.body)}
+    organisations = {0, *(party.organisation for party in parties if party.organisation)}
+    held = await Membership.filter(
+        Q(body_id__in=places) | Q(organisation_id__in=organisations),
+        Q(ends_on=None) | Q(ends_on__gte=day),
+        begins_on__lte=day,
+        person__left_at=None,
+    ).select_related("person")
+    return [
+        followup.Seat(
+            person=seat.person.id,
+            body=seat.body_id,
+            role=seat.role,
+            organisation=seat.organisation_id,
+            away=rest_of(seat.person).absent(day),
+        )
+        for seat in held
+        if seat.person is not None
+    ]
+
+
+async def _meeting_days(bodies: Iterable[int], since: date) -> dict[int, list[date]]:
+    """The local days of the bodies' meetings from then on, as the calendar stands now."""
+    days: dict[int, list[date]] = {}
+    planned = Meeting.filter(body_id__in=[0, *bodies], starts_at__gte=datetime.combine(since, time(0), UTC))
+    for meeting in await planned.exclude(state__in=NOT_IN_THE_CALENDAR):
+        days.setdefault(meeting.body_id, []).append(datetime.fromisoformat(meeting.starts_local).date())
+    return days
+
+
+async def load(commitments: Sequence[Commitment], day: date) -> list[Entry]:
+    """The commitments (with their bodies) as entries, in four statements."""
+    ids = [0, *(commitment.id for commitment in commitments)]
+    rows = (
+        await CommitmentParty.filter(commitment_id__in=ids)
+        .order_by("id")
+        .select_related("person", "organisation", "body")
+    )
+    due_in = await CommitmentDueIn.filter(commitment_id__in=ids).order_by("id").select_related("body")
+    since = min((commitment.agreed_on for commitment in commitments), default=day)
+    days = await _meeting_days({row.body_id for row in due_in}, since)
+    seats = await seats_for(map(_party, rows), (commitment.body_id for commitment in commitments), day)
+    return [
+        Entry(
+            commitment=commitment,
+            parties=tuple(
+                (row, followup.speakers(_party(row), seats, commitment.body_id))
+                for row in rows
+                if row.commitment_id == commitment.id
+            ),
+            due_in=tuple(
+                (row, followup.nth_meeting(row.nth, commitment.agreed_on, days.get(row.body_id, ())))
+                for row in due_in
+                if row.commitment_id == commitment.id
+            ),
+            leads=followup.leads(seats, commitment.body_id),
+        )
+        for commitment in commitments
+    ]
+
+
+def facts_of(entry: Entry, reader: int | None, today: date) -> Facts:
+    """What may be told of a commitment; `own` marks the reader's parties."""
+    commitment = entry.commitment
+    return {
+        "id": commitment.id,
+        "level": commitment.body.level,
+        "informal": commitment.body.informal,
+        "number": commitment.number,
+        "code": Plain(commitment.body.code),
+        "body": Title(commitment.body.name),
+        "what": Text(commitment.what),
+        "flagged": guard.suspicious(commitment.what),
+        "state": Plain(commitment.state.value),
+        "reason": Text(commitment.reason) if commitment.reason else None,
+        "due_kind": Plain(commitment.due_kind.value),
+        "due": entry.due(today),
+        "due_in": [{"code": Plain(row.body.code), "nth": row.nth, "day": day} for row, day in entry.due_in],
+        "due_moves": commitment.due_moves,
+        "overdue": entry.is_overdue(today),
+        "owners": [_party_facts(row, people, reader) for row, people in entry.parties if row.side is Side.OWNER],
+        "counterparts": [
+            _party_facts(row, people, reader) for row, people in entry.parties if row.side is Side.COUNTERPART
+        ],
+    }
+
+
+def _party_facts(row: CommitmentParty, people: frozenset[int], reader: int | None) -> Facts:
+    name: PersonName | Title = PersonName(row.name or "")
+    if row.person is not None:
+        name = access.name_of(row.person)
+    elif row.organisation is not None:
+        name = Title(row.organisation.name)
+    elif row.body is not None:
+        name = Title(row.body.name)
+    return {
+        "id": row.id,
+        "name": name,
+        "role": Plain(row.role.value) if row.role else None,
+        "confirmed": row.confirmed_at is not None,
+        "by_hand": row.by_hand,
+        "own": row.person_id is not None and row.person_id == reader,
+        "speaks": reader in people,
+    }
+
+
+async def permitted(by: Person, commitment: int, now: datetime) -> tuple[Entry, tuple[Seat, ...]]:
+    """The commitment, for who speaks for one of its parties or has a seat in its body; and their seats. Raises NotFoundHere."""
+    found = await Commitment.get_or_none(id=commitment).select_related("body")
+    if found is None:
+        access.not_found()
+    [entry] = await load([found], access.today(by, now))
+    seats = access.as_seats(await access.memberships(by, now))
+    if by.id not in entry.people() and not permissions.may_see(seats, found.body_id):
+        access.not_found()
+    return entry, seats
+
+
+async def body_to_record_in(by: Person, body: int | str, now: datetime) -> Body:
+    """The body, by id or code, for who records there. Raises NotAMember, MayNotRecord."""
+    try:
+        return await access.body(by, body, now, permissions.may_record)
+    except NotAllowed as refusal:
+        raise MayNotRecord(**refusal.facts) from refusal
+
+
+async def view(*, by: Person, commitment: int, now: datetime) -> Facts:
+    """A commitment, and what this person may do with it."""
+    entry, seats = await permitted(by, commitment, now)
+    state, body = entry.commitment.state, entry.commitment.body_id
+    records = permissions.may_record(seats, body)
+    owns = by.id in entry.people(Side.OWNER)
+    is_open = state in OPEN
+    waiting = [(row, people) for row, people in entry.parties if row.confirmed_at is None and is_open]
+    return {
+        "commitment": facts_of(entry, by.id, access.today(by, now)),
+        "may_confirm": any(by.id in people for _, people in waiting),
+        "may_decline": state is CommitmentState.PROPOSED and by.id in entry.people(),
+        "vouch_for": [_party_facts(row, people, by.id) for row, people in waiting if records and by.id not in people],
+        "may_answer": by.id in entry.promised_by() and is_open,
+        "may_move": (owns or records) and is_open,
+        "may_fulfil": records and not owns and is_open,
+        "may_verify": permissions.may_decide_items(seats, body) and state is CommitmentState.FULFILLED,
+        "may_drop": records and state in STILL_SHOWN,
+    }
+
+
+async def listed(*, by: Person, now: datetime) -> Facts:
+    """What the person has promised, what was promised to them, and the counts of the bodies in which they record."""
+    held = await access.memberships(by, now)
+    seats = access.as_seats(held)
+    recorded = {seat.body_id: seat.body for seat in held if permissions.may_record(seats, seat.body_id)}
+    concerned = CommitmentParty.filter(
+        Q(person_id=by.id)
+        | Q(organisation_id__in=[0, *(seat.organisation_id for seat in held if seat.organisation_id)])
+        | Q(body_id__in=[0, *(seat.body_id for seat in held)]),
+        commitment__state__in=OPEN,
+    )
+    ids = await concerned.values_list("commitment_id", flat=True)
+    today = access.today(by, now)
+    shown = await Commitment.filter(
+        Q(id__in=[0, *ids]) | Q(body_id__in=[0, *recorded]), state__in=STILL_SHOWN
+    ).select_related("body")
+    entries = by_end(await load(shown, today), today)
+    mine = [entry for entry in entries if entry.commitment.state in OPEN and by.id in entry.people(Side.OWNER)]
+    agreed = [
+        entry
+        for entry in entries
+        if entry.commitment.state in OPEN and by.id in entry.people(Side.COUNTERPART) and entry not in mine
+    ]
+    return {
+        "mine": [facts_of(entry, by.id, today) for entry in mine],
+        "agreed": [facts_of(entry, by.id, today) for entry in agreed],
+        "bodies": [
+            {
+                "id": body.id,
+                "level": body.level,
+                "code": Plain(body.code),
+                "name": Title(body.name),
+                **_counts([entry for entry in entries if entry.commitment.body_id == body.id], today),
+            }
+            for body in recorded.values()
+        ],
+        "may_record": bool(recorded),
+    }
+
+
+def by_end(entries: Iterable[Entry], today: date) -> list[Entry]:
+    """The soonest first; what has no date last."""
+    return sorted(entries, key=lambda entry: (entry.due(today) or date.max, entry.commitment.id))
+
+
+def _counts(entries: Collection[Entry], today: date) -> dict[str, int]:
+    return {
+        "open": sum(entry.commitment.state in OPEN for entry in entries),
+        "overdue": sum(entry.is_overdue(today) for entry in entries),
+        "fulfilled": sum(entry.commitment.state is CommitmentState.FULFILLED for entry in entries),
+    }
+
+
+async def of_body(*, by: Person, body: int, now: datetime) -> Facts:
+    """All that is open in a body, and what waits to be verified; for those who record there."""
+    where = await body_to_record_in(by, body, now)
+    today = access.today(by, now)
+    shown = await Commitment.filter(body_id=where.id, state__in=STILL_SHOWN).select_related("body")
+    entries = by_end(await load(shown, today), today)
+    return {
+        "body": {"id": where.id, "level": where.level, "code": Plain(where.code), "name": Title(where.name)},
+        "commitments": [facts_of(entry, by.id, today) for entry in entries],
+        **_counts(entries, today),
+    }
+
+
+async def directory(*, now: datetime) -> Directory:
+    """Everybody and everything that a party can be: people with a seat today, organisations, bodies."""
+    day = now.date()
+    people = (
+        await Person.filter(
+            Q(memberships__ends_on=None) | Q(memberships__ends_on__gte=day),
+            memberships__begins_on__lte=day,
+            left_at=None,
+        )
+        .distinct()
+        .order_by("id")
+    )
+    people.sort(key=lambda person: names.sort_key(person.given_name, person.family_name))
+    return Directory(
+        people=tuple(Named(id=person.id, short=person.family_name, name=access.name_of(person)) for person in people),
+        organisations=tuple(
+            Named(id=found.id, short=found.key, name=found.name) for found in await Organisation.all().order_by("name")
+        ),
+        bodies=tuple(
+            Named(id=found.id, short=found.code, name=found.name) for found in await Body.all().order_by("name")
+        ),
+    )
+
+
+async def members(*, by: Person, body: int, now: datetime) -> list[Named]:
+    """The people with a seat in a body in which the person records; themselves first."""
+    where = await body_to_record_in(by, body, now)
+    seats = await queries.seats_in(where.id, access.today(by, now))
+    people = {seat.person.id: seat.person for seat in seats if seat.person is not None}
+    return [
+        Named(id=person.id, short=person.family_name, name=access.name_of(person))
+        for person in sorted(
+            people.values(),
+            key=lambda person: (person.id != by.id, names.sort_key(person.given_name, person.family_name)),
+        )
+    ]
+
+
+async def meeting_days(*, by: Person, bodies: Collection[int], nth: int, now: datetime) -> dict[int, date | None]:
+    """The day of the nth meeting of each body, counted from today; None while it is not in the calendar."""
+    today = access.today(by, now)
+    days = await _meeting_days(bodies, today)
+    return {body: followup.nth_meeting(nth, today, days.get(body, ())) for body in bodies}
+
+
+def rest_of(person: Person) -> Rest:
+    """When the person may not be disturbed."""
+    return Rest(
+        zone=person.zone,
+        quiet_from=person.quiet_from,
+        quiet_until=person.quiet_until,
+        absent_from=person.absent_from,
+        absent_until=person.absent_until,
+    )

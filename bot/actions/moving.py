@@ -1,0 +1,260 @@
+"""Meetings are moved to another time or place, or called off: everyone who was told is told once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Self
+
+from bot.actions import access, audit, meetings, notices
+from bot.actions.invitations import REASON_LIMIT, RELEASED, tell
+from bot.actions.meetings import SETTLE, MeetingOver, Plan, facts_of
+from bot.rules import facts, permissions
+from bot.rules.facts import JoinLink, Place, Plain
+from bot.rules.refusals import ReasonMissing, TooLong
+from storage import queries
+from storage.db import transaction
+from storage.models import AgendaItem, Attendance, Body, Meeting, Notice, Person
+from storage.vocabulary import Answer, ItemState, MeetingFormat, MeetingState, NoticeKind, NoticeState
+
+MOVABLE = (MeetingState.DRAFT, MeetingState.SCHEDULED, MeetingState.INVITED)
+
+Facts = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrangement:
+    """When, where and in which form a meeting takes place, or did as far as somebody knows."""
+
+    starts: datetime
+    minutes: int
+    format: MeetingFormat
+    place: str | None
+    join_link: str | None
+
+    @classmethod
+    def of(cls, meeting: Meeting) -> Self:
+        """As it stands."""
+        return cls(
+            starts=meeting.starts_at,
+            minutes=meeting.minutes,
+            format=meeting.format,
+            place=meeting.place,
+            join_link=meeting.join_link,
+        )
+
+    @classmethod
+    def told(cls, was: Mapping[str, Any]) -> Self:
+        """As `facts` told it."""
+        texts = {key: str(was[key]) if was[key] else None for key in ("place", "join_link")}
+        return cls(starts=was["starts"], minutes=was["minutes"], format=MeetingFormat(was["format"]), **texts)
+
+    def facts(self) -> Facts:
+        """What may be told of it; as `facts_of` has it."""
+        return {
+            "starts": self.starts,
+            "minutes": self.minutes,
+            "format": Plain(self.format.value),
+            "place": Place(self.place) if self.place else None,
+            "linked": self.join_link is not None,
+            "join_link": JoinLink(self.join_link) if self.join_link else None,
+        }
+
+    def changes(self, new: "Arrangement") -> dict[str, bool]:
+        """What is different in a new one. A level may hide both links, so this is told apart from them."""
+        return {
+            "time": (self.starts, self.minutes) != (new.starts, new.minutes),
+            "format": self.format is not new.format,
+            "place": self.place != new.place,
+            "link": self.join_link != new.join_link,
+        }
+
+
+async def changeable(*, by: Person, meeting: int, now: datetime) -> Facts:
+    """A meeting that this person may change or call off. Raises NotFoundHere, NotAllowed, MeetingOver."""
+    found, body = await meetings.permitted(by, meeting, now, permissions.may_move)
+    if found.state not in MOVABLE or found.ends_at <= now:
+        raise MeetingOver(state=Plain(found.state.value))
+    return {"meeting": facts_of(found, body), "body_id": body.id}
+
+
+async def move(*, by: Person, meeting: int, starts: datetime, minutes: int | None, now: datetime) -> Facts:
+    """Move a meeting to another time; everyone who was invited is told once, and answers begin anew.
+
+    `starts` is wall time in the meeting's zone. Edits within two minutes become one message and one SEQUENCE step. Raises
+    InThePast, NoSuchTime, UnlikelyDuration, MeetingOver.
+    """
+    found, body = await _before(by, meeting, now)
+    plan = Plan(
+        starts=starts,
+        minutes=minutes or found.minutes,
+        format=found.format,
+        place=found.place,
+        join_link=found.join_link,
+    )
+    return await _rearrange(by, found, body, plan, what="meeting.moved", now=now)
+
+
+async def relocate(
+    *, by: Person, meeting: int, form: MeetingFormat, place: str | None, join_link: str | None, now: datetime
+) -> Facts:
+    """Give a meeting another form, place or join link; everyone who was invited is told once, and answers stay.
+
+    Edits within two minutes become one message and one SEQUENCE step, with those of the time. Raises MeetingOver, TooLong.
+    """
+    found, body = await _before(by, meeting, now)
+    starts = datetime.fromisoformat(found.starts_local)
+    plan = Plan(starts=starts, minutes=found.minutes, format=form, place=place, join_link=join_link)
+    return await _rearrange(by, found, body, plan, what="meeting.relocated", now=now)
+
+
+async def _before(by: Person, meeting: int, now: datetime) -> tuple[Meeting, Body]:
+    """A meeting that has not begun. Raises NotFoundHere, NotAllowed, MeetingOver."""
+    found, body = await meetings.permitted(by, meeting, now, permissions.may_move)
+    if found.state not in MOVABLE or found.starts_at <= now:
+        raise MeetingOver(state=Plain(found.state.value))
+    return found, body
+
+
+async def _rearrange(by: Person, meeting: Meeting, body: Body, plan: Plan, *, what: str, now: datetime) -> Facts:
+    before = Arrangement.of(meeting)
+    columns = meetings.columns(plan, meetings.check(plan, meeting.zone, now))
+    same_names = {name: columns[name] for name in ("minutes", "format", "place", "join_link")}
+    planned = Arrangement(starts=columns["starts_at"], **same_names)
+    if planned == before:
+        return {"meeting": facts_of(meeting, body), **_was(before, planned), "told": False}
+    told = False
+    async with transaction():
+        known = await _overtake(meeting)
+        sequence = meeting.sequence + 1 if known.latest else meeting.sequence
+        await meetings.write(meeting, now, sequence=sequence, **columns)
+        await audit.record(by, what, f"meeting:{meeting.id}", now=now)
+        if meeting.state is MeetingState.INVITED:
+            told = await _tell(meeting, body, known, before, day=access.today(by, now), now=now)
+        await meetings.touch_feeds(body, access.today(by, now))
+    was = next(iter(known.outdated.values()), before)
+    return {"meeting": facts_of(meeting, body), **_was(was, planned), "told": told}
+
+
+async def _tell(
+    meeting: Meeting, body: Body, known: "_Known", before: Arrangement, *, day: date, now: datetime
+) -> bool:
+    """Tell everybody what is new to them; whether it is to anybody. Answers begin anew with another time, not another place."""
+    planned = Arrangement.of(meeting)
+    anew = known.anew or before.changes(planned)["time"]
+    if anew:
+        await Attendance.filter(meeting_id=meeting.id).update(answer=Answer.OPEN, answered_at=None)
+    people = await _invited(meeting, day)
+    groups = known.by_arrangement(people, before)
+    if not anew:
+        groups.pop(planned, None)
+    for was, informed in groups.items():
+        template, more = _news(was, planned, anew=anew)
+        await tell(meeting, body, informed, template, more, now=now, method="REQUEST", due_at=now + SETTLE)
+    await meetings.refresh_card(meeting, body, now=now)
+    return bool(groups)
+
+
+def _news(was: Arrangement | None, planned: Arrangement, *, anew: bool) -> tuple[str, Facts]:
+    """Template and facts for those who know it as it was; None have not heard of the meeting."""
+    if was is None:
+        return "invitation", {}
+    if was == planned:  # moved there and back
+        return "invitation", {"anew": True}
+    return "moved", {**_was(was, planned), "anew": anew}
+
+
+def _was(was: Arrangement, new: Arrangement) -> Facts:
+    return {"was": was.facts(), "changed": was.changes(new)}
+
+
+async def cancel(*, by: Person, meeting: int, reason: str, now: datetime) -> Facts:
+    """Call a meeting off; everyone who had been told of it is told once. Raises MeetingOver, ReasonMissing, TooLong."""
+    found, body = await meetings.permitted(by, meeting, now, permissions.may_cancel)
+    if found.state not in MOVABLE or found.ends_at <= now:
+        raise MeetingOver(state=Plain(found.state.value))
+    reason = reason.strip()
+    if not reason:
+        raise ReasonMissing
+    if len(reason) > REASON_LIMIT:
+        raise TooLong(limit=REASON_LIMIT)
+    async with transaction():
+        known = await _overtake(found)
+        present = Arrangement.of(found)
+        await meetings.write(
+            found, now, state=MeetingState.CANCELLED, cancel_reason=reason, sequence=found.sequence + 1
+        )
+        await audit.record(by, "meeting.cancelled", f"meeting:{found.id}", now=now)
+        people = [person for person in await _invited(found, access.today(by, now)) if person.id in known.told]
+        for arrangement, informed in known.by_arrangement(people, present).items():
+            expected = {"meeting": {**facts_of(found, body), **(arrangement or present).facts()}}
+            await tell(found, body, informed, "cancelled", expected, now=now, method="CANCEL", known_to=by)
+        await meetings.refresh_card(found, body, now=now)
+        await meetings.touch_feeds(body, access.today(by, now))
+        homeless = await AgendaItem.filter(
+            meeting_id=found.id, state__in=(ItemState.PROPOSED, ItemState.ACCEPTED)
+        ).update(meeting_id=None)
+    return {
+        "meeting": facts_of(found, body),
+        "told": len({person.id for person in people} - {by.id}),
+        "stored_items": homeless,
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Known:
+    """What people know of a meeting, once what was still to be told of it has been taken back.
+
+    `told` have heard of it, `latest` of its present SEQUENCE. `outdated` has the arrangement that somebody knows who has not
+    yet heard of a change. `anew` says that answers given before are gone, and that not everybody has heard so.
+    """
+
+    told: frozenset[int]
+    latest: frozenset[int]
+    outdated: Mapping[int, Arrangement]
+    anew: bool
+
+    def by_arrangement(self, people: Sequence[Person], present: Arrangement) -> dict[Arrangement | None, list[Person]]:
+        """The people by the arrangement that they know; None for those who have not heard of the meeting."""
+        groups: dict[Arrangement | None, list[Person]] = {}
+        for person in people:
+            known = self.outdated.get(person.id, present) if person.id in self.told else None
+            groups.setdefault(known, []).append(person)
+        return groups
+
+
+async def _overtake(meeting: Meeting) -> _Known:
+    """Take back what waits to be told of the meeting."""
+    withdrawn = await notices.withdraw(f"meeting:{meeting.id}", except_for=[RELEASED])
+    left = Notice.filter(about=f"meeting:{meeting.id}").exclude(person_id=None)
+    told = frozenset(await queries.column(left, "person_id"))
+    latest = frozenset(
+        await queries.column(left.filter(key__startswith=f"meeting:{meeting.id}:{meeting.sequence}:"), "person_id")
+    )
+    untold = {notice.id: facts.decode(notice.facts) for notice in withdrawn}
+    outdated = {
+        notice.person_id: Arrangement.told(untold[notice.id]["was"])
+        for notice in withdrawn
+        if notice.template == "moved" and notice.person_id is not None and notice.person_id not in latest
+    }
+    anew = any(notice.get("anew") for notice in untold.values())
+    return _Known(told=told, latest=latest, outdated=outdated, anew=anew)
+
+
+async def _invited(meeting: Meeting, day: date) -> list[Person]:
+    """Who was invited and still has a seat there, or stands in for somebody."""
+    seated = {seat.person_id for seat in await queries.seats_in(meeting.body_id, day)}
+    rows = await Attendance.filter(meeting_id=meeting.id, person__left_at=None).select_related("person")
+    return [
+        row.person
+        for row in rows
+        if row.person is not None and (row.deputy_for_id is not None or row.person_id in seated)
+    ]
+
+
+async def told_at_once(*, by: Person, meeting: int, now: datetime) -> Facts:
+    """Do not wait for the settle time: tell the change now."""
+    found, body = await meetings.permitted(by, meeting, now, permissions.may_move)
+    async with transaction():
+        waiting = Notice.filter(about=f"meeting:{meeting}", state=NoticeState.WAITING, due_at__lte=now + SETTLE)
+        told = await waiting.exclude(kind=NoticeKind.CARD).update(due_at=now)
+    return {"meeting": facts_of(found, body), "told": told > 0}
