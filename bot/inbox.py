@@ -221,7 +221,7 @@ class Inbox:
             return await unit_of_work(lambda: self._handle(row, application, update, attempt))
         except Refusal as refusal:
             answer = refusal
-        return await self._refuse(row, attempt, answer)
+        return await self._refuse(row, started, answer)
 
     def _turn(self, row: InboxUpdate, update: Update) -> Turn:
         message = update.effective_message

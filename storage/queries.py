@@ -8,7 +8,7 @@ from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from storage.db import execute
-from storage.models import Body, Membership, Person
+from storage.models import Body, Membership, Organisation, Person
 from storage.rows import places, select
 from storage.vocabulary import BodyKind, Network, Role
 
@@ -19,7 +19,7 @@ WHERE c.network = ? AND c.address = ? AND c.state <> 'unlinked' AND p.left_at IS
 """
 _SEATS_OF = f"""
 FROM membership m
-JOIN person p ON p.id = m.person_id JOIN body b ON b.id = m.body_id
+JOIN person p ON p.id = m.person_id JOIN body b ON b.id = m.body_id LEFT JOIN organisation o ON o.id = m.organisation_id
 WHERE m.person_id = ? AND {_CURRENT}
 """
 _HOLDERS = f"""
@@ -39,10 +39,10 @@ def _current(on: date) -> Q:
 
 
 async def seats_of(person: int, on: date) -> list[Membership]:
-    """The seats a person holds on that day, with their bodies, unless they left; by the bodies' rank, then by name."""
+    """The seats a person holds on that day, with bodies and organisations, unless they left; by the bodies' rank, then by name."""
     seats = []
-    for seat, body in await select(_SEATS_OF, [person, on, on], m=Membership, b=Body):
-        seat.body = body
+    for seat, body, organisation in await select(_SEATS_OF, [person, on, on], m=Membership, b=Body, o=Organisation):
+        seat.body, seat.organisation = body, organisation
         seats.append(seat)
     rank = list(BodyKind)
     return sorted(seats, key=lambda seat: (rank.index(seat.body.kind), seat.body.name))

@@ -20,7 +20,7 @@ def _columns(model: type[Model], alias: str) -> tuple[tuple[str, str], ...]:
 
 
 async def select(source: str, values: Sequence[Any], **models: type[Model]) -> list[tuple[Any, ...]]:
-    """The rows of a source, as models by the aliases of their tables, in that order.
+    """The rows of a source, as models by the aliases of their tables, in that order; None where a LEFT JOIN found nothing.
 
     `for person, channel in await select("FROM channel c JOIN person p ON … WHERE …", […], p=Person, c=Channel)`
     """
@@ -33,8 +33,8 @@ async def select(source: str, values: Sequence[Any], **models: type[Model]) -> l
     ]
 
 
-def _made(model: type[Model], row: Mapping[str, Any]) -> Model:
-    return model._init_from_db(**row)  # noqa: SLF001  # Tortoise's own name
+def _made(model: type[Model], row: Mapping[str, Any]) -> Model | None:
+    return None if row["id"] is None else model._init_from_db(**row)  # noqa: SLF001  # Tortoise's own name
 
 
 def places(values: Collection[Any]) -> str:

@@ -39,6 +39,7 @@ def overheard() -> Iterator[Overheard]:
     assert isinstance(handler, logging.StreamHandler)
     said = Overheard()
     handler.setStream(said)
+    handler.addFilter(lambda record: record.name != "mail.log")  # the mail server's, which is not ours
     root.handlers = [*before, handler]
     yield said
     root.removeHandler(handler)

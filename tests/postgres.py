@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
+from storage.migrate import RECORDS
 from tests import memory
 
 OLDEST_VERSION = 14
@@ -74,6 +75,25 @@ class Server:
             await connection.close()
         return self.url(name)
 
+    async def empty_database(self, url: str) -> None:
+        """Remove every row but the records of migrations, let ids begin anew, and end whoever is still connected.
+
+        Several times as fast as another copy. Not for a database whose tables or migrations a test has changed.
+        """
+        connection = await self._connect(_name(url))
+        try:
+            await connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+            rows = [f'DELETE FROM "{table}"' for (table,) in tables if table != RECORDS]  # noqa: S608  # names of tables
+            sequences = await connection.fetch("SELECT sequencename FROM pg_sequences WHERE last_value IS NOT NULL")
+            ids = [f'ALTER SEQUENCE "{sequence}" RESTART' for (sequence,) in sequences]
+            await connection.execute("; ".join(["SET session_replication_role = replica", *rows, *ids]))
+        finally:
+            await connection.close()
+
     async def drop_database(self, url: str) -> None:
         """Remove the database, whoever is still connected to it."""
         connection = await self._connect()
@@ -82,9 +102,9 @@ class Server:
         finally:
             await connection.close()
 
-    async def _connect(self) -> asyncpg.Connection:
+    async def _connect(self, database: str = "postgres") -> asyncpg.Connection:
         return await asyncpg.connect(
-            host=str(self.directory), user="faden", database="postgres", timeout=10, command_timeout=30
+            host=str(self.directory), user="faden", database=database, timeout=10, command_timeout=30
         )
 
 

@@ -159,7 +159,7 @@ async def tell(
                             **calendar,
                             "method": Plain(method),
                             "answer": Plain(invited.answer.value),
-                            "uninvite": not seated,  # the meeting takes place without them
+                            **({} if seated else {"uninvite": True}),  # it takes place without them
                         },
                         "link": AnswerLink(invited.id),
                     },

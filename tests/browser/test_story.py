@@ -95,7 +95,8 @@ def test_agenda_reads_and_prints(chromium: Chrome, town: int) -> None:
     reader.says("/top RLK: Ferienprogramm, Beschluss, 20 min")
     reader.presses("📋 Tagesordnung")
     links = (
-        "return [...document.querySelectorAll('#messages a')].map(a => a.href).filter(h => h.endsWith('/tagesordnung'))"
+        "return [...document.querySelectorAll('#messages li')].filter(li => li.innerText.includes('Ferienprogramm'))"
+        ".flatMap(li => [...li.querySelectorAll('a')]).map(a => a.href).filter(h => h.endsWith('/tagesordnung'))"
     )
 
     chromium.get(reader.waits_for(lambda: chromium.execute_script(links))[-1])

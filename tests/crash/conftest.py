@@ -3,6 +3,7 @@
 import faulthandler
 import os
 import secrets
+import sys
 from collections.abc import Callable
 from random import Random
 
@@ -15,7 +16,7 @@ def report(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
 
     def said(line: str) -> None:
         with capsys.disabled():
-            print(f"\n  {line}", end="", flush=True)  # noqa: T201  # that is what it is for
+            print(f"\n  {line}", file=sys.stderr, flush=True)  # noqa: T201  # that is what it is for; workers have no other way
 
     return said
 

@@ -36,6 +36,7 @@ from storage import db
 from storage.models import Body, Channel, InboxUpdate, Membership, Notice, Person
 from storage.vocabulary import BodyKind, MeetingFormat, Network, NoticeState, Role, UpdateState
 from tests.certificate import certificate
+from tests.crash.nursery import Child, Nursery
 
 HOUSE = Path(__file__).parents[2]
 TOWN = HOUSE / "bot" / "sample_town.toml"
@@ -47,7 +48,6 @@ LISTENING = "listening to telegram"
 START_SECONDS = 60  # on a machine with other things to do
 FINISH_SECONDS = 300
 STILLBORN = 0.2  # so many of the processes are killed during their start
-ALREADY_DEAD = timedelta(seconds=0.2)  # a new process needs longer than that for its imports alone
 NAMED = re.compile(r"Thema Nr \d+|\d+\. " + BODY)
 
 
@@ -186,7 +186,7 @@ def about(text: str) -> str:
 class Faden:
     """Faden, a process of its own. What it says on standard error is kept line by line."""
 
-    process: asyncio.subprocess.Process
+    process: asyncio.subprocess.Process | Child
     lines: list[str] = field(default_factory=list)
     silent: bool = False
     _heard: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -227,15 +227,17 @@ Start = Callable[[], AbstractAsyncContextManager[Faden]]
 
 
 @contextlib.asynccontextmanager
-async def serving(directory: Path, settings: Mapping[str, str]) -> AsyncIterator[Faden]:
+async def serving(directory: Path, settings: Mapping[str, str], nursery: Nursery | None = None) -> AsyncIterator[Faden]:
     """`python -m bot serve` with these settings and no others; killed at the end of the block, if it still runs."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("FADEN_")}
-    process = await asyncio.create_subprocess_exec(
-        *_command("bot", "serve"),
-        cwd=directory,
-        env={**environment, "PYTHONPATH": str(HOUSE), **settings},
-        stderr=asyncio.subprocess.PIPE,
-    )
+    without = {name: value for name, value in os.environ.items() if not name.startswith("FADEN_")}
+    environment = {**without, "PYTHONPATH": str(HOUSE), **settings}
+    process: asyncio.subprocess.Process | Child
+    if nursery is not None:
+        process = await nursery.serve(directory, environment)
+    else:
+        process = await asyncio.create_subprocess_exec(
+            *_command("bot", "serve"), cwd=directory, env=environment, stderr=asyncio.subprocess.PIPE
+        )
     faden = Faden(process)
     listening = asyncio.create_task(faden.listen())
     try:
@@ -345,21 +347,13 @@ async def _leased() -> frozenset[Message]:
     )
 
 
-def in_flight(lives: Sequence[Life], last: datetime, arrivals: Iterable[Arrival]) -> list[Message]:
-    """The messages that a kill caught between their arrival and the row that says so: once for each such kill.
+def in_flight(lives: Sequence[Life], arrivals: Iterable[Arrival]) -> list[Message]:
+    """The messages that were leased at a kill and reached the network: once for each such kill.
 
-    `last` is when the last life began, the one that nobody ended.
+    A request may arrive long after the kill of who sent it, when the next life has begun.
     """
-    moments = dict[Message, list[datetime]]()
-    for arrival in arrivals:
-        moments.setdefault(arrival.message, []).append(arrival.at)
-    ends = [began + ALREADY_DEAD for began in (*(life.began for life in lives[1:]), last)]
-    return [
-        message
-        for life, end in zip(lives, ends, strict=True)
-        for message in life.leased
-        if any(life.began <= at < end for at in moments.get(message, ()))
-    ]
+    latest = {arrival.message: arrival.at for arrival in arrivals}
+    return [message for life in lives for message in life.leased if message in latest and latest[message] >= life.began]
 
 
 def in_order(messages: Iterable[Message]) -> bool:

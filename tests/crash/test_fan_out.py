@@ -14,6 +14,7 @@ from storage.queries import column
 from storage.vocabulary import NoticeState
 from tests.crash import house
 from tests.crash.house import BODY, LISTENING, Message
+from tests.crash.nursery import nursery
 
 MEETINGS = 4
 LIFE_SECONDS = 1.0
@@ -26,18 +27,22 @@ async def check(url: str, directory: Path, dice: Random, report: Report, *, memb
         chats = await house.found_town(members)
         await house.invite(chats, MEETINGS, now=system_clock())
         assert await Attendance.all().count() == members * MEETINGS
-    async with house.telegram(directory) as telegram, house.linked(telegram, url, directory, "polling") as settings:
+    async with (
+        house.telegram(directory) as telegram,
+        house.linked(telegram, url, directory, "polling") as settings,
+        nursery() as forked,
+    ):
         await telegram.knows(chats)
-        start = partial(house.serving, directory, settings)
+        start = partial(house.serving, directory, settings, forked)
         lives = [await house.killed(url, start, dice, seconds=LIFE_SECONDS) for _ in range(kills)]
-        last_began, before = system_clock(), len(telegram.arrivals())
+        before = len(telegram.arrivals())
         async with start() as last, house.opened(url):
             await last.says(LISTENING)
             await house.quiet(updates=0)
             assert await last.ends() == 0
         arrivals = telegram.arrivals()
 
-    caught = Counter(house.in_flight(lives, last_began, arrivals))
+    caught = Counter(house.in_flight(lives, arrivals))
     copies = Counter(arrival.message for arrival in arrivals)
     doubled = Counter({message: count - 1 for message, count in copies.items() if count > 1})
     report(

@@ -9,12 +9,12 @@ from random import Random
 
 import pytest
 
-from bot.app import system_clock
 from storage.models import AgendaItem, InboxUpdate, Notice
 from storage.queries import column
 from storage.vocabulary import NoticeState, UpdateState
 from tests.crash import house
 from tests.crash.house import BODY, LISTENING, Life, Message, Telegram
+from tests.crash.nursery import nursery
 
 MEMBERS = 50
 LIFE_SECONDS = 0.8
@@ -39,8 +39,12 @@ async def check(
     async with house.opened(url):
         members = await house.found_town(MEMBERS)
     lives = list[Life]()
-    async with house.telegram(directory) as telegram, house.linked(telegram, url, directory, mode) as settings:
-        start = partial(house.serving, directory, settings)
+    async with (
+        house.telegram(directory) as telegram,
+        house.linked(telegram, url, directory, mode) as settings,
+        nursery() as forked,
+    ):
+        start = partial(house.serving, directory, settings, forked)
         for kill in range(kills):
             share = range(updates * kill // kills, updates * (kill + 1) // kills)
             life, _ = await asyncio.gather(
@@ -48,14 +52,13 @@ async def check(
                 writing(telegram, share, members, dice, LIFE_SECONDS),
             )
             lives.append(life)
-        last_began = system_clock()
         async with start() as last, house.opened(url):
             await last.says(LISTENING)
             await house.quiet(updates)
             assert await last.ends() == 0
         arrivals = telegram.arrivals()
 
-    caught = Counter(house.in_flight(lives, last_began, arrivals))
+    caught = Counter(house.in_flight(lives, arrivals))
     copies = Counter(arrival.message for arrival in arrivals)
     doubled = Counter({message: count - 1 for message, count in copies.items() if count > 1})
     report(

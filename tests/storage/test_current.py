@@ -35,8 +35,9 @@ async def test_current_database_is_opened_without_loading_a_migration(
         await db.close_store()
 
 
-async def test_newer_database_is_left_alone(database_url: str) -> None:
-    await db.open_store(database_url)
+async def test_newer_database_is_left_alone(new_database: NewDatabase) -> None:
+    url = await new_database()
+    await open_current(url, backup_dir=None)
     async with db.transaction():
         await db.execute(
             "INSERT INTO tortoise_migrations (app, name, applied_at) VALUES ('models', '9999_later', '2027-01-01 00:00:00')"
@@ -44,4 +45,4 @@ async def test_newer_database_is_left_alone(database_url: str) -> None:
     await db.close_store()
 
     with pytest.raises(DatabaseIsNewer):
-        await open_current(database_url, backup_dir=None)
+        await open_current(url, backup_dir=None)

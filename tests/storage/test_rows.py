@@ -31,6 +31,14 @@ async def test_models_are_the_librarys() -> None:
     assert values_of(at) == values_of(await Body.get(id=body.id))
 
 
+async def test_what_a_left_join_does_not_find_is_none() -> None:
+    person = await Person.create(key="a", given_name="Anna", family_name="Beispiel")
+
+    [(found, body)] = await select("FROM person p LEFT JOIN body b ON b.id = p.id + 1", [], p=Person, b=Body)
+
+    assert (found.id, body) == (person.id, None)
+
+
 async def test_change_writes_what_the_library_would_and_only_in_that_state() -> None:
     row = await Notice.create(
         key="n", kind=NoticeKind.MESSAGE, lane=Lane.ANSWER, template="help", facts={}, due_at=NOON, created_at=NOON
