@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
+from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -107,35 +108,13 @@ def _plain(text: object) -> str:
     return str(text.unescape()) if isinstance(text, Markup) else str(text)
 
 
-def _catalogue(language: str) -> dict[str, Any]:
-    """The translations by what they translate, a plural's as a tuple under its singular; what has none yet is left out."""
-    path = LOCALE / f"{language}.po"
+def translations(language: str) -> NullTranslations:
+    """The compiled catalogue of a language (`make words` writes it); German is its own translation."""
+    path = LOCALE / f"{language}.mo"
     if not path.exists():
-        return {}
-    from babel.messages.pofile import read_po  # noqa: PLC0415  # it holds much more than the texts, and can go again
-
+        return NullTranslations()
     with path.open("rb") as file:
-        messages = list(read_po(file, locale=language))
-    single = {message.id: message.string for message in messages if isinstance(message.id, str) and message.id}
-    plural = {message.id[0]: message.string for message in messages if not isinstance(message.id, str)}
-    return {text: made for text, made in (single | plural).items() if (all(made) if isinstance(made, tuple) else made)}
-
-
-class Translations:
-    """gettext over a catalogue; German is its own translation."""
-
-    def __init__(self, language: str) -> None:
-        """For a language of LANGUAGES."""
-        self._catalogue = _catalogue(language)
-
-    def gettext(self, message: str) -> str:
-        """The text in this language, or as it is."""
-        return str(self._catalogue.get(message, message))
-
-    def ngettext(self, singular: str, plural: str, number: int) -> str:
-        """The text for this number."""
-        one, many = self._catalogue.get(singular, (singular, plural))
-        return str(one if number == 1 else many)
+        return GNUTranslations(file)
 
 
 @cache
@@ -150,9 +129,9 @@ def environment(language: str) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=False,
     )
-    translations = Translations(language)
+    words = translations(language)
     made.install_gettext_callables(  # type: ignore[attr-defined]  # added by the i18n extension
-        translations.gettext, translations.ngettext, newstyle=True
+        words.gettext, words.ngettext, newstyle=True
     )
     made.filters.update(
         moment=_moment,

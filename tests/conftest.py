@@ -35,6 +35,7 @@ T = TypeVar("T")
 NewDatabase = Callable[[], Awaitable[str]]
 
 TESTS = Path(__file__).parent
+DOORS = {"conversations", "handlers", "web", "webchat"}
 HOUSE = TESTS.parent
 LIBRARIES = sysconfig.get_path("purelib")
 
@@ -63,7 +64,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     only = metafunc.definition.get_closest_marker("only_on")
     wanted = only.args if only else ("sqlite", "postgres")
     chosen = metafunc.config.getoption("store")
-    marks = {"sqlite": (), "postgres": (pytest.mark.postgres,)}
+    doors = metafunc.definition.path.relative_to(TESTS).parts[0] in DOORS
+    marks = {
+        "sqlite": (),
+        # What stands above the storage is the same code on both: its lines are counted once.
+        "postgres": (pytest.mark.postgres, *([pytest.mark.no_cover] if doors else [])),
+    }
     kinds = [pytest.param(kind, marks=marks[kind]) for kind in wanted if chosen in {kind, "both"}]
     metafunc.parametrize(asked.pop(), kinds, indirect=True)
 

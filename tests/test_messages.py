@@ -11,6 +11,7 @@ from markupsafe import Markup
 from bot import messages
 from bot.messages import Button, Keyboard, Voice
 from bot.rules.facts import Plain, Title
+from tests import words
 
 TUESDAY = datetime(2026, 11, 24, 13, 30, tzinfo=UTC)
 HOSTILE = 'Ä <b>fett</b> & "Co" 👩‍👧 {{ 7 * 7 }} {% raw %}'
@@ -84,6 +85,7 @@ def little_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
         'msgid "ein Haus"\nmsgid_plural "%(count)s Häuser"\nmsgstr[0] ""\nmsgstr[1] ""\n',
         encoding="utf-8",
     )
+    (tmp_path / "en.mo").write_bytes(words.compiled(words.catalogue(tmp_path / "en.po")))
     monkeypatch.setattr(messages, "LOCALE", tmp_path)
     messages.environment.cache_clear()  # read once in a process's life
     yield

@@ -12,7 +12,7 @@ from jinja2 import Environment
 
 from bot import messages
 from bot.handlers import COMMANDS
-from bot.messages import TEMPLATES, Translations, Voice
+from bot.messages import LOCALE, TEMPLATES, Voice, translations
 from bot.rules.facts import Plain, Title
 from bot.rules.reading.answers import NotADate
 from bot.rules.reading.durations import duration
@@ -188,7 +188,11 @@ def test_fact_with_a_percent_sign_stays_as_it_is() -> None:
 
 
 def test_text_without_a_translation_stays_german() -> None:
-    english = Translations("en")
+    english = translations("en")
 
     assert english.gettext("Das sagt keine Vorlage.") == "Das sagt keine Vorlage."
     assert english.ngettext("ein Apfel", "%(count)s Äpfel", 2) == "%(count)s Äpfel"
+
+
+def test_compiled_catalogue_is_that_of_the_texts() -> None:
+    assert (LOCALE / "en.mo").read_bytes() == words.compiled(words.catalogue())

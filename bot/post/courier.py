@@ -34,7 +34,7 @@ CARD_REST = timedelta(seconds=3)
 FAILURES = 5
 ATTEMPTS_AT_ONCE = 4  # by one channel after the other, or to a chat that moves
 RETRIES = {  # somebody waits for an answer: most failures are over in a moment
-    Lane.ANSWER: (timedelta(seconds=0.3), timedelta(seconds=5), timedelta(minutes=1), timedelta(minutes=30)),
+    Lane.ANSWER: (timedelta(seconds=0.1), timedelta(seconds=5), timedelta(minutes=1), timedelta(minutes=30)),
     Lane.MAILING: (timedelta(seconds=2), timedelta(seconds=30), timedelta(minutes=5), timedelta(minutes=30)),
 }
 NOT_SENT_RETRY = {Lane.ANSWER: timedelta(seconds=3), Lane.MAILING: timedelta(seconds=15)}

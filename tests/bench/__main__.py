@@ -1,4 +1,4 @@
-"""Run every benchmark: `python -m tests.bench`, or some by name. Exit 1 when a bar is missed three times of three."""
+"""Run every benchmark: `python -m tests.bench`, or some by name. Exit 1 when a bar is missed five times of five."""
 
 import asyncio
 import importlib

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-TRIES = 3
+TRIES = 5
 TOWN = Path(__file__).parents[2] / "bot" / "sample_town.toml"
 
 
@@ -59,7 +59,7 @@ async def paired(
 
 
 async def judged(bench: Bench) -> list[Figure]:
-    """The figures of the first run of three in which all bars are met, or of the last."""
+    """The figures of the first run of five in which all bars are met, or of the last."""
     figures: list[Figure] = []
     for _ in range(TRIES):
         figures = await bench()

@@ -53,15 +53,19 @@ class _Served:
             stderr=subprocess.DEVNULL,
         )
 
-    def seconds_to_answer(self) -> float:
-        """Until the first page is there."""
+    def until_answer(self) -> tuple[float, float]:
+        """Until the first page is there: seconds on the clock, and seconds of CPU."""
         while time.perf_counter() - self.started < STARTED_SECONDS:
             try:
                 with urllib.request.urlopen("http://127.0.0.1:8097/anmelden", timeout=5):  # our own loopback
-                    return time.perf_counter() - self.started
+                    return time.perf_counter() - self.started, self._cpu()
             except OSError:
                 time.sleep(0.01)
         raise TimeoutError
+
+    def _cpu(self) -> float:
+        user, system = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def resident(self) -> float:
         """Kilobytes in memory."""
@@ -73,30 +77,32 @@ class _Served:
         self.process.wait(15)
 
 
-def _idle_and_restart() -> tuple[float, float]:
-    """Idle memory against the libraries' process, and the seconds from a restart to the first answer.
+def _idle_and_restart() -> tuple[float, float, float]:
+    """Idle memory against the libraries' process; the seconds from a restart to the first answer, on the clock and of CPU.
 
     The quickest of five restarts: what else the machine does can only make one slower.
     """
     floor = statistics.median(_said_by(f"{LIBRARIES}; {RESIDENT}") for _ in range(5))
-    answers, idle = list[float](), list[float]()
+    answers, idle = list[tuple[float, float]](), list[float]()
     with tempfile.TemporaryDirectory() as directory:
         for _ in range(6):
             served = _Served(directory)
             try:
-                answers.append(served.seconds_to_answer())
+                answers.append(served.until_answer())
                 idle.append(served.resident())
             finally:
                 served.end()
-    return statistics.median(idle[1:]) / floor, min(answers[1:])
+    clock, cpu = (min(kind) for kind in zip(*answers[1:], strict=True))
+    return statistics.median(idle[1:]) / floor, clock, cpu
 
 
 async def bench() -> list[Figure]:
-    """In processes of their own."""
+    """In processes of their own. A start waits for nothing: where a host lends its CPU to others, only the CPU time is Faden's."""
     imports = await asyncio.to_thread(_ratio, CPU)
-    idle, restart = await asyncio.to_thread(_idle_and_restart)
+    idle, clock, cpu = await asyncio.to_thread(_idle_and_restart)
     return [
         Figure(name="import time (CPU) / the libraries' alone", value=imports, bar=1.5, at_least=False),
         Figure(name="idle memory / the libraries' process", value=idle, bar=1.25, at_least=False),
-        Figure(name="restart to the first answer", value=restart, bar=2.0, at_least=False, unit=" s"),
+        Figure(name="restart to the first answer, CPU", value=cpu, bar=2.0, at_least=False, unit=" s"),
+        Figure(name="the same on the clock", value=clock, bar=6.0, aim=2.0, at_least=False, unit=" s"),
     ]

@@ -14,7 +14,7 @@ from aiohttp import ClientResponse, FormData, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from bot import messages
-from bot.messages import Translations, Voice
+from bot.messages import Voice, translations
 from bot.webchat import page as chat_page
 from bot.webchat.calls import Call, Upload
 from bot.webchat.objects import Json
@@ -192,7 +192,7 @@ async def test_page_speaks_the_language_of_its_reader(client: Client, town: Town
     text = await response.text()
 
     assert 'lang="en"' in text
-    assert Translations("en").gettext("Nachricht schreiben") in text
+    assert translations("en").gettext("Nachricht schreiben") in text
     assert "Wed, 18 Nov 2026" in text
 
 
