@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from email.headerregistry import Address
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -228,7 +227,9 @@ class Courier:
         return Outcome(state=NoticeState.WAITING, changes={"kind": NoticeKind.MAIL})
 
     async def _by_mail(self, notice: Notice, reader: Reader, moment: Moment) -> Outcome:
-        from bot.calendars import usable_address  # noqa: PLC0415  # icalendar is loaded when it is needed
+        from email.headerregistry import Address  # noqa: PLC0415  # loaded with the first mail
+
+        from bot.calendars import usable_address  # noqa: PLC0415  # so is icalendar
 
         person, mailer = reader.person, self.mailer
         address = usable_address(person.mail or "") if person else None

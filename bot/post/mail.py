@@ -6,16 +6,17 @@ import hashlib
 import ssl
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP as SMTP_POLICY
 from email.utils import format_datetime, parseaddr
 from enum import Enum, auto
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-import aiosmtplib
-
 from bot.messages import Mail
+
+if TYPE_CHECKING:  # loaded with the first mail
+    from email.headerregistry import Address
+
+    import aiosmtplib
 
 CONVERSATION_SECONDS = 50.0  # below the lease of a notice
 STEP_SECONDS = 20.0
@@ -70,6 +71,8 @@ class Mailer:
 
     async def send(self, message: bytes, recipient: str) -> Reported:
         """Have one talk with the server about one mail. Never raises for what the server or the network does."""
+        import aiosmtplib  # noqa: PLC0415  # loaded with the first mail
+
         handed_over = False
         client = self._client()
         try:
@@ -99,7 +102,9 @@ class Mailer:
         finally:
             client.close()
 
-    def _client(self) -> aiosmtplib.SMTP:
+    def _client(self) -> "aiosmtplib.SMTP":
+        import aiosmtplib  # noqa: PLC0415  # see above
+
         return aiosmtplib.SMTP(
             hostname=self._host,
             port=self._port,
@@ -112,8 +117,10 @@ class Mailer:
         )
 
 
-def _answered(error: aiosmtplib.SMTPResponseException) -> Reported:
+def _answered(error: "aiosmtplib.SMTPResponseException") -> Reported:
     """What a code means: 4xx comes again, 5xx does not; a refused sign-in is the operator's to mend, not the mail's fault."""
+    import aiosmtplib  # noqa: PLC0415  # see above
+
     permanent = error.code >= PERMANENT and not isinstance(
         error, aiosmtplib.SMTPAuthenticationError | aiosmtplib.SMTPConnectResponseError | aiosmtplib.SMTPHeloError
     )
@@ -129,7 +136,7 @@ def compose(
     mail: Mail,
     *,
     mailer: Mailer,
-    recipient: Address,
+    recipient: "Address",
     key: str,
     date: datetime,
     reply_to: str | None = None,
@@ -140,6 +147,10 @@ def compose(
     `calendar` is a method and an object: it becomes the last alternative and, for clients that look there only, a file.
     Such a mail is not marked as automatic, because some calendars then skip it.
     """
+    from email.headerregistry import Address  # noqa: PLC0415  # see above
+    from email.message import EmailMessage  # noqa: PLC0415
+    from email.policy import SMTP as SMTP_POLICY  # noqa: PLC0415
+
     made = EmailMessage(policy=SMTP_POLICY)
     made["From"] = Address(display_name=mailer.name, addr_spec=mailer.address)
     made["To"] = recipient
