@@ -35,7 +35,7 @@ T = TypeVar("T")
 NewDatabase = Callable[[], Awaitable[str]]
 
 TESTS = Path(__file__).parent
-DOORS = {"conversations", "handlers", "web", "webchat"}
+DOORS = {"handlers", "web", "webchat"}
 HOUSE = TESTS.parent
 LIBRARIES = sysconfig.get_path("purelib")
 

@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 AXE = Path(__file__).parent / "vendor" / "axe-core-4.12.1" / "axe.min.js"
-PATIENCE = 15
+PATIENCE = 40  # a bound, not a wait
 GROUP = -1
 MOMENT = datetime(2026, 11, 18, 8, 0, tzinfo=UTC)
 MENU = {"termine": "Ihre nächsten Sitzungen", "top": "Thema einreichen", "hilfe": "Was Faden kann"}
