@@ -706,13 +706,12 @@ async def test_paper_that_is_nowhere_leaves_the_message_alone(office: Office, no
 
 
 async def leased(office: Office, *drafts: Draft) -> list[Notice]:
-    """Answers as the inbox commits them: already leased to the post."""
-    rows = await queue(*drafts, now=office.clock.now)
-    lease = office.clock.now + outbox.LEASE
-    await Notice.filter(id__in=[row.id for row in rows]).update(state=NoticeState.SENDING, held_until=lease)
-    for row in rows:
-        await row.refresh_from_db()
-    return rows
+    """Answers as the inbox commits them: already leased to the post, so that no desk can take them."""
+
+    async def write() -> list[Notice]:
+        return await notices.lease(drafts, now=office.clock.now, until=office.clock.now + outbox.LEASE)
+
+    return [await Notice.get(id=row.id) for row in await db.unit_of_work(write)]
 
 
 @pytest.mark.usefixtures("nora")
