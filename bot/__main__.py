@@ -20,7 +20,7 @@ from bot.config import BadSetting, Settings
 
 if TYPE_CHECKING:
     from bot.actions.people import Difference, ImportReport, PeopleReport
-    from bot.rules.townfile import Mistake
+    from bot.rules.mistakes import Mistake
 
 T = TypeVar("T")
 Advance = Callable[[int, int], None]
@@ -362,6 +362,7 @@ async def _in_store(settings: Settings, work: Callable[[], Awaitable[T]]) -> T:
 def _import(options: argparse.Namespace) -> int:
     settings = _settings(options)
     from bot.rules import spreadsheet, townfile
+    from bot.rules.mistakes import FileErrors
 
     if spreadsheet.is_table(options.file.name):
         return _import_people(options, settings)
@@ -383,7 +384,7 @@ def _import(options: argparse.Namespace) -> int:
                 )
 
             report = _run(_in_store(settings, work), settings)
-    except townfile.TownFileErrors as errors:
+    except FileErrors as errors:
         raise Stop(_mistakes(errors.mistakes)) from errors
     for line in _report(report):
         print(line)
@@ -395,13 +396,14 @@ def _import(options: argparse.Namespace) -> int:
 
 
 def _import_people(options: argparse.Namespace, settings: Settings) -> int:
-    from bot.rules import peoplefile, townfile
+    from bot.rules import peoplefile
+    from bot.rules.mistakes import FileErrors
 
     if options.prune:
         raise Stop("--prune is for town files: a list of people ends no seat.")
     try:
         file = peoplefile.read(_bytes(options.file), str(options.file))
-    except townfile.TownFileErrors as errors:
+    except FileErrors as errors:
         raise Stop(_mistakes(errors.mistakes)) from errors
     from bot.actions import people
     from bot.actions.people import RowState

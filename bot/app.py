@@ -463,7 +463,7 @@ async def _keep_house(settings: Settings, key: bytes, door: socket.socket, stopp
     await open_current(settings.database.url, backup_dir=settings.directory / "backups")
     try:
         clock = DomainClock(system_clock, await trial.clock_offset() if settings.trial else timedelta())
-        if settings.trial:
+        if settings.trial and not await trial.is_lived_in():
             await _furnish(settings, clock())
         faden = await assemble(settings, key=key, domain_now=clock, machine_now=system_clock, clock_moved=clock.moved)
         await _run(faden, door, stopping)
@@ -497,7 +497,7 @@ def _announce(settings: Settings) -> None:
 
 async def _furnish(settings: Settings, now: datetime) -> None:
     """The sample town, once."""
-    from bot.actions import sample  # noqa: PLC0415  # in trial alone
+    from bot.actions import sample  # noqa: PLC0415  # at the trial's first start alone
 
     host = urlsplit(settings.web.public_url).hostname or sample.HOST
     await db.unit_of_work(lambda: sample.furnish(now, host=host), seconds=60)

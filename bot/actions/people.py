@@ -14,8 +14,9 @@ from tortoise.models import Model
 from bot.actions import audit, feeds
 from bot.rules import merge, peoplefile, procedure, townfile
 from bot.rules.facts import FULL, TITLES
+from bot.rules.mistakes import FileErrors, Mistake
 from bot.rules.peoplefile import Column, PeopleFile, Understood
-from bot.rules.townfile import Mistake, TownFile, TownFileErrors
+from bot.rules.townfile import TownFile
 from storage.db import transaction
 from storage.models import Area, Body, BodyArea, Membership, Organisation, Person, Remembered
 from storage.vocabulary import Role
@@ -231,7 +232,7 @@ async def import_town(
     What was edited by hand since the last import is reported and left alone. `prune` ends the seats that the file has no
     longer, from today on in `zone`. Seats without a beginning begin today. `advance` is told how many entries are done, of how many.
 
-    Raises TownFileErrors when a mail address belongs to somebody whom the file does not give it to.
+    Raises FileErrors when a mail address belongs to somebody whom the file does not give it to.
     """
     today = now.astimezone(ZoneInfo(zone)).date()
     async with transaction():
@@ -458,7 +459,7 @@ def _check_mails(town: TownFile, plan: _Plan, current: _Town) -> None:
         if step.what == "person" and (mail := step.write.get("mail")) and owners.get(mail, step.name) != step.name
     ]
     if mistakes:
-        raise TownFileErrors(tuple(mistakes))
+        raise FileErrors(tuple(mistakes))
 
 
 # --- the list of people -----------------------------------------------------------------------------------------------

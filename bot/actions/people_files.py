@@ -1,24 +1,22 @@
-"""A people file on its way through the chat: kept until it has been fetched, shown, and then imported as shown, or dropped.
+"""A people file on its way through the chat: kept until it has been fetched and imported, or dropped.
 
 It lies in the dialogue of whoever sent it, for a day at most. Fetching it is the door's (`bot.handlers.people.fetch`): nothing
-here waits for a network.
+here waits for a network. What is in it, `bot.actions.people_reports` shows and imports.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
-from bot.actions import access, dialogues, notices, people
+from bot.actions import access, dialogues, notices
 from bot.actions.notices import Draft
-from bot.actions.people import Difference, PeopleReport, RowReport, RowState
-from bot.rules import channels, merge, permissions
+from bot.rules import channels, permissions
 from bot.rules.dialogue import LIFETIME
 from bot.rules.facts import FULL, NOTHING, NUDGE, PersonName, Plain, Text
-from bot.rules.peoplefile import PeopleFile
+from bot.rules.mistakes import Mistake
 from bot.rules.refusals import Outdated, Refusal
 from bot.rules.spreadsheet import BYTES
-from bot.rules.townfile import Mistake
 from storage.db import transaction
 from storage.models import Dialogue, Person
 from storage.vocabulary import Lane, Network
@@ -27,8 +25,6 @@ Facts = dict[str, Any]
 
 KIND = "people_file"
 FETCH, CONFIRM = "fetch", "confirm"
-ROWS_OF_A_PAGE = 12
-_ORDER = (RowState.MISTAKEN, RowState.NEW, RowState.CHANGED, RowState.UNCHANGED)
 
 
 class AdministratorsOnly(Refusal):
@@ -64,7 +60,7 @@ async def take(
     _check(by)
     if size > BYTES:
         raise ListTooLarge(limit=BYTES // 1_000_000)
-    if network is Network.TELEGRAM and await _reach(by, now) <= NOTHING:
+    if network is Network.TELEGRAM and await reach(by, now) <= NOTHING:
         raise NotOverTelegram
     data = {"file_id": file_id, "name": name[:200], "update": update_id}
     await dialogues.keep(person=by.id, network=network, chat_id=chat_id, kind=KIND, step=FETCH, data=data, now=now)
@@ -84,61 +80,23 @@ async def waiting(*, now: datetime) -> list[Waiting]:
     ]
 
 
-async def fetched(file: Waiting, content: PeopleFile, *, zone: str, now: datetime) -> None:
-    """Tell what the import would do, line by line; nothing is written yet."""
-    async with transaction():
-        entry = await _entry_of(file)
-        if entry is None:
-            return
-        report = await people.import_people(content, by=entry.person, zone=zone, now=now, dry_run=True)
-        data = {"file": content.to_json(), "seen": _digest(report)}
-        await Dialogue.filter(id=entry.id).update(step=CONFIRM, data=data)
-        facts = await _report_facts(report, content, by=entry.person, now=now)
-        await _tell(entry, "people_file", facts, now)
-
-
 async def not_fetched(file: Waiting, mistakes: Iterable[Mistake], *, now: datetime) -> None:
     """Tell why there is no list: it could not be fetched, or what is wrong with it."""
     async with transaction():
-        entry = await _entry_of(file)
+        entry = await expected(file)
         if entry is None:
             return
         await Dialogue.filter(id=entry.id).delete()
         facts = {
-            "level": _in_full_or_not(await _reach(entry.person, now)),
-            "mistakes": [_mistake(mistake) for mistake in mistakes],
+            "level": in_full_or_not(await reach(entry.person, now)),
+            "mistakes": [mistake_facts(mistake) for mistake in mistakes],
         }
-        await _tell(entry, "people_file_unreadable", facts, now)
-
-
-async def shown(*, by: Person, network: Network, chat_id: int, page: int, zone: str, now: datetime) -> Facts:
-    """A page of what the import would do now. Raises AdministratorsOnly, Outdated."""
-    file = PeopleFile.from_json((await _open(by, network, chat_id, now)).data["file"])  # type: ignore[arg-type]  # as kept
-    report = await people.import_people(file, by=by, zone=zone, now=now, dry_run=True)
-    return await _report_facts(report, file, by=by, now=now, page=page)
-
-
-async def confirm(*, by: Person, network: Network, chat_id: int, zone: str, now: datetime) -> Facts:
-    """Import what was shown; when the town has changed so that it would be something else, that is to be shown first.
-
-    `done` says which. Raises AdministratorsOnly, Outdated.
-    """
-    async with transaction():
-        entry = await _open(by, network, chat_id, now)
-        file = PeopleFile.from_json(entry.data["file"])  # type: ignore[arg-type]  # as kept
-        report = await people.import_people(file, by=by, zone=zone, now=now, dry_run=True)
-        done = _digest(report) == entry.data["seen"] and not report.count(RowState.MISTAKEN)
-        if done:
-            await people.import_people(file, by=by, zone=zone, now=now)
-            await Dialogue.filter(id=entry.id).delete()
-        else:
-            await Dialogue.filter(id=entry.id).update(data={**entry.data, "seen": _digest(report)})
-    return {**await _report_facts(report, file, by=by, now=now), "again": not done, "done": done}
+        await tell(entry, "people_file_unreadable", facts, now)
 
 
 async def drop(*, by: Person, network: Network, chat_id: int, now: datetime) -> None:
     """Forget the list. Raises AdministratorsOnly, Outdated."""
-    entry = await _open(by, network, chat_id, now)
+    entry = await opened(by, network, chat_id, now)
     async with transaction():
         await Dialogue.filter(id=entry.id).delete()
 
@@ -148,7 +106,7 @@ def _check(by: Person) -> None:
         raise AdministratorsOnly
 
 
-async def _open(by: Person, network: Network, chat_id: int, now: datetime) -> Dialogue:
+async def opened(by: Person, network: Network, chat_id: int, now: datetime) -> Dialogue:
     """The list in this chat, or else in another one: what Telegram may not show is shown in the web chat."""
     _check(by)
     found = await Dialogue.filter(person_id=by.id, kind=KIND, step=CONFIRM, expires_at__gt=now).order_by("-id")
@@ -158,7 +116,7 @@ async def _open(by: Person, network: Network, chat_id: int, now: datetime) -> Di
     return (here or found)[0]
 
 
-async def _entry_of(file: Waiting) -> Dialogue | None:
+async def expected(file: Waiting) -> Dialogue | None:
     """The dialogue, if it still waits for this file and its person still may."""
     entry = await Dialogue.get_or_none(id=file.dialogue, kind=KIND, step=FETCH).select_related("person")
     if entry is None or entry.data["file_id"] != file.file_id:
@@ -166,7 +124,8 @@ async def _entry_of(file: Waiting) -> Dialogue | None:
     return entry if permissions.may_administer(administrator=entry.person.administrator) else None
 
 
-async def _tell(entry: Dialogue, template: str, facts: Facts, now: datetime) -> None:
+async def tell(entry: Dialogue, template: str, facts: Facts, now: datetime) -> None:
+    """Answer whoever sent the file, where they sent it; once."""
     draft = Draft(
         key=f"{KIND}:{entry.network.value}:{entry.data['update']}",
         template=template,
@@ -179,7 +138,7 @@ async def _tell(entry: Dialogue, template: str, facts: Facts, now: datetime) -> 
     await notices.queue([draft], now=now)
 
 
-async def _reach(by: Person, now: datetime) -> int:
+async def reach(by: Person, now: datetime) -> int:
     """How much Telegram may carry for the person."""
     held = await access.memberships(by, now)
     seats = [
@@ -193,72 +152,12 @@ async def _reach(by: Person, now: datetime) -> int:
     return channels.person_level(by.level, seats, None)
 
 
-def _in_full_or_not(level: int) -> int:
+def in_full_or_not(level: int) -> int:
     """Names are all that a list is made of: where Telegram may not carry them, it carries none of it."""
     return FULL if level >= FULL else min(level, NUDGE)
 
 
-def _digest(report: PeopleReport) -> str:
-    return merge.digest([str(row) for row in report.rows])
-
-
-# --- facts ------------------------------------------------------------------------------------------------------------
-
-
-async def _report_facts(report: PeopleReport, file: PeopleFile, *, by: Person, now: datetime, page: int = 0) -> Facts:
-    """The report as facts, a page of it: what is wrong first, what stays as it is last."""
-    ordered = sorted(report.rows, key=lambda row: (_ORDER.index(row.state), not row.kept, row.line))
-    pages = -(-len(ordered) // ROWS_OF_A_PAGE)
-    page = min(page, pages - 1)
-    return {
-        "level": _in_full_or_not(min(report.level, await _reach(by, now))),
-        "file": Text(file.name),
-        "counts": {state.value: report.count(state) for state in RowState},
-        "rows": [_row(row, report) for row in ordered[page * ROWS_OF_A_PAGE :][:ROWS_OF_A_PAGE]],
-        "page": page,
-        "pages": pages,
-        "unknown": [Text(heading) for heading in report.unknown],
-        "idle": list(report.idle),
-        "again": False,
-    }
-
-
-def _row(row: RowReport, report: PeopleReport) -> Facts:
-    return {
-        "line": row.line,
-        "state": Plain(row.state.value),
-        "name": PersonName(row.name),
-        "differences": [
-            _difference(difference, report.names)
-            for difference in row.differences
-            if difference.what != "person" or difference.field is not None
-        ],
-        "kept": [_difference(difference, report.names) for difference in row.kept],
-        "mistakes": [_mistake(mistake) for mistake in row.mistakes],
-    }
-
-
-def _difference(difference: Difference, names: Mapping[tuple[str, str], str]) -> Facts:
-    """What of somebody, or of their seat in `body`, was and would be; a seat without a `field` is new."""
-    return {
-        "body": Plain(difference.name.rpartition(": ")[0]) if difference.what == "seat" else None,
-        "field": Plain(difference.field) if difference.field else None,
-        "old": _value(difference.field, difference.old, names),
-        "new": _value(difference.field, difference.new, names),
-    }
-
-
-def _value(name: str | None, value: object, names: Mapping[tuple[str, str], str]) -> object:
-    if value is None or isinstance(value, date):
-        return value
-    if name in ("role", "language"):
-        return Plain(value)
-    if name == "organisation":
-        return Plain(names["organisation", str(value)])
-    return PersonName(names["person", str(value)]) if name == "deputy" else Text(value)
-
-
-def _mistake(mistake: Mistake) -> Facts:
+def mistake_facts(mistake: Mistake) -> Facts:
     """What is wrong, with all that the words may need."""
     facts = mistake.facts
     return {

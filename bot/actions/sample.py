@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from bot.actions import meetings, people
+from bot.actions import meetings, people, trial
 from bot.rules import townfile
 from bot.rules.quiet import is_rest_day
 from storage.db import transaction
@@ -85,7 +85,7 @@ async def furnish(now: datetime, *, host: str = HOST) -> bool:
     """
     town = townfile.parse(TOWN.read_text(encoding="utf-8"), TOWN.name)
     ours = [person.key for person in town.people]
-    if await Meeting.exists() or await Person.exclude(key__in=ours).exists():
+    if await trial.is_lived_in() or await Person.exclude(key__in=ours).exists():
         return False
     async with transaction():
         await people.import_town(town, zone=ZONE, now=now)

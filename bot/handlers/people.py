@@ -11,8 +11,8 @@ from telegram.error import BadRequest, TelegramError
 from bot.actions import joining, leaving, people_files
 from bot.actions.people_files import Waiting
 from bot.handlers.context import Context
-from bot.rules import peoplefile, spreadsheet
-from bot.rules.townfile import Mistake, TownFileErrors
+from bot.rules import spreadsheet
+from bot.rules.mistakes import FileErrors, Mistake
 from storage.db import unit_of_work
 from storage.vocabulary import Network
 
@@ -80,7 +80,7 @@ async def fetch(bots: Mapping[Network, Bot], *, zone: str, now: datetime) -> Non
         wrong: tuple[Mistake, ...] = (Mistake(file.name, 1, "", "not_fetched"),)
         try:
             await _look_into(file, bots[file.network], zone, now)
-        except TownFileErrors as errors:
+        except FileErrors as errors:
             wrong = errors.mistakes
         except (TelegramError, TimeoutError) as error:
             log.warning("list cannot be fetched", network=file.network, error=type(error).__name__)
@@ -98,8 +98,11 @@ async def _look_into(file: Waiting, bot: Bot, zone: str, now: datetime) -> None:
         await bot.initialize()  # Telegram may not have answered since the start
         held = await bot.get_file(file.file_id)
         content = bytes(await held.download_as_bytearray())
+    from bot.actions import people_reports  # noqa: PLC0415  # loaded with the first list that comes
+    from bot.rules import peoplefile  # noqa: PLC0415
+
     read = await asyncio.to_thread(peoplefile.read, content, file.name)
-    await unit_of_work(lambda: people_files.fetched(file, read, zone=zone, now=now))
+    await unit_of_work(lambda: people_reports.fetched(file, read, zone=zone, now=now))
 
 
 async def _tell_why(file: Waiting, mistakes: tuple[Mistake, ...], now: datetime) -> None:
@@ -108,7 +111,9 @@ async def _tell_why(file: Waiting, mistakes: tuple[Mistake, ...], now: datetime)
 
 async def page(_update: Update, context: Context) -> None:
     """Another page of what the import would do."""
-    facts = await people_files.shown(
+    from bot.actions import people_reports  # noqa: PLC0415  # loaded with the first list that comes
+
+    facts = await people_reports.shown(
         by=await context.speaker(),
         network=context.turn.network,
         chat_id=context.turn.chat_id,
@@ -121,7 +126,9 @@ async def page(_update: Update, context: Context) -> None:
 
 async def confirm(_update: Update, context: Context) -> None:
     """Import what was shown; or show what it would be now."""
-    facts = await people_files.confirm(
+    from bot.actions import people_reports  # noqa: PLC0415  # loaded with the first list that comes
+
+    facts = await people_reports.confirm(
         by=await context.speaker(),
         network=context.turn.network,
         chat_id=context.turn.chat_id,

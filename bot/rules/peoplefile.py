@@ -16,8 +16,9 @@ from unicodedata import combining, normalize
 
 from bot.rules import fields, merge, spreadsheet, townfile
 from bot.rules.fields import Wrong
+from bot.rules.mistakes import FileErrors, Mistake
 from bot.rules.spreadsheet import Unreadable
-from bot.rules.townfile import Language, Mistake, TownFileErrors
+from bot.rules.townfile import Language
 from storage.vocabulary import Role
 
 
@@ -127,13 +128,13 @@ class PeopleFile:
 
 
 def read(content: bytes, name: str) -> PeopleFile:
-    """Find the columns by their headings, in German or English. Raises TownFileErrors."""
+    """Find the columns by their headings, in German or English. Raises FileErrors."""
     try:
         lines = spreadsheet.lines(content, name)
     except Unreadable as error:
-        raise TownFileErrors((Mistake(name, error.line, "", error.code, error.facts),)) from error
+        raise FileErrors((Mistake(name, error.line, "", error.code, error.facts),)) from error
     if not lines:
-        raise TownFileErrors((Mistake(name, 1, "", "no_rows"),))
+        raise FileErrors((Mistake(name, 1, "", "no_rows"),))
     head, *rest = lines
     columns = [_COLUMN_OF.get(_folded(cell)) for cell in head.cells]
     headings: dict[Column, str] = {}
@@ -150,7 +151,7 @@ def read(content: bytes, name: str) -> PeopleFile:
     elif not rest:
         mistakes.append(Mistake(name, head.number, "", "no_rows"))
     if mistakes:
-        raise TownFileErrors(tuple(mistakes))
+        raise FileErrors(tuple(mistakes))
     return PeopleFile(
         name=name,
         headings=headings,

@@ -30,6 +30,7 @@ from bot.rules.fields import (
     whole,
     zone,
 )
+from bot.rules.mistakes import FileErrors, Mistake
 from storage.vocabulary import BodyKind, OrganisationKind, Role
 
 Entry = tuple[Path, dict[str, Any]]
@@ -119,28 +120,6 @@ class TownFile:
     people: tuple[Person, ...] = ()
 
 
-@dataclass(frozen=True)
-class Mistake:
-    """One thing that is wrong with a town file: where it stands, why, and the facts of the remedy."""
-
-    file: str
-    line: int
-    key: str
-    code: str
-    facts: Mapping[str, object] = field(default_factory=dict)
-
-
-class TownFileErrors(ValueError):
-    """The file cannot be imported; `mistakes` has every reason, in the order of the lines."""
-
-    def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
-        """Carry the mistakes."""
-        super().__init__(
-            ", ".join(f"{mistake.file}:{mistake.line}: {mistake.key}: {mistake.code}" for mistake in mistakes)
-        )
-        self.mistakes = mistakes
-
-
 def _quiet(raw: object) -> tuple[time, time]:
     """`"19:00-07:00"`; two equal times mean: never quiet."""
     begins, _, ends = str(raw).partition("-")
@@ -202,13 +181,13 @@ _PERSON = {
 
 
 def parse(text: str, name: str) -> TownFile:
-    """Read a town file; `name` is what errors call it. Raises TownFileErrors with all that is wrong."""
+    """Read a town file; `name` is what errors call it. Raises FileErrors with all that is wrong."""
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         at = re.search(r"at line (\d+)", str(error))
         line = int(at[1]) if at else text.count("\n") + 1
-        raise TownFileErrors((Mistake(name, line, "", "not_toml", {"reason": str(error)}),)) from None
+        raise FileErrors((Mistake(name, line, "", "not_toml", {"reason": str(error)}),)) from None
     problems: list[Problem] = []
     top = read(data, _TOWN, (), problems)
     organisations = _entries(top.get("organisation", []), _ORGANISATION, ("organisation",), problems)
@@ -242,7 +221,7 @@ def parse(text: str, name: str) -> TownFile:
             Mistake(name, _line(lines, problem.path), _dotted(problem.path), problem.code, problem.facts)
             for problem in problems
         ]
-        raise TownFileErrors(tuple(sorted(mistakes, key=lambda mistake: mistake.line)))
+        raise FileErrors(tuple(sorted(mistakes, key=lambda mistake: mistake.line)))
     return TownFile(
         name=name,
         organisations=tuple(Organisation(**values) for _, values in organisations),

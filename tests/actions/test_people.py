@@ -8,7 +8,7 @@ import pytest
 from bot.actions import people
 from bot.actions.people import Difference, ImportReport
 from bot.rules import townfile
-from bot.rules.townfile import Mistake, TownFileErrors
+from bot.rules.mistakes import FileErrors, Mistake
 from storage.models import (
     Area,
     AuditEvent,
@@ -503,7 +503,7 @@ async def test_dry_run_of_a_change_writes_nothing(now: datetime) -> None:
 async def test_mail_address_of_somebody_else_is_refused_with_its_line(now: datetime) -> None:
     await Person.create(key="ertl", given_name="Sabine", family_name="Ertl", mail="anna.lechner@example.org")
 
-    with pytest.raises(TownFileErrors) as refused:
+    with pytest.raises(FileErrors) as refused:
         await imported(TOWN, now)
 
     line = TOWN[: TOWN.index('key = "lechner"')].count("\n")

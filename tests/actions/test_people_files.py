@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from bot.actions import people, people_files
+from bot.actions import people, people_files, people_reports
 from bot.actions.people_files import AdministratorsOnly, ListTooLarge, NotOverTelegram, Waiting
 from bot.rules import facts as typed
 from bot.rules import peoplefile
 from bot.rules.facts import PersonName, Plain, Text
+from bot.rules.mistakes import Mistake
 from bot.rules.peoplefile import PeopleFile
 from bot.rules.refusals import Outdated
 from bot.rules.spreadsheet import BYTES
-from bot.rules.townfile import Mistake
 from storage.models import Body, Dialogue, Membership, Notice, Organisation, Person
 from storage.vocabulary import Lane, Network, Role
 from tests.actions.cast import Town
@@ -56,13 +56,13 @@ async def previewed(by: Person, now: datetime, *lines: str) -> dict[str, Any]:
     """Send a list, have it fetched, and give what is told of it."""
     await sent(by, now)
     (waiting,) = await people_files.waiting(now=now)
-    await people_files.fetched(waiting, a_list(*lines), zone=ZONE, now=now)
+    await people_reports.fetched(waiting, a_list(*lines), zone=ZONE, now=now)
     told: dict[str, Any] = typed.decode((await Notice.get(template="people_file")).facts)
     return told
 
 
 async def confirmed(by: Person, now: datetime, network: Network = Network.WEBCHAT) -> dict[str, Any]:
-    return await people_files.confirm(by=by, network=network, chat_id=CHAT, zone=ZONE, now=now)
+    return await people_reports.confirm(by=by, network=network, chat_id=CHAT, zone=ZONE, now=now)
 
 
 # --- taken and fetched ------------------------------------------------------------------------------------------------
@@ -224,7 +224,7 @@ async def test_file_that_nobody_waits_for_is_told_to_nobody(nora: Person, now: d
     else:
         await Person.filter(id=nora.id).update(administrator=False)
 
-    await people_files.fetched(waiting, a_list(MARA), zone=ZONE, now=now)
+    await people_reports.fetched(waiting, a_list(MARA), zone=ZONE, now=now)
     await people_files.not_fetched(waiting, [], now=now)
 
     assert await Notice.all().count() == 0
@@ -268,7 +268,9 @@ async def test_list_is_shown_page_by_page(nora: Person, now: datetime) -> None:
     told = await previewed(nora, now, *(f"Mara;Neuner{number};;TK" for number in range(26)))
 
     async def page(number: int) -> dict[str, Any]:
-        return await people_files.shown(by=nora, network=Network.WEBCHAT, chat_id=CHAT, page=number, zone=ZONE, now=now)
+        return await people_reports.shown(
+            by=nora, network=Network.WEBCHAT, chat_id=CHAT, page=number, zone=ZONE, now=now
+        )
 
     last = await page(2)
     assert (told["page"], told["pages"], len(told["rows"])) == (0, 3, 12)
@@ -279,7 +281,7 @@ async def test_list_is_shown_page_by_page(nora: Person, now: datetime) -> None:
 async def test_list_from_telegram_can_be_imported_in_the_web_chat(nora: Person, now: datetime) -> None:
     await sent(nora, now, network=Network.TELEGRAM)
     (waiting,) = await people_files.waiting(now=now)
-    await people_files.fetched(waiting, a_list(MARA), zone=ZONE, now=now)
+    await people_reports.fetched(waiting, a_list(MARA), zone=ZONE, now=now)
 
     assert (await confirmed(nora, now, Network.WEBCHAT))["done"]
 
@@ -289,7 +291,7 @@ async def test_list_of_this_chat_goes_before_that_of_another(nora: Person, now: 
         await sent(nora, now, network=network, update_id=number)
     for waiting in await people_files.waiting(now=now):
         name = "Web" if waiting.network is Network.WEBCHAT else "Telegram"
-        await people_files.fetched(waiting, a_list(f"Mara;{name};;TK"), zone=ZONE, now=now)
+        await people_reports.fetched(waiting, a_list(f"Mara;{name};;TK"), zone=ZONE, now=now)
 
     await confirmed(nora, now, Network.WEBCHAT)
 
@@ -310,7 +312,7 @@ async def test_who_is_no_administrator_any_more_can_do_nothing_with_it(nora: Per
     nora = await Person.get(id=nora.id)
 
     with pytest.raises(AdministratorsOnly):
-        await people_files.shown(by=nora, network=Network.WEBCHAT, chat_id=CHAT, page=0, zone=ZONE, now=now)
+        await people_reports.shown(by=nora, network=Network.WEBCHAT, chat_id=CHAT, page=0, zone=ZONE, now=now)
     with pytest.raises(AdministratorsOnly):
         await confirmed(nora, now)
     with pytest.raises(AdministratorsOnly):

@@ -8,7 +8,7 @@ import pytest
 from bot.actions import people
 from bot.actions.people import Difference, ImportReport, PeopleReport, RowReport, RowState
 from bot.rules import peoplefile, townfile
-from bot.rules.townfile import Mistake
+from bot.rules.mistakes import Mistake
 from storage.models import AuditEvent, Body, FeedCache, Membership, Organisation, Person, Remembered
 from storage.vocabulary import Role
 

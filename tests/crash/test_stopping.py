@@ -16,7 +16,9 @@ from tests.crash.house import BODY, LISTENING, SERVING, Message, Telegram
 
 MEMBERS = 50
 STOP_SECONDS = 10.0
-TAKE_OVER_SECONDS = 10.0  # on a machine with other things to do; what it guards against is a wait for leases, of a minute
+TAKE_OVER_SECONDS = (
+    10.0  # on a machine with other things to do; what it guards against is a wait for leases, of a minute
+)
 WAITS = "another process serves this database"
 
 Report = Callable[[str], None]

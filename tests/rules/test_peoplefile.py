@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from bot.rules import merge, peoplefile
+from bot.rules.mistakes import FileErrors, Mistake
 from bot.rules.peoplefile import Column, PeopleFile, Row, Seat, Somebody, Town, Understood, read, understand
-from bot.rules.townfile import Language, Mistake, Person, TownFileErrors
+from bot.rules.townfile import Language, Person
 from storage.vocabulary import Role
 
 BODIES = {"RLK": "Regionalleiterkonferenz", "SRT-Nord": "Sozialraumteam Nord", "AG": "Schule, Hort, Kita"}
@@ -33,7 +34,7 @@ def wrong(found: Understood) -> list[tuple[int, str, str, Mapping[str, Any]]]:
 
 
 def refused(*lines: str) -> tuple[Mistake, ...]:
-    with pytest.raises(TownFileErrors) as caught:
+    with pytest.raises(FileErrors) as caught:
         a_list(*lines)
     return caught.value.mistakes
 
@@ -99,7 +100,7 @@ def test_list_of_nobody(lines: tuple[str, ...], line: int) -> None:
 
 
 def test_file_that_is_no_table_is_one_mistake() -> None:
-    with pytest.raises(TownFileErrors) as caught:
+    with pytest.raises(FileErrors) as caught:
         read(b"\x00", "leute.csv")
 
     assert caught.value.mistakes == (Mistake("leute.csv", 1, "", "not_text"),)

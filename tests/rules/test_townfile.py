@@ -6,8 +6,9 @@ from textwrap import dedent
 import pytest
 
 from bot.rules import procedure, townfile
+from bot.rules.mistakes import FileErrors, Mistake
 from bot.rules.procedure import HandOver, Mixed, Rules
-from bot.rules.townfile import Area, Body, Language, Mistake, Organisation, Person, Seat, TownFile, TownFileErrors
+from bot.rules.townfile import Area, Body, Language, Organisation, Person, Seat, TownFile
 from storage.vocabulary import BodyKind, OrganisationKind, Role
 
 HOUSE = Path(__file__).parents[2]
@@ -80,7 +81,7 @@ TOWN = dedent("""\
 
 
 def mistakes(text: str) -> list[tuple[int, str, str]]:
-    with pytest.raises(TownFileErrors) as refused:
+    with pytest.raises(FileErrors) as refused:
         townfile.parse(text, "town.toml")
     return [(mistake.line, mistake.key, mistake.code) for mistake in refused.value.mistakes]
 
@@ -219,7 +220,7 @@ def test_mistake_in_a_row_of_seats_stands_on_its_line() -> None:
     text = replaced('deputy = "bruns"', 'deputy = "brun"')
     line = line_of(text, '"brun"')
 
-    with pytest.raises(TownFileErrors) as refused:
+    with pytest.raises(FileErrors) as refused:
         townfile.parse(text, "town.toml")
 
     facts = {"value": "brun", "nearest": "bruns"}
