@@ -93,6 +93,7 @@ def test_page_has_no_barrier_on_a_phone(chromium: Chrome, town: int, path: str) 
 def test_agenda_reads_and_prints(chromium: Chrome, town: int) -> None:
     reader = Townsman(chromium, town, "Petra Wimmer")
     reader.says("/top RLK: Ferienprogramm, Beschluss, 20 min")
+    reader.hears("Eingereicht", "Ferienprogramm")
     reader.presses("📋 Tagesordnung")
     links = (
         "return [...document.querySelectorAll('#messages li')].filter(li => li.innerText.includes('Ferienprogramm'))"

@@ -61,6 +61,15 @@ async def test_claim_takes_the_eldest_first_and_no_more_than_there_are_places(no
     assert await claimed(MAILINGS, now, places=2) == ["a", "b"]
 
 
+@pytest.mark.only_on("postgres")
+async def test_claim_keeps_to_its_places_when_postgresql_believes_the_outbox_almost_empty(now: datetime) -> None:
+    await queue(to_chat("a", now, 1), now=now)
+    await db.execute("ANALYZE notice")
+    await queue(to_chat("b", now, 2), to_chat("c", now, 3), now=now)
+
+    assert await claimed(MAILINGS, now, places=2) == ["a", "b"]
+
+
 async def test_claim_leases_what_it_takes_to_nobody_else(now: datetime) -> None:
     (row,) = await queue(to_chat("a", now), now=now)
 
