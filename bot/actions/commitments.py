@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from bot.actions import access, audit, feeds, ledger, notices, numbering
-from bot.actions.agenda import LooksLikeACase, TitleMissing
+from bot.actions.agenda_items import LooksLikeACase, TitleMissing
 from bot.actions.ledger import STILL_SHOWN, Entry, MayNotRecord
 from bot.actions.meetings import InThePast
 from bot.actions.notices import Draft

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.actions import access
-from bot.actions.agenda import item_facts
+from bot.actions.agenda_items import item_facts
 from bot.actions.meetings import AHEAD, facts_of
 from bot.rules import names, permissions
 from bot.rules.facts import Plain, Title

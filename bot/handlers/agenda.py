@@ -5,7 +5,7 @@ from typing import Any
 
 from telegram import Update
 
-from bot.actions import access, agenda
+from bot.actions import access, agenda, agenda_items, papers
 from bot.handlers import dialogues
 from bot.handlers.context import Context
 from bot.handlers.dialogues import Answers, Guide
@@ -53,7 +53,7 @@ def _of_line(line: reading.AgendaLine, body: Body | None, context: Context) -> A
 
 
 def _titled(title: str, context: Context) -> Answers:
-    return dialogues.worded(context, "title", title, limit=agenda.TITLE_LIMIT)
+    return dialogues.worded(context, "title", title, limit=agenda_items.TITLE_LIMIT)
 
 
 async def submit_for_meeting(_update: Update, context: Context) -> None:
@@ -63,7 +63,7 @@ async def submit_for_meeting(_update: Update, context: Context) -> None:
 
 async def for_meeting(context: Context, meeting: int) -> None:
     """Hand in for this meeting; when it takes nothing any more, another one is asked for."""
-    found = await agenda.target(by=await context.speaker(), meeting=meeting, now=context.now)
+    found = await agenda_items.target(by=await context.speaker(), meeting=meeting, now=context.now)
     taken = {} if found["late"] == LateItems.REJECT else {"meeting": found["id"]}
     await _begin(context, {"body": found["body_id"], **taken})
 
@@ -85,7 +85,7 @@ async def _begin(context: Context, answers: Answers, *, confirmed: bool = True) 
 
 async def _next_meeting(context: Context, body: int) -> Answers:
     """The next meeting without asking, unless it takes nothing any more; 0 is the topic store."""
-    ahead = await agenda.targets(by=await context.speaker(), body=body, now=context.now)
+    ahead = await agenda_items.targets(by=await context.speaker(), body=body, now=context.now)
     if ahead and ahead[0]["late"] == LateItems.REJECT:
         return {}
     return {"meeting": ahead[0]["id"] if ahead else 0}
@@ -115,21 +115,21 @@ async def topics(_update: Update, context: Context) -> None:
 
 async def view(_update: Update, context: Context) -> None:
     """One item."""
-    context.show("item", await agenda.view(by=await context.speaker(), item=_id(context), now=context.now))
+    context.show("item", await agenda_items.view(by=await context.speaker(), item=_id(context), now=context.now))
 
 
 async def withdraw(_update: Update, context: Context) -> None:
     """Take it back."""
     context.show(
-        "item_withdrawn", await agenda.withdraw(by=await context.speaker(), item=_id(context), now=context.now)
+        "item_withdrawn", await agenda_items.withdraw(by=await context.speaker(), item=_id(context), now=context.now)
     )
 
 
 async def accept(_update: Update, context: Context) -> None:
     """Onto the agenda; who pressed it there stays there."""
     by = await context.speaker()
-    context.toast("item_accepted_toast", await agenda.accept(by=by, item=_id(context), now=context.now))
-    facts = await agenda.view(by=by, item=_id(context), now=context.now)
+    context.toast("item_accepted_toast", await agenda_items.accept(by=by, item=_id(context), now=context.now))
+    facts = await agenda_items.view(by=by, item=_id(context), now=context.now)
     if len(context.codes) > 2 and facts["meeting"]:  # noqa: PLR2004  # ia:<id>:a
         await _show_agenda(context, facts["meeting"]["id"])
     else:
@@ -151,10 +151,10 @@ async def change_length(_update: Update, context: Context) -> None:
     by = await context.speaker()
     if len(context.codes) > 2:  # noqa: PLR2004  # il:<id>:<minutes>:<slots>
         minutes, slots = (int(code) if code.isdigit() else None for code in context.codes[2:4])
-        facts = await agenda.change(by=by, item=_id(context), minutes=minutes, slots=slots, now=context.now)
+        facts = await agenda_items.change(by=by, item=_id(context), minutes=minutes, slots=slots, now=context.now)
         context.show("item", facts)
         return
-    facts = await agenda.view(by=by, item=_id(context), now=context.now)
+    facts = await agenda_items.view(by=by, item=_id(context), now=context.now)
     context.show("item_length", {**facts, "lengths": list(MINUTES), "slot_choices": list(SLOTS)})
 
 
@@ -207,7 +207,7 @@ async def _take(context: Context, answers: Answers, step: str, text: str, presse
         case "confirm" if context.upload is not None:
             return await _paper(context, answers)
         case "reason" if not pressed and text:
-            return dialogues.worded(context, "reason", text, limit=agenda.REASON_LIMIT)
+            return dialogues.worded(context, "reason", text, limit=agenda_items.REASON_LIMIT)
         case _:
             raise NotUnderstood(step=Plain(step))
 
@@ -225,7 +225,7 @@ async def _person(context: Context, answers: Answers, text: str, *, pressed: boo
     """Who phoned, by button or by name; None is the speaker."""
     if pressed:
         return int(text) or None
-    people = await agenda.represented(by=await context.speaker(), body=answers["body"], now=context.now)
+    people = await agenda_items.represented(by=await context.speaker(), body=answers["body"], now=context.now)
     found = [person["id"] for person in people if text.casefold() in person["name"].casefold()]
     if not text or len(found) != 1:
         raise NotUnderstood(step=Plain("person"))
@@ -237,9 +237,9 @@ async def _paper(context: Context, answers: Answers) -> Answers:
     upload = context.upload
     if upload is None:
         raise NotUnderstood(step=Plain("confirm"))
-    number = await agenda.keep_paper(
+    number = await papers.keep(
         by=await context.speaker(),
-        name=upload.file_name or "Anlage",
+        name=upload.file_name or "",
         mime=upload.mime_type or "application/octet-stream",
         size=upload.file_size or 0,
         network=context.turn.network,
@@ -265,7 +265,7 @@ async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
         "flagged": bool(answers.get("kept")),
         "reason": Text(answers["reason"]) if answers.get("reason") and told else None,
         **await _place(context, answers),
-        **(await agenda.view(by=by, item=answers["item"], now=context.now) if "item" in answers else {}),
+        **(await agenda_items.view(by=by, item=answers["item"], now=context.now) if "item" in answers else {}),
     }
 
 
@@ -274,8 +274,8 @@ async def _place(context: Context, answers: Answers) -> dict[str, Any]:
     by = await context.speaker()
     bodies = await access.bodies(by, context.now, permissions.may_submit)
     chosen = next((body for body in bodies if body.id == answers.get("body")), None)
-    ahead = await agenda.targets(by=by, body=chosen.id, now=context.now) if chosen else []
-    people = await agenda.represented(by=by, body=chosen.id, now=context.now) if chosen else []
+    ahead = await agenda_items.targets(by=by, body=chosen.id, now=context.now) if chosen else []
+    people = await agenda_items.represented(by=by, body=chosen.id, now=context.now) if chosen else []
     return {
         "bodies": [{"id": body.id, "name": Title(body.name), "level": body.level} for body in bodies],
         "level": chosen.level if chosen else None,
@@ -290,7 +290,7 @@ async def _place(context: Context, answers: Answers) -> dict[str, Any]:
 async def _submitted(context: Context, answers: Answers, _choice: str) -> None:
     purpose = Purpose(answers["purpose"])
     case = purpose is Purpose.CASE_CONSULTATION  # the other answers may be from before the purpose was changed
-    proposal = agenda.Proposal(
+    proposal = agenda_items.Proposal(
         purpose=purpose,
         title="" if case else answers.get("title", ""),
         minutes=answers.get("minutes"),
@@ -298,7 +298,7 @@ async def _submitted(context: Context, answers: Answers, _choice: str) -> None:
         papers=() if case else tuple(answers.get("papers", ())),
         kept=bool(answers.get("kept")),
     )
-    facts = await agenda.submit(
+    facts = await agenda_items.submit(
         by=await context.speaker(),
         body=answers["body"],
         meeting=answers["meeting"],
@@ -318,14 +318,14 @@ async def discard(_update: Update, context: Context) -> None:
 
 
 async def _rejected(context: Context, answers: Answers, _choice: str) -> None:
-    facts = await agenda.reject(
+    facts = await agenda_items.reject(
         by=await context.speaker(), item=answers["item"], reason=answers["reason"], now=context.now
     )
     context.show("item_rejected_by_me", facts)
 
 
 async def _retitled(context: Context, answers: Answers, _choice: str) -> None:
-    facts = await agenda.change(
+    facts = await agenda_items.change(
         by=await context.speaker(),
         item=answers["item"],
         title=answers["title"],

@@ -2,8 +2,7 @@
 
 from telegram import Update
 
-from bot.actions import access, meetings
-from bot.actions import agenda as agenda_actions
+from bot.actions import access, meetings, papers
 from bot.handlers import agenda, dialogues
 from bot.handlers.context import Context
 from bot.rules import permissions
@@ -66,8 +65,7 @@ async def give_up(_update: Update, context: Context) -> None:
     """/abbrechen: whatever is being asked is forgotten, with the papers that were sent for it."""
     given = await dialogues.give_up(context)
     if given is not None:
-        papers = given.get("papers", ())
-        await agenda_actions.forget_papers(by=await context.speaker(), papers=papers)
+        await papers.forget(by=await context.speaker(), papers=given.get("papers", ()))
     context.show("given_up", {"something": given is not None})
 
 

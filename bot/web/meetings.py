@@ -6,7 +6,7 @@ from typing import Final
 from aiohttp import hdrs, web
 from aiohttp.helpers import content_disposition_header
 
-from bot.actions import agenda, invitations, meetings
+from bot.actions import agenda, invitations, meetings, papers
 from bot.rules import tokens
 from bot.rules.refusals import NotFoundHere
 from bot.web.settings import CLOCKS, SETTINGS
@@ -36,7 +36,7 @@ async def meeting(request: web.Request) -> web.StreamResponse:
 async def paper(request: web.Request) -> web.Response:
     """A document, to be kept and not to be shown: it may be anything."""
     person, document = person_of(request), int(request.match_info["document"])
-    found = await agenda.paper(by=person, document=document, now=request.app[CLOCKS].domain())
+    found = await papers.fetch(by=person, document=document, now=request.app[CLOCKS].domain())
     if found.content is None:  # it is still to be fetched from the network where it was sent
         raise web.HTTPServiceUnavailable(headers={hdrs.RETRY_AFTER: "60"})
     mime = found.mime if re.fullmatch(r"[\w.+-]+/[\w.+-]+", found.mime, re.ASCII) else "application/octet-stream"

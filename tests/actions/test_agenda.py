@@ -5,18 +5,18 @@ from typing import Any
 
 import pytest
 
-from bot.actions import agenda, moving
-from bot.actions.agenda import (
+from bot.actions import agenda, agenda_items, moving, papers
+from bot.actions.agenda_items import (
     DeadlineOver,
     ItemOver,
     LateItem,
     LooksLikeACase,
-    PaperTooLarge,
     Proposal,
     TitleMissing,
     UnlikelyLength,
 )
 from bot.actions.meetings import MeetingOver
+from bot.actions.papers import PaperTooLarge
 from bot.rules.facts import Plain
 from bot.rules.refusals import (
     ChangedMeanwhile,
@@ -75,13 +75,13 @@ def proposal(**more: Any) -> Proposal:  # noqa: ANN401  # fields of every type
 
 
 async def submitted(town: Town, now: datetime, name: str = "ben", what: Proposal = FARM, **more: Any) -> int:  # noqa: ANN401  # likewise
-    facts = await agenda.submit(by=town.person(name), body="TK", proposal=what, now=now, **more)
+    facts = await agenda_items.submit(by=town.person(name), body="TK", proposal=what, now=now, **more)
     return int(facts["item"]["id"])
 
 
 async def accepted(town: Town, now: datetime, name: str = "ben", what: Proposal = FARM, **more: Any) -> int:  # noqa: ANN401  # likewise
     number = await submitted(town, now, name, what, **more)
-    await agenda.accept(by=town.ada, item=number, now=now)
+    await agenda_items.accept(by=town.ada, item=number, now=now)
     return number
 
 
@@ -95,7 +95,7 @@ async def state(item: int) -> ItemState:
 
 
 async def a_paper(by: Person, now: datetime, name: str = "Konzept.pdf", size: int = 9) -> int:
-    return await agenda.keep_paper(
+    return await papers.keep(
         by=by, name=name, mime="application/pdf", size=size, network=Network.WEBCHAT, file_id="f", now=now
     )
 
@@ -106,7 +106,7 @@ async def a_paper(by: Person, now: datetime, name: str = "Konzept.pdf", size: in
 async def test_submit_is_for_the_next_meeting_and_tells_the_leads(town: Town, meeting: Meeting, now: datetime) -> None:
     await a_meeting(town.tk, "2026-12-08T14:30")
 
-    facts = await agenda.submit(by=town.ben, body="tk", proposal=FARM, now=now)
+    facts = await agenda_items.submit(by=town.ben, body="tk", proposal=FARM, now=now)
 
     item = await AgendaItem.get().select_related("topic")
     assert item.topic is not None
@@ -167,7 +167,7 @@ async def test_submit_without_a_meeting_ahead_goes_to_the_topic_store(town: Town
     await Meeting.all().update(state=MeetingState.DRAFT)
     await a_meeting(town.tk, "2026-11-18T09:00")  # begins at this very moment
 
-    facts = await agenda.submit(by=town.ben, body="TK", proposal=FARM, now=now)
+    facts = await agenda_items.submit(by=town.ben, body="TK", proposal=FARM, now=now)
 
     assert (facts["meeting"], (await AgendaItem.get()).meeting_id) == (None, None)
 
@@ -248,7 +248,7 @@ async def test_suspicious_title_that_was_kept_is_flagged_for_the_lead(town: Town
 
     assert [(await AgendaItem.get(id=item)).flagged for item in (number, harmless)] == [True, False]
     assert (await cast.facts_for("item_submitted", town.ada))["item"]["flagged"] is False
-    assert (await agenda.view(by=town.ada, item=number, now=now))["item"]["flagged"] is True
+    assert (await agenda_items.view(by=town.ada, item=number, now=now))["item"]["flagged"] is True
 
 
 async def test_submit_is_in_time_until_the_second_of_the_deadline(town: Town) -> None:
@@ -273,8 +273,8 @@ async def test_targets_are_the_meetings_that_take_items(town: Town, meeting: Mee
     later = await a_meeting(town.tk, "2026-12-08T14:30")
     await a_meeting(town.tk, "2026-12-01T14:30", MeetingState.CANCELLED)
 
-    early = await agenda.targets(by=town.ben, body=town.tk.id, now=now)
-    late = await agenda.targets(by=town.ben, body=town.tk.id, now=DEADLINE + SECOND)
+    early = await agenda_items.targets(by=town.ben, body=town.tk.id, now=now)
+    late = await agenda_items.targets(by=town.ben, body=town.tk.id, now=DEADLINE + SECOND)
 
     assert [(target["id"], target["deadline"], target["late"]) for target in early] == [
         (meeting.id, DEADLINE, None),
@@ -284,25 +284,25 @@ async def test_targets_are_the_meetings_that_take_items(town: Town, meeting: Mee
     assert list(untyped(late)) == []
     for name in OUTSIDERS:
         with pytest.raises(NotAMember):
-            await agenda.targets(by=town.person(name), body=town.tk.id, now=now)
+            await agenda_items.targets(by=town.person(name), body=town.tk.id, now=now)
 
 
 async def test_target_is_one_of_them(town: Town, meeting: Meeting, now: datetime) -> None:
-    facts = await agenda.target(by=town.gesa, meeting=meeting.id, now=now)
+    facts = await agenda_items.target(by=town.gesa, meeting=meeting.id, now=now)
 
     assert (facts["id"], facts["body_id"], facts["deadline"]) == (meeting.id, town.tk.id, DEADLINE)
     with pytest.raises(MeetingOver):
-        await agenda.target(by=town.gesa, meeting=meeting.id, now=STARTS)
+        await agenda_items.target(by=town.gesa, meeting=meeting.id, now=STARTS)
     with pytest.raises(NotFoundHere):
-        await agenda.target(by=town.gesa, meeting=999, now=now)
+        await agenda_items.target(by=town.gesa, meeting=999, now=now)
     with pytest.raises(NotAMember):
-        await agenda.target(by=town.emil, meeting=meeting.id, now=now)
+        await agenda_items.target(by=town.emil, meeting=meeting.id, now=now)
 
 
 async def test_submit_for_somebody_who_phoned(town: Town, now: datetime) -> None:
-    choices = await agenda.represented(by=town.anna, body=town.tk.id, now=now)
+    choices = await agenda_items.represented(by=town.anna, body=town.tk.id, now=now)
 
-    facts = await agenda.submit(by=town.anna, body="TK", proposal=FARM, now=now, person=town.carla.id)
+    facts = await agenda_items.submit(by=town.anna, body="TK", proposal=FARM, now=now, person=town.carla.id)
 
     item = await AgendaItem.get()
     assert [person["name"] for person in choices] == [
@@ -325,7 +325,7 @@ async def test_submit_for_somebody_who_phoned(town: Town, now: datetime) -> None
 
 
 async def test_submit_for_others_is_refused_to_who_does_not_lead(town: Town, now: datetime) -> None:
-    assert await agenda.represented(by=town.ben, body=town.tk.id, now=now) == []
+    assert await agenda_items.represented(by=town.ben, body=town.tk.id, now=now) == []
     for by, person in (("ben", "carla"), ("dora", "ben"), ("anna", "nora"), ("anna", "frida"), ("anna", "lars")):
         with pytest.raises(NotFoundHere):
             await submitted(town, now, by, person=town.person(person).id)
@@ -336,7 +336,7 @@ async def test_submit_for_others_is_refused_to_who_does_not_lead(town: Town, now
 async def test_submit_takes_along_the_papers_that_one_sent_oneself(town: Town, now: datetime) -> None:
     papers = [await a_paper(town.ben, now), await a_paper(town.ben, now, "Kosten.pdf"), await a_paper(town.carla, now)]
 
-    facts = await agenda.submit(by=town.ben, body="TK", proposal=proposal(papers=tuple(papers)), now=now)
+    facts = await agenda_items.submit(by=town.ben, body="TK", proposal=proposal(papers=tuple(papers)), now=now)
 
     assert facts["papers"] == 2
     assert [link.document_id for link in await AgendaItemPaper.all().order_by("id")] == papers[:2]
@@ -348,7 +348,7 @@ async def test_submit_takes_along_the_papers_that_one_sent_oneself(town: Town, n
 async def test_view_of_a_proposed_item_is_for_its_submitter_and_those_who_decide(town: Town, now: datetime) -> None:
     number = await submitted(town, now, what=proposal(papers=(await a_paper(town.ben, now),)))
 
-    own, lead = [await agenda.view(by=person, item=number, now=now) for person in (town.ben, town.ada)]
+    own, lead = [await agenda_items.view(by=person, item=number, now=now) for person in (town.ben, town.ada)]
 
     assert (own["may_change"], own["may_decide"], own["leads"], own["item"]["submitter"]) == (True, False, False, None)
     assert (lead["may_change"], lead["may_decide"], lead["leads"], lead["item"]["submitter"]) == (
@@ -361,28 +361,28 @@ async def test_view_of_a_proposed_item_is_for_its_submitter_and_those_who_decide
     assert [list(untyped(own)), list(untyped(lead))] == [[], []]
     for name in ("carla", "dora", "gesa", *OUTSIDERS, "vera"):
         with pytest.raises(NotFoundHere):
-            await agenda.view(by=town.person(name), item=number, now=now)
+            await agenda_items.view(by=town.person(name), item=number, now=now)
     with pytest.raises(NotFoundHere):
-        await agenda.view(by=town.ada, item=999, now=now)
+        await agenda_items.view(by=town.ada, item=999, now=now)
 
 
 async def test_view_of_an_accepted_item_is_for_every_seat(town: Town, now: datetime) -> None:
     number = await accepted(town, now)
 
-    views = [await agenda.view(by=town.person(name), item=number, now=now) for name in ("carla", "gesa")]
+    views = [await agenda_items.view(by=town.person(name), item=number, now=now) for name in ("carla", "gesa")]
 
     assert [(view["may_change"], view["may_decide"], view["entered_by"]) for view in views] == [
         (False, False, None)
     ] * 2
     for name in OUTSIDERS:
         with pytest.raises(NotFoundHere):
-            await agenda.view(by=town.person(name), item=number, now=now)
+            await agenda_items.view(by=town.person(name), item=number, now=now)
 
 
 async def test_view_of_an_item_without_a_meeting_can_be_changed_at_any_time(town: Town, now: datetime) -> None:
     number = await submitted(town, now, meeting=0)
 
-    view = await agenda.view(by=town.ben, item=number, now=now + 999 * DAY)
+    view = await agenda_items.view(by=town.ben, item=number, now=now + 999 * DAY)
 
     assert (view["may_change"], view["meeting"]) == (True, None)
 
@@ -390,14 +390,14 @@ async def test_view_of_an_item_without_a_meeting_can_be_changed_at_any_time(town
 async def test_view_says_who_entered_it(town: Town, now: datetime) -> None:
     number = await submitted(town, now, "anna", person=town.carla.id)
 
-    assert (await agenda.view(by=town.carla, item=number, now=now))["entered_by"] == "Anna Arendt"
+    assert (await agenda_items.view(by=town.carla, item=number, now=now))["entered_by"] == "Anna Arendt"
 
 
 async def test_change_rewrites_item_and_topic(town: Town, now: datetime) -> None:
     number = await submitted(town, now)
 
-    facts = await agenda.change(by=town.ben, item=number, title="Kinderbauernhof Nord", now=now)
-    await agenda.change(by=town.ben, item=number, minutes=45, now=now)
+    facts = await agenda_items.change(by=town.ben, item=number, title="Kinderbauernhof Nord", now=now)
+    await agenda_items.change(by=town.ben, item=number, minutes=45, now=now)
 
     item = await AgendaItem.get(id=number).select_related("topic")
     assert item.topic is not None
@@ -413,7 +413,7 @@ async def test_change_rewrites_item_and_topic(town: Town, now: datetime) -> None
 async def test_change_of_slots(town: Town, now: datetime) -> None:
     number = await submitted(town, now, what=Proposal(purpose=Purpose.CASE_CONSULTATION, slots=2))
 
-    await agenda.change(by=town.ben, item=number, slots=3, now=now)
+    await agenda_items.change(by=town.ben, item=number, slots=3, now=now)
 
     assert (await AgendaItem.get(id=number)).slots == 3
 
@@ -421,7 +421,7 @@ async def test_change_of_slots(town: Town, now: datetime) -> None:
 async def test_change_before_the_leads_heard_of_it_is_one_message(town: Town, now: datetime) -> None:
     number = await submitted(town, now)
 
-    await agenda.change(by=town.ben, item=number, title="Bauernhof", now=now)
+    await agenda_items.change(by=town.ben, item=number, title="Bauernhof", now=now)
 
     assert sorted(await cast.by_chat()) == [("item_submitted", "Ada"), ("item_submitted", "Anna")]
     assert (await cast.facts_for("item_submitted", town.ada))["item"]["title"] == "Bauernhof"
@@ -432,7 +432,7 @@ async def test_changes_after_that_are_one_message_after_the_settle_time(town: To
     await cast.all_sent()
 
     for title in ("Bauernhof", "Bauernhof im Norden"):
-        await agenda.change(by=town.ben, item=number, title=title, now=now + MINUTE)
+        await agenda_items.change(by=town.ben, item=number, title=title, now=now + MINUTE)
 
     changed = await Notice.filter(template="item_changed")
     assert sorted({notice.person_id for notice in changed if notice.person_id}) == [town.anna.id, town.ada.id]
@@ -444,7 +444,7 @@ async def test_changes_after_that_are_one_message_after_the_settle_time(town: To
 async def test_change_takes_back_no_news_for_the_submitter(town: Town, now: datetime) -> None:
     number = await accepted(town, now)
 
-    await agenda.change(by=town.ben, item=number, title="Bauernhof", now=now)
+    await agenda_items.change(by=town.ben, item=number, title="Bauernhof", now=now)
 
     assert ("item_accepted", "Ben") in await cast.by_chat()
 
@@ -453,17 +453,17 @@ async def test_change_to_a_suspicious_title_asks_first_and_flags(town: Town, now
     number = await submitted(town, now)
 
     with pytest.raises(LooksLikeACase):
-        await agenda.change(by=town.ben, item=number, title="HPG Familie M.", now=now)
-    await agenda.change(by=town.ben, item=number, title="Familie Mobil", kept=True, now=now)
+        await agenda_items.change(by=town.ben, item=number, title="HPG Familie M.", now=now)
+    await agenda_items.change(by=town.ben, item=number, title="Familie Mobil", kept=True, now=now)
     flagged = (await AgendaItem.get(id=number)).flagged
-    await agenda.change(by=town.ben, item=number, minutes=5, now=now)
+    await agenda_items.change(by=town.ben, item=number, minutes=5, now=now)
     still_flagged = (await AgendaItem.get(id=number)).flagged
-    await agenda.change(by=town.ben, item=number, title="Mobilität", now=now)
+    await agenda_items.change(by=town.ben, item=number, title="Mobilität", now=now)
 
     assert (flagged, still_flagged, (await AgendaItem.get(id=number)).flagged) == (True, True, False)
 
 
-@pytest.mark.parametrize("deed", [agenda.change, agenda.withdraw])
+@pytest.mark.parametrize("deed", [agenda_items.change, agenda_items.withdraw])
 async def test_own_item_is_ones_own_until_the_second_of_the_deadline(
     town: Town, now: datetime, deed: Callable[..., Any]
 ) -> None:
@@ -482,7 +482,7 @@ async def test_own_item_is_ones_own_until_the_second_of_the_deadline(
 async def test_late_item_is_ones_own_until_the_meeting_begins(town: Town) -> None:
     number = await submitted(town, DEADLINE + SECOND)
 
-    views = [await agenda.view(by=town.ben, item=number, now=at) for at in (STARTS, STARTS + SECOND)]
+    views = [await agenda_items.view(by=town.ben, item=number, now=at) for at in (STARTS, STARTS + SECOND)]
 
     assert [view["may_change"] for view in views] == [True, False]
 
@@ -491,15 +491,15 @@ async def test_item_of_a_body_without_deadline_is_ones_own_until_the_meeting_beg
     await Body.filter(id=town.tk.id).update(rules={})
     number = await submitted(town, now)
 
-    await agenda.change(by=town.ben, item=number, minutes=5, now=STARTS)
+    await agenda_items.change(by=town.ben, item=number, minutes=5, now=STARTS)
     with pytest.raises(DeadlineOver):
-        await agenda.change(by=town.ben, item=number, minutes=6, now=STARTS + SECOND)
+        await agenda_items.change(by=town.ben, item=number, minutes=6, now=STARTS + SECOND)
 
 
 async def test_withdraw_takes_back_what_the_leads_have_not_heard(town: Town, now: datetime) -> None:
     number = await submitted(town, now)
 
-    facts = await agenda.withdraw(by=town.ben, item=number, now=now)
+    facts = await agenda_items.withdraw(by=town.ben, item=number, now=now)
 
     assert (facts["item"]["state"], await state(number), await cast.told()) == ("withdrawn", ItemState.WITHDRAWN, [])
     assert list(untyped(facts)) == []
@@ -509,27 +509,27 @@ async def test_withdraw_of_an_accepted_item_is_told_to_the_leads(town: Town, now
     number = await accepted(town, now)
     await all_heard()
 
-    await agenda.withdraw(by=town.ben, item=number, now=now)
+    await agenda_items.withdraw(by=town.ben, item=number, now=now)
 
     assert sorted(await cast.by_chat()) == [("item_taken_back", "Ada"), ("item_taken_back", "Anna")]
 
 
 async def test_what_is_over_stays_so(town: Town, now: datetime) -> None:
     number = await submitted(town, now)
-    await agenda.withdraw(by=town.ben, item=number, now=now)
+    await agenda_items.withdraw(by=town.ben, item=number, now=now)
 
     with pytest.raises(ItemOver) as refused:
-        await agenda.withdraw(by=town.ben, item=number, now=now)
+        await agenda_items.withdraw(by=town.ben, item=number, now=now)
     with pytest.raises(ItemOver):
-        await agenda.change(by=town.ben, item=number, title="Bauernhof", now=now)
+        await agenda_items.change(by=town.ben, item=number, title="Bauernhof", now=now)
     for decide in (
-        agenda.accept(by=town.ada, item=number, now=now),
+        agenda_items.accept(by=town.ada, item=number, now=now),
         agenda.shift(by=town.ada, item=number, up=True, now=now),
     ):
         with pytest.raises(ItemOver):
             await decide
     with pytest.raises(ItemOver):
-        await agenda.reject(by=town.ada, item=number, reason="nein", now=now)
+        await agenda_items.reject(by=town.ada, item=number, reason="nein", now=now)
 
     assert refused.value.facts["item"]["state"] == "withdrawn"
     assert list(untyped(refused.value.facts)) == []
@@ -540,7 +540,7 @@ async def test_accept_puts_it_last_and_tells_the_submitter_once(town: Town, meet
     await all_heard()
 
     for number in (second, first, first):
-        facts = await agenda.accept(by=town.ada, item=number, now=now)
+        facts = await agenda_items.accept(by=town.ada, item=number, now=now)
 
     items = [await AgendaItem.get(id=number) for number in (first, second)]
     assert [(item.state, item.position) for item in items] == [(ItemState.ACCEPTED, 2), (ItemState.ACCEPTED, 1)]
@@ -555,7 +555,7 @@ async def test_accept_of_ones_own_item_tells_nobody(town: Town, now: datetime) -
     number = await submitted(town, now, "ada")
     await all_heard()
 
-    await agenda.accept(by=town.ada, item=number, now=now)
+    await agenda_items.accept(by=town.ada, item=number, now=now)
 
     assert await cast.told() == []
 
@@ -565,11 +565,11 @@ async def test_reject_tells_the_submitter_the_reason(town: Town, now: datetime) 
     await all_heard()
 
     with pytest.raises(TooLong):
-        await agenda.reject(by=town.ada, item=number, reason="x" * 501, now=now)
+        await agenda_items.reject(by=town.ada, item=number, reason="x" * 501, now=now)
     for reason in ("", " \n"):
         with pytest.raises(ReasonMissing):
-            await agenda.reject(by=town.ada, item=number, reason=reason, now=now)
-    facts = await agenda.reject(by=town.ada, item=number, reason="Gehört in die RLK", now=now)
+            await agenda_items.reject(by=town.ada, item=number, reason=reason, now=now)
+    facts = await agenda_items.reject(by=town.ada, item=number, reason="Gehört in die RLK", now=now)
 
     told = await cast.facts_for("item_rejected", town.ben)
     assert (await state(number), facts["item"]["reason"]) == (ItemState.REJECTED, "Gehört in die RLK")
@@ -581,7 +581,7 @@ async def test_reject_of_what_was_accepted_is_told_too(town: Town, now: datetime
     number = await accepted(town, now)
     await all_heard()
 
-    await agenda.reject(by=town.anna, item=number, reason="verschoben", now=now)
+    await agenda_items.reject(by=town.anna, item=number, reason="verschoben", now=now)
 
     assert await cast.by_chat() == [("item_rejected", "Ben")]
 
@@ -589,8 +589,8 @@ async def test_reject_of_what_was_accepted_is_told_too(town: Town, now: datetime
 async def test_deciding_is_refused_to_all_but_leading_seats(town: Town, now: datetime) -> None:
     number = await submitted(town, now)
     deeds: list[Callable[[Person], Any]] = [
-        lambda by: agenda.accept(by=by, item=number, now=now),
-        lambda by: agenda.reject(by=by, item=number, reason="nein", now=now),
+        lambda by: agenda_items.accept(by=by, item=number, now=now),
+        lambda by: agenda_items.reject(by=by, item=number, reason="nein", now=now),
         lambda by: agenda.shift(by=by, item=number, up=True, now=now),
     ]
 
@@ -607,10 +607,10 @@ async def test_deciding_is_refused_to_all_but_leading_seats(town: Town, now: dat
 async def test_item_that_somebody_else_changed_meanwhile_is_not_overwritten(town: Town, now: datetime) -> None:
     number = await submitted(town, now)
     stale = await AgendaItem.get(id=number)
-    await agenda.accept(by=town.ada, item=number, now=now)
+    await agenda_items.accept(by=town.ada, item=number, now=now)
 
     with pytest.raises(ChangedMeanwhile):
-        await agenda._write(stale, state=ItemState.REJECTED)  # noqa: SLF001  # an action keeps no row so long
+        await agenda_items._write(stale, state=ItemState.REJECTED)  # noqa: SLF001  # an action keeps no row so long
 
     assert await state(number) is ItemState.ACCEPTED
 
@@ -661,7 +661,7 @@ async def test_what_is_not_decided_is_listed_for_deciders_and_submitters_only(
 ) -> None:
     number = await submitted(town, now)
     rejected = await submitted(town, now)
-    await agenda.reject(by=town.ada, item=rejected, reason="nein", now=now)
+    await agenda_items.reject(by=town.ada, item=rejected, reason="nein", now=now)
 
     shown = {
         name: [
@@ -737,7 +737,7 @@ async def test_own_items_are_the_newest_first_and_without_what_was_withdrawn(
     town: Town, meeting: Meeting, now: datetime
 ) -> None:
     first = await submitted(town, now)
-    await agenda.withdraw(by=town.ben, item=await submitted(town, now), now=now)
+    await agenda_items.withdraw(by=town.ben, item=await submitted(town, now), now=now)
     second = await submitted(town, now, meeting=0)
     await submitted(town, now, "carla")
 
@@ -770,12 +770,12 @@ async def test_topic_store_is_shown_to_who_runs_the_body(town: Town, now: dateti
 
 
 async def test_paper_is_kept_up_to_twenty_megabytes(town: Town, now: datetime) -> None:
-    number = await a_paper(town.ben, now, "x" * 300, agenda.PAPER_BYTES)
+    number = await a_paper(town.ben, now, "x" * 300, papers.PAPER_BYTES)
     with pytest.raises(PaperTooLarge) as refused:
-        await a_paper(town.ben, now, size=agenda.PAPER_BYTES + 1)
+        await a_paper(town.ben, now, size=papers.PAPER_BYTES + 1)
 
     document = await Document.get(id=number)
-    assert (document.name, document.mime, document.size) == ("x" * 200, "application/pdf", agenda.PAPER_BYTES)
+    assert (document.name, document.mime, document.size) == ("x" * 200, "application/pdf", papers.PAPER_BYTES)
     assert (document.network, document.file_id, document.uploaded_by_id) == (Network.WEBCHAT, "f", town.ben.id)
     assert refused.value.facts == {"limit": 20}
 
@@ -787,19 +787,19 @@ async def test_paper_is_for_seats_deputies_and_who_sent_it(town: Town, meeting: 
     await Membership.filter(person_id=town.ben.id).update(ends_on=YESTERDAY)
 
     for name in ("anna", "gesa", "vera", "ben"):
-        assert (await agenda.paper(by=town.person(name), document=number, now=now)).id == number
+        assert (await papers.fetch(by=town.person(name), document=number, now=now)).id == number
     for name in (*OUTSIDERS, "kim"):
         for wanted in (number, 999):
             with pytest.raises(NotFoundHere):
-                await agenda.paper(by=town.person(name), document=wanted, now=now)
+                await papers.fetch(by=town.person(name), document=wanted, now=now)
 
 
 async def test_paper_that_belongs_to_nothing_yet_is_for_who_sent_it(town: Town, now: datetime) -> None:
     number = await a_paper(town.ben, now)
 
-    assert (await agenda.paper(by=town.ben, document=number, now=now)).id == number
+    assert (await papers.fetch(by=town.ben, document=number, now=now)).id == number
     with pytest.raises(NotFoundHere):
-        await agenda.paper(by=town.anna, document=number, now=now)
+        await papers.fetch(by=town.anna, document=number, now=now)
 
 
 async def test_papers_that_were_not_handed_in_are_forgotten(town: Town, now: datetime) -> None:
@@ -807,7 +807,7 @@ async def test_papers_that_were_not_handed_in_are_forgotten(town: Town, now: dat
     carlas = await a_paper(town.carla, now)
     await submitted(town, now, what=proposal(papers=(used,)))
 
-    await agenda.forget_papers(by=town.ben, papers=[used, unused, carlas])
+    await papers.forget(by=town.ben, papers=[used, unused, carlas])
 
     assert [row.id for row in await Document.all().order_by("id")] == [used, carlas]
 
@@ -826,17 +826,17 @@ async def test_lists_ask_the_database_as_often_for_three_as_for_one(
         meeting = await a_meeting(body, "2026-11-24T14:30")
         for number in range(size):
             paper = await a_paper(town.ben, now)
-            facts = await agenda.submit(
+            facts = await agenda_items.submit(
                 by=town.ben, body=body.id, proposal=proposal(title=f"Thema {number}", papers=(paper,)), now=now
             )
-            await agenda.accept(by=town.ben, item=facts["item"]["id"], now=now)
-            await agenda.submit(by=town.ben, body=body.id, proposal=FARM, meeting=0, now=now)
+            await agenda_items.accept(by=town.ben, item=facts["item"]["id"], now=now)
+            await agenda_items.submit(by=town.ben, body=body.id, proposal=FARM, meeting=0, now=now)
         with statements() as of_meeting:
             await agenda.of_meeting(by=town.ben, meeting=meeting.id, now=now)
         with statements() as own:
             await agenda.own(by=town.ben, now=now)
         with statements() as targets:
-            await agenda.targets(by=town.ben, body=body.id, now=now)
+            await agenda_items.targets(by=town.ben, body=body.id, now=now)
         with statements() as following:
             await agenda.next_meetings(by=town.ben, now=now)
         costs.append([len(counted.statements) for counted in (of_meeting, own, targets, following)])

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.actions import commitments, ledger, notices
-from bot.actions.agenda import LooksLikeACase, TitleMissing
+from bot.actions.agenda_items import LooksLikeACase, TitleMissing
 from bot.actions.commitments import Due, DueMissing, OwnerMissing
 from bot.actions.ledger import MayNotRecord
 from bot.actions.meetings import InThePast

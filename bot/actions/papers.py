@@ -1,0 +1,85 @@
+"""Papers: files that somebody sent for an agenda item, and who may read them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from bot.actions import access
+from bot.rules import permissions
+from bot.rules.facts import Text
+from bot.rules.refusals import Refusal
+from storage import queries
+from storage.db import transaction
+from storage.models import AgendaItem, AgendaItemPaper, Attendance, Document, Person
+from storage.vocabulary import Network
+
+PAPER_BYTES = 20 * 1024 * 1024
+
+Facts = dict[str, Any]
+
+
+class PaperTooLarge(Refusal):
+    """A paper may have at most `limit` MB."""
+
+
+async def keep(*, by: Person, name: str, mime: str, size: int, network: Network, file_id: str, now: datetime) -> int:
+    """Note a file that somebody sent; `bot.post` fetches it from its network. Raises PaperTooLarge."""
+    if size > PAPER_BYTES:
+        raise PaperTooLarge(limit=PAPER_BYTES // 1024 // 1024)
+    async with transaction():
+        document = await Document.create(
+            name=name[:200],
+            mime=mime[:100],
+            size=size,
+            network=network,
+            file_id=file_id,
+            uploaded_by=by,
+            created_at=now,
+        )
+    return document.id
+
+
+async def attach(papers: Sequence[int], item: AgendaItem, by: Person) -> list[int]:
+    """Put one's own uploads to an item; gives those that were."""
+    if not papers:
+        return []
+    own = await queries.column(Document.filter(id__in=papers, uploaded_by_id=by.id).order_by("id"), "id")
+    await AgendaItemPaper.bulk_create([AgendaItemPaper(item=item, document_id=number) for number in own])
+    return own
+
+
+async def forget(*, by: Person, papers: Sequence[int]) -> None:
+    """What was sent for an item that was not handed in after all."""
+    async with transaction():
+        await Document.filter(id__in=list(papers), uploaded_by_id=by.id, papers__id=None).delete()
+
+
+async def fetch(*, by: Person, document: int, now: datetime) -> Document:
+    """A document, for who sits in the body of an item that carries it, stands in at its meeting, or sent it.
+
+    Raises NotFoundHere.
+    """
+    found = await Document.get_or_none(id=document)
+    if found is None:
+        access.not_found()
+    bodies = await AgendaItemPaper.filter(document_id=document).values_list("item__body_id", flat=True)
+    seats = access.as_seats(await access.memberships(by, now))
+    stands_in = Attendance.filter(
+        person_id=by.id, deputy_for_id__not_isnull=True, meeting__items__papers__document_id=document
+    )
+    if (
+        found.uploaded_by_id != by.id
+        and not any(permissions.may_see(seats, int(str(body))) for body in bodies)
+        and not await stands_in.exists()
+    ):
+        access.not_found()
+    return found
+
+
+async def of_items(items: Sequence[AgendaItem]) -> dict[int, list[Facts]]:
+    """The papers by their items' ids."""
+    found: dict[int, list[Facts]] = {}
+    links = AgendaItemPaper.filter(item_id__in=[item.id for item in items]).select_related("document").order_by("id")
+    for paper in await links:
+        found.setdefault(paper.item_id, []).append({"id": paper.document_id, "name": Text(paper.document.name)})
+    return found
