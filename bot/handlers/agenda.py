@@ -239,9 +239,9 @@ async def _paper(context: Context, answers: Answers) -> Answers:
         raise NotUnderstood(step=Plain("confirm"))
     number = await papers.keep(
         by=await context.speaker(),
-        name=upload.file_name or "",
-        mime=upload.mime_type or "application/octet-stream",
-        size=upload.file_size or 0,
+        name=upload.name,
+        mime=upload.mime,
+        size=upload.size,
         network=context.turn.network,
         file_id=upload.file_id,
         now=context.now,

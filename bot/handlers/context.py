@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from telegram import CallbackQuery, Document, Message, Update
+from telegram import CallbackQuery, Message, Update
 from telegram.ext import Application, CallbackContext, ExtBot
 
 from bot.inbox import Turn, turn
@@ -17,6 +18,16 @@ from storage.vocabulary import Network, NoticeKind
 
 class Stranger(Refusal):
     """Nobody of this town is known behind that account."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """A file that came in; its network keeps it under `file_id`. `size` in bytes."""
+
+    file_id: str
+    name: str
+    mime: str
+    size: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,9 +116,28 @@ class Context(CallbackContext[ExtBot[None], dict[Any, Any], dict[Any, Any], dict
         return chat is not None and chat.type == "private"
 
     @property
-    def upload(self) -> Document | None:
-        """The file that came in."""
-        return self.message.document if self.message else None
+    def upload(self) -> Upload | None:
+        """The file that came in. A photo has no name of its own; it is called after the moment at which it came."""
+        if self.message is None:
+            return None
+        if self.message.photo:
+            largest = self.message.photo[-1]
+            came = self.now.astimezone(ZoneInfo(self.town.zone))
+            return Upload(
+                file_id=largest.file_id,
+                name=f"{came:%Y-%m-%d %H-%M}.jpg",
+                mime="image/jpeg",
+                size=largest.file_size or 0,
+            )
+        document = self.message.document
+        if document is None:
+            return None
+        return Upload(
+            file_id=document.file_id,
+            name=document.file_name or "",
+            mime=document.mime_type or "application/octet-stream",
+            size=document.file_size or 0,
+        )
 
     async def speaker(self) -> Person:
         """Who speaks. Raises Stranger when the account belongs to nobody of this town."""

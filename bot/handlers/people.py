@@ -58,7 +58,7 @@ async def invite(_update: Update, context: Context) -> None:
 async def sent(_update: Update, context: Context) -> bool:
     """A file that nobody asked for: a list of people from an administrator. False when it is no table."""
     upload = context.upload
-    if upload is None or not spreadsheet.is_table(upload.file_name or ""):
+    if upload is None or not spreadsheet.is_table(upload.name):
         return False
     await people_files.take(
         by=await context.speaker(),
@@ -66,8 +66,8 @@ async def sent(_update: Update, context: Context) -> bool:
         chat_id=context.turn.chat_id,
         update_id=context.turn.update_id,
         file_id=upload.file_id,
-        name=upload.file_name or "",
-        size=upload.file_size or 0,
+        name=upload.name,
+        size=upload.size,
         now=context.now,
     )
     context.reply("people_file_received")

@@ -101,7 +101,8 @@ async def _paper(document_id: int, *, level: int, network: Network, bots: Mappin
     document = await Document.get_or_none(id=document_id)
     if document is None:
         return None
-    if level >= FULL and document.network is network and document.file_id:
+    picture = document.mime.startswith("image/")  # Telegram keeps a photo as what it is: its id is no document's
+    if level >= FULL and document.network is network and document.file_id and not picture:
         return File(name=document.name, file_id=document.file_id)
     name = document.name if level >= FULL else NEUTRAL_PAPER + _suffix(document.name)
     content = document.content

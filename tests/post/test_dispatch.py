@@ -677,6 +677,15 @@ async def test_paper_from_another_network_is_fetched_there(office: Office, nora:
     assert [upload[:2] for upload in office.telegram.calls[0].files.values()] == [("Beschluss.pdf", b"%PDF fetched")]
 
 
+async def test_picture_is_sent_anew(office: Office, nora: Person, tk: Body) -> None:
+    document = await a_document(nora, network=TELEGRAM, file_id="F1")
+    await Document.filter(id=document.id).update(name="Plan.jpg", mime="image/jpeg")
+
+    await sent(office, to(nora, body=tk.id, facts=with_document({"type": Plain("stored"), "id": document.id})))
+
+    assert [upload[:2] for upload in office.telegram.calls[-1].files.values()] == [("Plan.jpg", b"%PDF fetched")]
+
+
 @pytest.mark.parametrize(("name", "neutral"), [("Beschluss.pdf", "dokument.pdf"), ("ohne Endung", "dokument")])
 async def test_paper_at_level_2_has_a_neutral_name(
     office: Office, nora: Person, tk: Body, name: str, neutral: str

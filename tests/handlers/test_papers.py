@@ -1,0 +1,60 @@
+"""Papers for an item, as Telegram brings them; the conversation files tell of the files that come in the web chat."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from storage.models import AgendaItem, Document
+from storage.vocabulary import Network
+from tests.stage import Stage, raise_curtain
+
+PETRA = "Petra Wimmer"
+PHOTO = {
+    "photo": [
+        {"file_id": "small", "file_unique_id": "s", "width": 90, "height": 67, "file_size": 1_000},
+        {"file_id": "large", "file_unique_id": "l", "width": 1280, "height": 960, "file_size": 90_000},
+    ]
+}
+UNNAMED = {"document": {"file_id": "unnamed", "file_unique_id": "u"}}
+
+
+@pytest.fixture
+async def stage(store: str, now: datetime) -> AsyncIterator[Stage]:  # noqa: ARG001  # the store must be open
+    made = await raise_curtain(network=Network.TELEGRAM, moment=now)
+    yield made
+    await made.faden.stop()
+
+
+async def comes(stage: Stage, content: dict[str, Any]) -> None:
+    """A message of Petra's that has no text, as Telegram tells it."""
+    person = {"id": stage.chat(PETRA), "is_bot": False, "first_name": "Petra"}
+    chat = {"id": stage.chat(PETRA), "type": "private"}
+    message = {"message_id": 9_001, "date": 1_795_000_000, "chat": chat, "from": person, **content}
+    await stage.faden.inbox.receive(stage.network, {"update_id": 9_000_001, "message": message})
+    await stage.settle()
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (PHOTO, ("2026-11-18 09-00.jpg", "image/jpeg", 90_000, "large")),
+        (UNNAMED, ("", "application/octet-stream", 0, "unnamed")),
+    ],
+)
+async def test_photographed_and_unnamed_papers_belong_to_the_item(
+    stage: Stage, content: dict[str, Any], expected: tuple[str, str, int, str]
+) -> None:
+    await stage.says(PETRA, "/top")
+    for label in ("Regionalleiterkonferenz", "Information"):
+        await stage.presses(PETRA, await stage.button(stage.chat(PETRA), label))
+    await stage.says(PETRA, "Ferienprogramm")
+    await stage.presses(PETRA, await stage.button(stage.chat(PETRA), "20 Min."))
+
+    await comes(stage, content)
+    await stage.presses(PETRA, await stage.button(stage.chat(PETRA), "✅ Einreichen"))
+
+    paper = await Document.get()
+    assert (paper.name, paper.mime, paper.size, paper.file_id) == expected
+    assert (await AgendaItem.get(papers__document_id=paper.id)).title == "Ferienprogramm"
