@@ -1,6 +1,7 @@
-"""Whoever belongs to a body that says du is not called Sie in what is about that body."""
+"""Whoever belongs to bodies that say du is not called Sie, in what is about such a body and elsewhere."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,15 @@ from tests.post import samples
 
 FORMAL = re.compile(r"\b(?:Sie|Ihnen|Ihr(?:e[mnrs]?)?)\b")
 BASE = Voice(base_url="https://faden.example", start_url="https://faden.example/chat?start=")
+EXCEPT = {  # said to strangers, all but one
+    "join_link",  # words for somebody who is to be invited
+    "join_privacy",
+    "people_file_unreadable",  # "Sie" are the columns
+    "refusals/link_used_up",
+    "refusals/not_introduced",
+    "refusals/not_on_telegram",
+    "refusals/stranger",
+}
 ABOUT_A_BODY = sorted(name for name, facts in samples.TEMPLATES.items() if "informal" in repr(facts()))
 
 
@@ -30,6 +40,17 @@ def test_message_about_a_body_that_says_du_says_it(template: str, level: int) ->
 
     shown = channels.shown_on_telegram(facts, body=level, person=level)
     message = messages.chat(template, shown, BASE)
+
+    said = " ".join([message.text, *(button.label for row in message.buttons for button in row)])
+    assert FORMAL.findall(said) == []
+
+
+@pytest.mark.parametrize("template", sorted(set(samples.TEMPLATES) - set(ABOUT_A_BODY) - EXCEPT))
+def test_message_to_somebody_whose_bodies_all_say_du_says_it(template: str) -> None:
+    facts = {key: fact for key, fact in samples.TEMPLATES[template]().items() if key != "language"}
+
+    shown = channels.shown_on_telegram(facts, body=FULL, person=FULL)
+    message = messages.chat(template, shown, replace(BASE, informal=True))
 
     said = " ".join([message.text, *(button.label for row in message.buttons for button in row)])
     assert FORMAL.findall(said) == []
