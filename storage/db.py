@@ -18,7 +18,6 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClient, TransactionContext
-from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.connection import ConnectionHandler
 from tortoise.context import TortoiseContext
 from tortoise.transactions import in_transaction
@@ -160,7 +159,6 @@ async def open_store(url: str) -> None:
     path = sqlite_path(url)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-    EXECUTOR_CACHE.clear()  # of statements in the dialect of whichever database was open before
     _store = _Store(TortoiseContext())
     try:
         with _store.context:
