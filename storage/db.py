@@ -72,6 +72,7 @@ def configuration(url: str, **changes: object) -> dict[str, Any]:
     `postgresql://user@/name?host=/directory`. Raises BadDatabaseUrl.
     """
     connection: dict[str, object]
+    dialect = "sqlite" if is_sqlite(url) else "postgres"  # Tortoise keeps statements under their connection's name
     if is_sqlite(url):
         path = sqlite_path(url)
         credentials = {"file_path": str(path) if path else ":memory:", **SQLITE_PRAGMAS, **changes}
@@ -81,8 +82,8 @@ def configuration(url: str, **changes: object) -> dict[str, Any]:
     else:
         raise BadDatabaseUrl(url.split(":", 1)[0])
     return {
-        "connections": {"default": connection},
-        "apps": {"models": {"models": list(MODELS), "migrations": MIGRATIONS}},
+        "connections": {dialect: connection},
+        "apps": {"models": {"models": list(MODELS), "migrations": MIGRATIONS, "default_connection": dialect}},
         "use_tz": True,
         "timezone": "UTC",
     }
@@ -137,9 +138,10 @@ class _Connections(ConnectionHandler):
 
 @dataclass
 class _Store:
-    """What is open: Tortoise's state, and the pieces of work under way."""
+    """What is open: Tortoise's state, the name of its connection, and the pieces of work under way."""
 
     context: TortoiseContext
+    name: str
     running: set[asyncio.Task[Any]] = field(default_factory=set)
 
 
@@ -159,7 +161,8 @@ async def open_store(url: str) -> None:
     path = sqlite_path(url)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-    _store = _Store(TortoiseContext())
+    (name,) = settings["connections"]
+    _store = _Store(TortoiseContext(), name)
     try:
         with _store.context:
             _store.context._connections = _Connections()  # noqa: SLF001  # Tortoise has no setting for it
@@ -191,7 +194,8 @@ def _opened() -> _Store:
 
 def connection() -> BaseDBAsyncClient:
     """The connection of this task: its transaction when it is in one."""
-    return _opened().context.connections.get("default")
+    store = _opened()
+    return store.context.connections.get(store.name)
 
 
 def is_postgres() -> bool:

@@ -53,7 +53,7 @@ class Leadership:
     async def _lock_connection(self) -> bool:
         import asyncpg  # noqa: PLC0415  # the driver of the other database is not loaded where it is not used
 
-        credentials = dict(configuration(self._url)["connections"]["default"]["credentials"])
+        credentials = dict(configuration(self._url)["connections"]["postgres"]["credentials"])
         for tortoises_own in ("minsize", "maxsize", "application_name"):
             credentials.pop(tortoises_own, None)
         connection = await asyncpg.connect(**credentials, server_settings={"application_name": f"{self._name} lead"})

@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import sys
 import sysconfig
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +15,6 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
-from coverage import Coverage
 from tortoise.backends.asyncpg.client import AsyncpgDBClient
 from tortoise.backends.asyncpg.client import TransactionWrapper as PostgresTransaction
 from tortoise.backends.base.client import BaseDBAsyncClient, TransactionalDBClient
@@ -30,13 +29,12 @@ from tests import memory
 if TYPE_CHECKING:
     from tests.postgres import Server  # pytest must be the one that imports its plugins
 
-pytest_plugins = ["tests.overhearing", "tests.postgres"]
+pytest_plugins = ["tests.models_once", "tests.overhearing", "tests.postgres"]
 
 T = TypeVar("T")
 NewDatabase = Callable[[], Awaitable[str]]
 
 TESTS = Path(__file__).parent
-BELOW = {"storage"}  # what is not the same code on both databases
 HOUSE = TESTS.parent
 LIBRARIES = sysconfig.get_path("purelib")
 
@@ -65,32 +63,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     only = metafunc.definition.get_closest_marker("only_on")
     wanted = only.args if only else ("sqlite", "postgres")
     chosen = metafunc.config.getoption("store")
-    below = metafunc.definition.path.relative_to(TESTS).parts[0] in BELOW
-    marks = {
-        "sqlite": (),
-        "postgres": (pytest.mark.postgres, *([] if below or only else [pytest.mark.again])),
-    }
+    marks = {"sqlite": (), "postgres": (pytest.mark.postgres,)}
     kinds = [pytest.param(kind, marks=marks[kind]) for kind in wanted if chosen in {kind, "both"}]
     metafunc.parametrize(asked.pop(), kinds, indirect=True)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Count no lines that another test counts: tracing takes almost as long as what is traced."""
-    measuring = Coverage.current() if item.get_closest_marker("again") else None
-    if measuring is None:
-        return (yield)
-    measuring.stop()
-    try:
-        return (yield)
-    finally:
-        measuring.start()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     memory.use()
     config.addinivalue_line("markers", "only_on(*databases): what is tested is special to these databases")
-    config.addinivalue_line("markers", "again: runs lines that another test runs; they are not counted")
 
 
 @pytest.fixture

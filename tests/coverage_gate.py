@@ -1,4 +1,4 @@
-"""The second coverage gate of `make test`: in these rooms every line and every branch is run by a test.
+"""The second gate of `make coverage`: in these rooms every line and every branch is run by a test.
 
 The first, 95 % over all, is coverage's own `fail_under`. Usage: python -m tests.coverage_gate [coverage.json]
 """

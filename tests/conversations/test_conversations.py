@@ -51,7 +51,6 @@ async def test_conversation_goes_as_told(stage: Stage, story: str) -> None:
         recorded[story] = record
 
 
-@pytest.mark.again
 @pytest.mark.parametrize("story", STORIES)
 async def test_conversation_goes_the_same_way_in_english(now: datetime, story: str) -> None:
     german = recorded.get(story) or await perform_apart(story, now, "de")
@@ -76,7 +75,6 @@ def only_hearing(story: str) -> set[str]:
     return hearing - doing
 
 
-@pytest.mark.again
 @pytest.mark.only_on("sqlite")
 @pytest.mark.parametrize("story", [story for story in STORIES if only_hearing(str(story.values[0]))])
 async def test_conversation_goes_as_told_with_those_who_only_hear_reached_by_mail(stage: Stage, story: str) -> None:

@@ -30,7 +30,7 @@ async def handle(number: int) -> None:
 async def handlers_until_it_wedges(url: str) -> int:
     config = db.configuration(url)
     if db.is_sqlite(url):
-        config["connections"]["default"]["engine"] = "tortoise.backends.sqlite"
+        config["connections"]["sqlite"]["engine"] = "tortoise.backends.sqlite"
     await Tortoise.init(config=config)
     await Tortoise.generate_schemas()
     dice = random.Random(SEED)  # noqa: S311  # not for secrets

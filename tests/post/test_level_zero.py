@@ -89,7 +89,6 @@ async def differing_from_the_samples() -> set[tuple[str, str, str]]:
     return {entry for entry in found if not A_BODY_AS_PARTY.search(" ".join(entry[1:]))}
 
 
-@pytest.mark.again
 @pytest.mark.only_on("sqlite")
 @pytest.mark.parametrize("story", STORIES)
 async def test_story_goes_as_told_and_nothing_leaves_for_telegram(

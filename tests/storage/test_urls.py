@@ -39,14 +39,14 @@ def test_path_of_a_sqlite_url(url: str, path: Path | None) -> None:
     ],
 )
 def test_credentials_of_a_postgres_url(url: str, expected: dict[str, object]) -> None:
-    connection = db.configuration(url)["connections"]["default"]
+    connection = db.configuration(url)["connections"]["postgres"]
 
     assert connection["engine"] == "tortoise.backends.asyncpg"
     assert {name: connection["credentials"][name] for name in expected} == expected
 
 
 def test_sqlite_commits_survive_a_power_cut() -> None:
-    connection = db.configuration("sqlite:///faden.sqlite3", busy_timeout=7)["connections"]["default"]
+    connection = db.configuration("sqlite:///faden.sqlite3", busy_timeout=7)["connections"]["sqlite"]
 
     assert connection == {
         "engine": "storage.sqlite",
