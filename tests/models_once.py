@@ -4,13 +4,22 @@ That takes longer than most tests, so it is done once for each database, and wha
 """
 
 from collections.abc import Iterator
+from copy import copy
 from typing import Any
 
 import pytest
 from tortoise.apps import Apps
 from tortoise.models import Model
 
-DIALECTS_OWN = ("filters", "basetable", "basequery", "basequery_all_fields")
+DIALECTS_OWN = (
+    "filters",
+    "db_native_fields",
+    "db_default_fields",
+    "db_complex_fields",
+    "basetable",
+    "basequery",
+    "basequery_all_fields",
+)
 
 Known = dict[type[Model], dict[str, Any]]
 
@@ -27,10 +36,13 @@ def models_once() -> Iterator[None]:
         if of_dialect.keys() >= set(models):
             for model in models:
                 for name, value in of_dialect[model].items():
-                    setattr(model._meta, name, value)  # noqa: SLF001
+                    setattr(model._meta, name, copy(value))  # noqa: SLF001  # Tortoise changes them in place
         else:
             work_out(self)
-            of_dialect |= {model: {name: getattr(model._meta, name) for name in DIALECTS_OWN} for model in models}  # noqa: SLF001
+            of_dialect |= {
+                model: {name: copy(getattr(model._meta, name)) for name in DIALECTS_OWN}  # noqa: SLF001
+                for model in models
+            }
 
     patch = pytest.MonkeyPatch()
     patch.setattr(Apps, "_build_initial_querysets", put_back)
