@@ -125,8 +125,10 @@ async def test_process_that_loses_the_lead_with_its_connection_ends_for_the_othe
             await second.says(WAITS)
 
             async with house.opened(database_url):
-                lead = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'faden lead'"
-                await db.execute(lead)
+                await db.execute(
+                    "SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_database d ON d.oid = l.database "
+                    "WHERE l.locktype = 'advisory' AND l.granted AND d.datname = current_database()"
+                )
 
             assert await asyncio.wait_for(first.process.wait(), house.START_SECONDS) == 1
             assert first.said("the connection that holds the lead is lost")
