@@ -256,7 +256,11 @@ class Inbox:
         return await unit_of_work(refuse)
 
     async def _failed(self, row: InboxUpdate, started: Turn, error: Exception) -> bool:
-        """Count the failure; True when the update has been given up and the person knows."""
+        """Count the failure; True when the update has been given up and the person knows.
+
+        Raises what the database raises while it is away: that is no failure of the update's.
+        """
+        await unit_of_work(_write_nothing)
         row.attempts += 1
         if row.attempts < ATTEMPTS:
             log.warning(
@@ -298,6 +302,11 @@ class Inbox:
             if not await change(InboxUpdate, row.id, settled, state=UpdateState.WAITING):
                 raise AlreadySettled
             return await notices.lease(answered.answers, now=machine_now, until=machine_now + ANSWER_LEASE)
+
+
+async def _write_nothing() -> None:
+    async with transaction():
+        return
 
 
 def _chat_of(payload: Mapping[str, Any]) -> int | None:

@@ -312,7 +312,7 @@ async def _to_its_end(coroutine: Coroutine[Any, Any, None]) -> None:
         except asyncio.CancelledError as error:
             cancelled = error
     if cancelled is not None:
-        raise cancelled
+        raise cancelled from task.exception()
     task.result()
 
 

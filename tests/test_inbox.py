@@ -19,7 +19,7 @@ from bot.inbox import Inbox
 from bot.rules import facts as typed
 from bot.rules.facts import Plain
 from bot.rules.refusals import NotAMember
-from storage.db import transaction
+from storage.db import transaction, unit_of_work
 from storage.models import AgendaItem, Channel, InboxUpdate, Notice, Person
 from storage.models import Remembered as Written
 from storage.vocabulary import Lane, Network, NoticeKind, NoticeState, UpdateState
@@ -359,6 +359,26 @@ async def test_update_that_always_fails_is_parked_after_three_attempts_and_the_p
         ("update failed, again", None),
         ("update parked", code),
     ]
+
+
+async def test_update_whose_database_was_away_is_handled_once_it_is_back(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter(range(5))
+
+    async def away_at_first(work: Callable[[], Awaitable[Any]]) -> object:
+        if next(times, None) is not None:
+            raise OSError("the database is away")
+        return await unit_of_work(work)
+
+    house.deeds["Thema"] = writing("Thema")
+    monkeypatch.setattr(inbox, "unit_of_work", away_at_first)
+
+    await came(house, message(1, "Thema"))
+
+    row = await InboxUpdate.get(update_id=1)
+    assert (row.state, row.error) == (UpdateState.DONE, None)
+    assert await written() == ["Thema"]
 
 
 async def test_handler_that_raises_after_its_first_write_leaves_nothing_half(house: House) -> None:

@@ -37,6 +37,8 @@ DESKS = (
 TICK_SECONDS = 1.0
 LEASE_CHECK_SECONDS = 15.0
 STOP_SECONDS = 3.0
+SETTLE_AGAIN_SECONDS = 2.0
+INSIST_SECONDS = 300.0  # on writing down what has left, while the database is away
 WAKE_WITHIN_SECONDS = 60.0  # what is held longer than that is found by a tick
 
 Chat = tuple[Network | None, int | None]
@@ -198,11 +200,25 @@ class Post:
         self._in_hand.add(notice.id)
         try:
             outcome = await self._courier.carry(notice, reader, self._moment(), paced=paced)
-            await self._settle(notice, outcome)
-        except Exception:  # the database may be away; the lease runs out, and the notice is taken up again
+            await self._insist(notice, outcome)
+        except Exception:  # the lease runs out, and the notice is taken up again
             log.exception("notice cannot be settled", notice=notice.id)
         finally:
             self._in_hand.discard(notice.id)
+
+    async def _insist(self, notice: Notice, outcome: Outcome) -> None:
+        """Settle it, even if the database is away for minutes: what has left would otherwise leave again."""
+        gives_up = asyncio.get_running_loop().time() + INSIST_SECONDS
+        while True:
+            try:
+                await self._settle(notice, outcome)
+            except Exception as error:
+                if self._turns.closing.is_set() or asyncio.get_running_loop().time() >= gives_up:
+                    raise
+                log.warning("notice not settled, again later", notice=notice.id, error=type(error).__name__)
+                await _wait(self._turns.closing, SETTLE_AGAIN_SECONDS)
+            else:
+                return
 
     async def _settle(self, notice: Notice, outcome: Outcome) -> None:
         now = self._machine_now()

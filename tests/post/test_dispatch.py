@@ -1000,11 +1000,10 @@ async def test_post_stays_open_while_the_outbox_cannot_be_read(office: Office, m
         await until(lambda: len(office.telegram.taken) == 1)
 
 
-async def test_notice_that_cannot_be_settled_is_taken_up_again_when_its_lease_is_over(
-    office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def unsettling(monkeypatch: pytest.MonkeyPatch, *, times: int) -> None:
+    """So often the database is away when something is to be settled."""
     settle: Fault = outbox.settle
-    failures = iter(range(1))
+    failures = iter(range(times))
 
     async def failing(*given: object, **more: object) -> object:
         if next(failures, None) is not None:
@@ -1012,8 +1011,36 @@ async def test_notice_that_cannot_be_settled_is_taken_up_again_when_its_lease_is
         return await settle(*given, **more)
 
     monkeypatch.setattr(outbox, "settle", failing)
+    monkeypatch.setattr(dispatch, "SETTLE_AGAIN_SECONDS", 0.01)
     monkeypatch.setattr(dispatch, "LEASE_CHECK_SECONDS", 0.01)
     monkeypatch.setattr(dispatch, "TICK_SECONDS", 0.01)
+
+
+async def test_what_has_left_is_settled_once_the_database_is_back_and_does_not_leave_again(
+    office: Office, monkeypatch: pytest.MonkeyPatch, logged: list[MutableMapping[str, Any]]
+) -> None:
+    unsettling(monkeypatch, times=3)
+    (row,) = await queue(chat("a"), now=office.clock.now)
+
+    async def is_sent() -> bool:
+        await row.refresh_from_db()
+        return row.state is NoticeState.SENT
+
+    async with opened(office):
+        await until(lambda: len(office.telegram.taken) == 1)
+        office.clock.passes(seconds=61)
+        while not await is_sent():  # noqa: ASYNC110  # no event says so
+            await asyncio.sleep(0.01)
+
+    assert len(office.telegram.taken) == 1
+    assert [line["event"] for line in logged] == ["notice not settled, again later"] * 3
+
+
+async def test_notice_that_cannot_be_settled_is_taken_up_again_when_its_lease_is_over(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unsettling(monkeypatch, times=1)
+    monkeypatch.setattr(dispatch, "INSIST_SECONDS", 0)
     (row,) = await queue(chat("a"), now=office.clock.now)
 
     async with opened(office):
