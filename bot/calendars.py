@@ -23,7 +23,7 @@ from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 import idna
-from icalendar import Calendar, Component, Event, Timezone, vCalAddress
+from icalendar import Calendar, Component, Event, Timezone, vCalAddress, vCategory, vText
 
 from storage.vocabulary import Answer
 
@@ -282,7 +282,7 @@ def feed(
     events = [_feed_meeting(meeting, organizer=organizer, cancelled_suffix=cancelled_suffix) for meeting in ordered]
     events += [_feed_due(due, organizer=organizer) for due in sorted(dues, key=lambda due: (due.due, due.uid))]
     calendar = _calendar(Method.PUBLISH)
-    title = clean(name, limit=LINE_LIMIT)
+    title = _Text(clean(name, limit=LINE_LIMIT))
     calendar.add("name", title)
     calendar.add("x-wr-calname", title)  # the older name of NAME
     calendar.add("x-wr-timezone", zone)
@@ -395,6 +395,16 @@ def _sealed(event: Event) -> bytes:
     return octets
 
 
+_ESCAPED = str.maketrans({"\\": r"\\", ";": r"\;", ",": r"\,", "\n": r"\n"})
+
+
+class _Text(vText):
+    r"""TEXT (RFC 5545, 3.3.11). icalendar's own escaping takes the `\N` of `L:\Netz` for a line break."""
+
+    def to_ical(self) -> bytes:
+        return self.translate(_ESCAPED).encode()
+
+
 def _event(facts: MeetingFacts | DueFacts, *, organizer: Organizer, stamp: datetime, links: Sequence[str]) -> Event:
     """What every VEVENT of ours has: who it is, which version, what it is called, whose it is."""
     event = Event()
@@ -403,12 +413,14 @@ def _event(facts: MeetingFacts | DueFacts, *, organizer: Organizer, stamp: datet
     event.add("dtstamp", _utc("stamp", stamp))
     event.add("created", _utc("created", facts.created))
     event.add("last-modified", _utc("last_modified", facts.last_modified))
-    event.add("summary", clean(facts.title, limit=LINE_LIMIT))
-    event.add("description", _description(facts.description, links=[*links, facts.url]))
+    event.add("summary", _Text(clean(facts.title, limit=LINE_LIMIT)))
+    event.add("description", _Text(_description(facts.description, links=[*links, facts.url])))
     event.add("url", facts.url)
     event.add("organizer", vCalAddress.new(organizer.address, cn=_common_name(organizer.name, organizer.address)))
-    if categories := [word for category in facts.categories if (word := clean(category, limit=NAME_LIMIT))]:
-        event.add("categories", categories)
+    if categories := [_Text(word) for category in facts.categories if (word := clean(category, limit=NAME_LIMIT))]:
+        made = vCategory([])
+        made.cats = [*categories]  # the constructor would make them icalendar's own texts
+        event.add("categories", made)
     if facts.private:
         event.add("class", "PRIVATE")
     return event
@@ -422,7 +434,7 @@ def _meeting(meeting: MeetingFacts, *, organizer: Organizer, stamp: datetime) ->
     event.add("dtstart", meeting.starts)
     event.add("dtend", meeting.ends)
     if location := clean(meeting.place, limit=LINE_LIMIT) or afar:
-        event.add("location", location)
+        event.add("location", _Text(location))
     if link:
         # One feature only: icalendar quotes a list of them as if it were one. The host says what it is in any language.
         host = urlsplit(link).netloc

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ical.calendar import Calendar as OtherCalendar
 from ical.calendar_stream import IcsCalendarStream
@@ -385,6 +385,7 @@ def test_any_text_changes_no_structure_and_comes_back_clean(  # noqa: PLR0917 --
 
 
 @given(text=ANY_TEXT)
+@example(text=r"L:\Netz\neu; a, b")
 @settings(deadline=None)
 def test_any_text_comes_back_from_another_reader(text: str) -> None:
     meeting = replace(MEETING, title=text, place=text, description=text)
@@ -392,6 +393,7 @@ def test_any_text_comes_back_from_another_reader(text: str) -> None:
     [event] = read_by_other(calendars.publish(meeting, organizer=FADEN, stamp=STAMP)).events
 
     assert (event.summary, event.location) == (calendars.clean(text, limit=calendars.LINE_LIMIT),) * 2
+    assert str(event.description).startswith(calendars.clean(text, multiline=True, limit=1000).rstrip("…"))
 
 
 @given(text=ANY_TEXT, multiline=st.booleans(), limit=st.integers(min_value=3, max_value=100))
