@@ -502,5 +502,5 @@ def test_signed_out_page_says_so(anna: Visitor) -> None:
 
     anna.writes("Noch da?", Keys.ENTER)
 
-    anna.sees("#signed-out", "Sie sind abgemeldet. Wieder anmelden")
+    anna.sees("#signed-out", "Nicht mehr angemeldet. Wieder anmelden")
     anna.sees(".failed .text", "Noch da?")

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ EXCEPT = {  # said to strangers, all but one
     "refusals/not_on_telegram",
     "refusals/stranger",
 }
+STRANGERS_READ = {"join", "privacy_short", "sign_in", "sign_in_confirm", "sign_in_sent", "start", "trial"}
 ABOUT_A_BODY = sorted(name for name, facts in samples.TEMPLATES.items() if "informal" in repr(facts()))
 
 
@@ -54,3 +56,13 @@ def test_message_to_somebody_whose_bodies_all_say_du_says_it(template: str) -> N
 
     said = " ".join([message.text, *(button.label for row in message.buttons for button in row)])
     assert FORMAL.findall(said) == []
+
+
+@pytest.mark.parametrize(
+    "page", [path for path in sorted((messages.TEMPLATES / "pages").rglob("*.html")) if path.stem not in STRANGERS_READ]
+)
+def test_page_for_people_who_are_known_says_neither_du_nor_sie(page: Path) -> None:
+    text = page.read_text()
+
+    assert len(FORMAL.findall(text)) == (2 if page.stem == "administrator" else 0)  # said to the first one of all
+    assert re.findall(r"\b[Dd](?:u|ich|ir|ein(?:e[mnrs]?)?)\b", text) == []

@@ -118,7 +118,7 @@ async def test_first_person_of_an_empty_town_becomes_its_administrator(
     assert [f"<dt>{word}</dt>" in shown for word in ("Was", "Wozu", "Wie lange", "Ihre Rechte")] == [True] * 4
     assert looked == 0
     assert response.status == 200
-    assert "<h1>Sie gehören jetzt zur Verwaltung dieser Stadt.</h1>" in await response.text()
+    assert "<h1>Die Verwaltung ist übernommen</h1>" in await response.text()
     ada = await Person.get()
     assert (ada.given_name, ada.family_name, ada.mail, ada.administrator, ada.privacy_read_at) == (
         "Ada",
@@ -156,8 +156,8 @@ async def test_who_is_signed_in_becomes_administrator(visitor: Visitor, town: To
     before = (await Person.get(id=town.ben.id)).administrator
     response = await post(visitor, where)
 
-    assert "Mit diesem Code gehören Sie, Ben Özdemir, zur Verwaltung dieser Stadt" in shown
-    assert "<h1>Sie gehören jetzt zur Verwaltung dieser Stadt.</h1>" in await response.text()
+    assert "Mit diesem Code gehört Ben Özdemir zur Verwaltung dieser Stadt" in shown
+    assert "<h1>Die Verwaltung ist übernommen</h1>" in await response.text()
     assert (before, (await Person.get(id=town.ben.id)).administrator) == (False, True)
     assert outside.woken == 1
 
