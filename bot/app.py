@@ -262,14 +262,19 @@ async def assemble(
     listed = (
         *ticks(settings.town.land),
         Tick(
-            name="feeds", seconds=5, action=lambda now: rebuild_stale(web_settings, now=now, machine_now=machine_now())
+            name="feeds",
+            seconds=5,
+            action=lambda now: rebuild_stale(web_settings, now=now, machine_now=machine_now()),
+            own_work=True,
         ),
         Tick(
             name="unread",
             seconds=60,
             action=lambda _now: bundle_unread(machine_now(), partial(rooms.unread, servers[Network.WEBCHAT])),
         ),
-        Tick(name="tidy", seconds=3600, action=lambda _now: housekeeping.tidy(machine_now=machine_now())),
+        Tick(
+            name="tidy", seconds=3600, action=lambda _now: housekeeping.tidy(machine_now=machine_now()), own_work=True
+        ),
         Tick(
             name="people files",
             seconds=2,  # somebody waits for it

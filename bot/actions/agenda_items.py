@@ -22,7 +22,6 @@ REASON_LIMIT = 500
 LONGEST_MINUTES = 480
 MOST_SLOTS = 20
 OPEN = (ItemState.PROPOSED, ItemState.ACCEPTED)
-CONFIDENTIAL = (ItemState.PROPOSED, ItemState.REJECTED, ItemState.WITHDRAWN)
 TAKING_ITEMS = (MeetingState.SCHEDULED, MeetingState.INVITED)
 _AHEAD = f"""
 FROM meeting m WHERE m.body_id = ? AND m.starts_at > ? AND m.state IN ({places(TAKING_ITEMS)}) ORDER BY m.starts_at, m.id
@@ -258,19 +257,15 @@ async def _tell_leads(
 
 
 async def _found(by: Person, item: int, now: datetime) -> tuple[AgendaItem, Body, bool]:
-    """The item for somebody with a seat in its body, and whether they decide about items there.
-
-    What is not on an agenda is shown only to its submitter and to those who decide.
-    """
+    """The item for somebody who may see it, and whether they decide about items of its body."""
     found = await AgendaItem.get_or_none(id=item).select_related("body", "meeting", "submitted_by", "entered_by")
     if found is None:
         access.not_found()
     seats = access.as_seats(await access.memberships(by, now))
-    decides = permissions.may_decide_items(seats, found.body_id)
-    shown = found.state not in CONFIDENTIAL or found.submitted_by_id == by.id or decides
-    if not shown or not permissions.may_see(seats, found.body_id):
+    own = found.submitted_by_id == by.id
+    if not permissions.may_see_item(seats, found.body_id, state=found.state, own=own):
         access.not_found()
-    return found, found.body, decides
+    return found, found.body, permissions.may_decide_items(seats, found.body_id)
 
 
 def _changeable_until(item: AgendaItem, body: Body) -> datetime | None:

@@ -1,17 +1,26 @@
 """What is not needed any more is erased. Times are the machine's."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
 
 from bot.actions import sessions
-from storage.db import transaction
-from storage.models import InboxUpdate, Notice
-from storage.vocabulary import NoticeKind, NoticeState, UpdateState
+from storage.db import execute, transaction, unit_of_work
+from storage.models import InboxUpdate
+from storage.vocabulary import UpdateState
+
+log = structlog.get_logger(__name__)
 
 PARKED_KEPT = timedelta(days=30)
 DONE_KEPT = timedelta(days=2)
 TOLD_KEPT = timedelta(days=1)
 LOST_KEPT = timedelta(days=30)
-LOST = (NoticeState.DROPPED, NoticeState.DEAD, NoticeState.UNCERTAIN)
+# Only where there still is something: every notice that ever left is a row.
+_EMPTY = "UPDATE notice SET facts = '{}', frozen = NULL WHERE kind <> 'card' AND (facts <> '{}' OR frozen IS NOT NULL)"
+TOLD = f"{_EMPTY} AND state = 'sent' AND sent_at < ?"
+LOST = f"{_EMPTY} AND state IN ('dropped', 'dead', 'uncertain') AND created_at < ?"
 
 
 async def tidy(*, machine_now: datetime) -> None:
@@ -19,14 +28,25 @@ async def tidy(*, machine_now: datetime) -> None:
 
     What never arrived is shown to the operator and the organiser for 30 days.
     A done update's row is kept for two days because Telegram delivers an update again for up to 24 hours.
+    Each of these is a unit of work of its own, and one that fails is logged and keeps none of the others.
     """
+    done = InboxUpdate.filter(state=UpdateState.DONE, done_at__lt=machine_now - DONE_KEPT)
+    parked = InboxUpdate.filter(
+        state=UpdateState.PARKED, payload__isnull=False, received_at__lt=machine_now - PARKED_KEPT
+    )
+    for erase in (
+        done.delete,
+        partial(parked.update, payload=None),
+        partial(execute, TOLD, [machine_now - TOLD_KEPT]),
+        partial(execute, LOST, [machine_now - LOST_KEPT]),
+        partial(sessions.sweep, now=machine_now),
+    ):
+        try:
+            await unit_of_work(partial(_in_transaction, erase))
+        except Exception:
+            log.exception("not tidied")
+
+
+async def _in_transaction(erase: Callable[..., Awaitable[object]]) -> None:
     async with transaction():
-        await InboxUpdate.filter(state=UpdateState.DONE, done_at__lt=machine_now - DONE_KEPT).delete()
-        await InboxUpdate.filter(state=UpdateState.PARKED, received_at__lt=machine_now - PARKED_KEPT).update(
-            payload=None
-        )
-        told = Notice.filter(state=NoticeState.SENT, sent_at__lt=machine_now - TOLD_KEPT).exclude(kind=NoticeKind.CARD)
-        await told.update(facts={}, frozen=None)
-        lost = Notice.filter(state__in=LOST, created_at__lt=machine_now - LOST_KEPT).exclude(kind=NoticeKind.CARD)
-        await lost.update(facts={}, frozen=None)
-        await sessions.sweep(now=machine_now)
+        await erase()

@@ -55,21 +55,23 @@ async def forget(*, by: Person, papers: Sequence[int]) -> None:
 
 
 async def fetch(*, by: Person, document: int, now: datetime) -> Document:
-    """A document, for who sits in the body of an item that carries it, stands in at its meeting, or sent it.
+    """A document, for who sent it, sees an item that carries it, or stands in at the meeting where that is on the agenda.
 
     Raises NotFoundHere.
     """
     found = await Document.get_or_none(id=document)
     if found is None:
         access.not_found()
-    bodies = await AgendaItemPaper.filter(document_id=document).values_list("item__body_id", flat=True)
+    items = await AgendaItem.filter(papers__document_id=document)
     seats = access.as_seats(await access.memberships(by, now))
-    stands_in = Attendance.filter(
-        person_id=by.id, deputy_for_id__not_isnull=True, meeting__items__papers__document_id=document
-    )
+    where = [item.meeting_id for item in items if item.meeting_id and item.state not in permissions.NOT_ON_AN_AGENDA]
+    stands_in = Attendance.filter(person_id=by.id, deputy_for_id__not_isnull=True, meeting_id__in=[0, *where])
     if (
         found.uploaded_by_id != by.id
-        and not any(permissions.may_see(seats, int(str(body))) for body in bodies)
+        and not any(
+            permissions.may_see_item(seats, item.body_id, state=item.state, own=item.submitted_by_id == by.id)
+            for item in items
+        )
         and not await stands_in.exists()
     ):
         access.not_found()

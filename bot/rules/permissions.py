@@ -7,11 +7,12 @@ actions ask here at every press.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from storage.vocabulary import Role
+from storage.vocabulary import ItemState, Role
 
 LEADING = frozenset({Role.CHAIR, Role.DEPUTY_CHAIR, Role.COORDINATOR})
 RECORDING = LEADING | {Role.MINUTE_TAKER}
 WITHOUT_VOTE = frozenset({Role.ADVISORY, Role.GUEST})
+NOT_ON_AN_AGENDA = frozenset({ItemState.PROPOSED, ItemState.REJECTED, ItemState.WITHDRAWN})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +73,11 @@ def may_cancel(seats: Iterable[Seat], body: int) -> bool:
 def may_decide_items(seats: Iterable[Seat], body: int) -> bool:
     """Accept an agenda item, or reject it with a reason."""
     return _holds(seats, body, LEADING)
+
+
+def may_see_item(seats: Iterable[Seat], body: int, *, state: ItemState, own: bool) -> bool:
+    """Read an agenda item and its papers; what is not on an agenda is for its submitter and for those who decide."""
+    return may_see(seats, body) and (state not in NOT_ON_AN_AGENDA or own or may_decide_items(seats, body))
 
 
 def may_keep_seats(seats: Iterable[Seat], body: int) -> bool:

@@ -20,7 +20,8 @@ Now = Callable[[], datetime]
 class Tick:
     """Every so many seconds, look again. `action` gets the domain's time.
 
-    One that awaits the network opens its units of work itself (`own_work`): inside of one it must not.
+    One that awaits the network, which it must not inside of a unit of work, or has many things to do that stand for
+    themselves, opens its units of work itself (`own_work`).
     """
 
     name: str

@@ -794,6 +794,23 @@ async def test_paper_is_for_seats_deputies_and_who_sent_it(town: Town, meeting: 
                 await papers.fetch(by=town.person(name), document=wanted, now=now)
 
 
+@pytest.mark.parametrize("state", [ItemState.PROPOSED, ItemState.REJECTED, ItemState.WITHDRAWN])
+async def test_paper_of_what_is_not_on_an_agenda_is_for_who_sent_it_and_those_who_decide(
+    town: Town, meeting: Meeting, now: datetime, state: ItemState
+) -> None:
+    number = await a_paper(town.carla, now)
+    item = await accepted(town, now, "ben", proposal())
+    await AgendaItemPaper.create(item_id=item, document_id=number)
+    await AgendaItem.filter(id=item).update(state=state)
+    await Attendance.create(meeting=meeting, person=town.vera, deputy_for=town.carla)
+
+    for name in ("ada", "ben", "carla"):
+        assert (await papers.fetch(by=town.person(name), document=number, now=now)).id == number
+    for name in ("gesa", "vera"):
+        with pytest.raises(NotFoundHere):
+            await papers.fetch(by=town.person(name), document=number, now=now)
+
+
 async def test_paper_that_belongs_to_nothing_yet_is_for_who_sent_it(town: Town, now: datetime) -> None:
     number = await a_paper(town.ben, now)
 

@@ -1,8 +1,10 @@
 from datetime import datetime, timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.actions import housekeeping
+from storage.db import execute, transaction
 from storage.models import InboxUpdate, Notice, OneTimeToken, WebSession
 from storage.vocabulary import Lane, Network, NoticeKind, NoticeState, TokenPurpose, UpdateState
 from tests.actions.cast import Town
@@ -113,3 +115,36 @@ async def test_tidying_twice_changes_nothing_more(now: datetime) -> None:
     await housekeeping.tidy(machine_now=now)
 
     assert (await InboxUpdate.all().count(), await Notice.all().count()) == (1, 1)
+
+
+async def test_what_is_empty_already_is_not_written_again(now: datetime) -> None:
+    await a_notice("told", NoticeState.SENT, now - 2 * DAY)
+    await a_notice("lost", NoticeState.DEAD, now - 31 * DAY)
+    told, lost = [now - DAY], [now - 30 * DAY]
+
+    async with transaction():
+        first = [
+            await execute(f"{housekeeping.TOLD} RETURNING id", told),
+            await execute(f"{housekeeping.LOST} RETURNING id", lost),
+        ]
+        again = [
+            await execute(f"{housekeeping.TOLD} RETURNING id", told),
+            await execute(f"{housekeeping.LOST} RETURNING id", lost),
+        ]
+
+    assert ([len(rows) for rows in first], again) == ([1, 1], [[], []])
+
+
+async def test_what_cannot_be_erased_keeps_nothing_else(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_given: object) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(housekeeping, "execute", fail)
+    await an_update(1, UpdateState.DONE, now - 3 * DAY)
+    await OneTimeToken.create(purpose=TokenPurpose.SIGN_IN, token_hash="t", created_at=now - DAY, expires_at=now)
+
+    with capture_logs() as logged:
+        await housekeeping.tidy(machine_now=now)
+
+    assert (await InboxUpdate.all().count(), await OneTimeToken.all().count()) == (0, 0)
+    assert [line["event"] for line in logged] == ["not tidied"] * 2

@@ -2,7 +2,7 @@ import pytest
 
 from bot.rules import permissions
 from bot.rules.permissions import Seat
-from storage.vocabulary import Role
+from storage.vocabulary import ItemState, Role
 
 TK, RLK = 1, 2
 
@@ -27,7 +27,7 @@ RIGHTS = [
 def test_every_right_of_a_seat_is_in_the_table() -> None:
     rights = {name for name in vars(permissions) if name.startswith("may_")}
 
-    assert rights == {may.__name__ for may, _ in RIGHTS} | {"may_do_for", "may_administer"}
+    assert rights == {may.__name__ for may, _ in RIGHTS} | {"may_do_for", "may_see_item", "may_administer"}
 
 
 @pytest.mark.parametrize(("may", "roles"), RIGHTS)
@@ -53,6 +53,19 @@ def test_right_of_one_seat_among_several_is_enough(may: permissions.Right, roles
 def test_nobody_without_a_seat_has_a_right(may: permissions.Right, roles: set[Role]) -> None:
     assert roles
     assert not may([], TK)
+
+
+@pytest.mark.parametrize("state", ItemState)
+@pytest.mark.parametrize("own", [True, False])
+@pytest.mark.parametrize("role", Role)
+def test_item_that_is_on_no_agenda_is_for_its_submitter_and_who_decides(
+    state: ItemState, *, own: bool, role: Role
+) -> None:
+    hidden = state in {ItemState.PROPOSED, ItemState.REJECTED, ItemState.WITHDRAWN}
+    seats = [Seat(body=TK, role=role)]
+
+    assert permissions.may_see_item(seats, TK, state=state, own=own) is (not hidden or own or role in LEADING)
+    assert not permissions.may_see_item(seats, RLK, state=state, own=own)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -5,12 +7,15 @@ from apscheduler.triggers.interval import IntervalTrigger
 from structlog.testing import capture_logs
 
 from bot import scheduling
+from bot.app import assemble
+from bot.config import Settings
 from bot.scheduling import Tick, look, scheduler
 from storage.db import is_writing, transaction
 from storage.models import Attendance, Dialogue, FeedCache, Meeting, Remembered
 from storage.vocabulary import MeetingState, Network
 from tests.actions.cast import LAND, Town, arrive
 from tests.actions.people import a_meeting
+from tests.conftest import Counted
 
 
 @pytest.fixture
@@ -113,3 +118,17 @@ async def test_scheduler_runs_each_tick_by_itself_and_makes_up_for_a_missed_look
         assert (job.trigger.interval, job.args[0]) == (timedelta(seconds=tick.seconds), tick)
         assert (job.coalesce, job.max_instances, job.misfire_grace_time) == (True, 1, None)
         assert str(made.timezone) == str(UTC)
+
+
+async def test_feeds_are_built_each_in_a_unit_of_work_of_its_own(
+    town: Town, now: datetime, statements: Callable[[], AbstractContextManager[Counted]]
+) -> None:
+    for person in (town.ada, town.ben, town.carla):
+        await FeedCache.create(person=person, stale=True)
+    faden = await assemble(Settings(), key=b"k" * 32, domain_now=lambda: now, machine_now=lambda: now)
+    (feeds,) = [job.args[0] for job in faden.timer.get_jobs() if job.id == "feeds"]
+
+    with statements() as counted:
+        await look(feeds, lambda: now, lambda: None)
+
+    assert (await FeedCache.filter(stale=True).count(), counted.commits) == (0, 3)
