@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from tortoise.expressions import Q
 
-from bot.actions import access, audit, meetings, notices
+from bot.actions import access, audit, feeds, meetings, notices
 from bot.actions.meetings import MeetingOver, facts_of, named
 from bot.actions.notices import Draft
 from bot.rules import names, permissions, procedure
@@ -33,6 +33,10 @@ class ShortNotice(Refusal):
 
 class DeputyUnknown(Refusal):
     """That person cannot come instead."""
+
+
+class Rescheduled(Refusal):
+    """What is answered is another time than the one that `meeting` has now."""
 
 
 class EverybodyInvited(Refusal):
@@ -181,14 +185,17 @@ async def answer(
     answer: Answer,
     now: datetime,
     person: int | None = None,
+    shown: datetime | None = None,
 ) -> Facts:
     """Say whether one comes; whoever invites may say it for somebody who phoned (`person`).
 
-    The last answer counts; a deputy who is not needed any more is told. Raises NotFoundHere for who is not invited,
-    MeetingOver when the meeting is over or called off.
+    `shown` is the start, in whole minutes, that was seen with the question. The last answer counts; a deputy who is not needed any more is
+    told. Raises NotFoundHere for who is not invited, MeetingOver when the meeting is over or called off, Rescheduled.
     """
     found, body, attendance = await _attendance(by, meeting, person, now)
     _check_answerable(found, now)
+    if shown is not None and shown != found.starts_at.replace(second=0, microsecond=0):
+        raise Rescheduled(meeting=facts_of(found, body))
     async with transaction():
         if attendance.deputy_id is not None:
             await _release(found, body, attendance, now)
@@ -231,6 +238,7 @@ async def _release(meeting: Meeting, body: Body, attendance: Attendance, now: da
         await meetings.write(meeting, now, sequence=meeting.sequence + 1)  # a CANCEL always is a step (RFC 5546, 2.1.4)
         await tell(meeting, body, [instead.person], RELEASED, {}, now=now, method="CANCEL", seated=False)
         await instead.delete()
+        await feeds.touch([instead.person.id])
 
 
 async def delegate(*, by: Person, meeting: int, deputy: int, now: datetime, person: int | None = None) -> Facts:
@@ -264,6 +272,7 @@ async def delegate(*, by: Person, meeting: int, deputy: int, now: datetime, pers
         )
         more = {"instead_of": named(represented)}
         await tell(found, body, [choices[deputy]], "invitation_as_deputy", more, now=now, method="REQUEST")
+        await feeds.touch([deputy])
         await meetings.refresh_card(found, body, now=now)
     return {
         "meeting": facts_of(found, body),
@@ -288,9 +297,14 @@ async def deputies(*, by: Person, meeting: int, now: datetime, person: int | Non
 
 
 async def _deputies(represented: Person, attendance: Attendance, body: Body, now: datetime) -> list[Person]:
-    """The standing deputy first, then colleagues of the same organisation who are not invited themselves."""
+    """The standing deputy first, then colleagues of the same organisation who are not invited themselves.
+
+    Nobody stands in for two: when one of these came after all, the deputy would be released for both.
+    """
     day = access.today(represented, now)
     held = [seat for seat in await queries.seats_of(represented.id, day) if seat.body_id == body.id]
+    others = Attendance.filter(meeting_id=attendance.meeting_id, deputy_for_id__not_isnull=True)
+    taken = await queries.column(others.exclude(deputy_for_id=represented.id), "person_id")
     standing = Person.filter(id__in=[0, *(seat.deputy_id for seat in held if seat.deputy_id)], left_at=None)
     invited = await queries.column(Attendance.filter(meeting_id=attendance.meeting_id), "person_id")
     colleagues = (
@@ -304,13 +318,14 @@ async def _deputies(represented: Person, attendance: Attendance, body: Body, now
         .distinct()
     )
     by_name = sorted(await colleagues, key=lambda choice: names.sort_key(choice.given_name, choice.family_name))
-    return list({choice.id: choice for choice in [*await standing, *by_name[:LISTED]]}.values())
+    free = [choice for choice in await standing if choice.id not in taken]
+    return list({choice.id: choice for choice in [*free, *by_name[:LISTED]]}.values())
 
 
 async def answers(*, by: Person, meeting: int, now: datetime) -> Facts:
     """Who answered what, who did not, and who was not reached; for those who invite."""
     found, body = await meetings.permitted(by, meeting, now, permissions.may_invite)
-    rows = await Attendance.filter(meeting_id=meeting).select_related("person", "deputy", "organisation")
+    rows = await Attendance.filter(meeting_id=meeting).select_related("person", "deputy", "organisation", "answered_by")
     told = Notice.filter(about=f"meeting:{meeting}").exclude(person_id=None)
     lost = set(await queries.column(told.filter(state=NoticeState.DEAD), "person_id"))
     unreached = lost - set(await queries.column(told.filter(state=NoticeState.SENT), "person_id"))
@@ -327,6 +342,7 @@ async def answers(*, by: Person, meeting: int, now: datetime) -> Facts:
                 "organisation": Plain(row.organisation.name) if row.organisation else None,
                 "answer": Plain(row.answer.value),
                 "deputy": named(row.deputy, row.deputy_name),
+                "entered_by": meetings.entered_by(row),
                 "unreached": row.person_id in unreached,
             }
             for row in people

@@ -234,12 +234,15 @@ async def view(*, by: Person, meeting: int, now: datetime) -> Facts:
     """A meeting as this person sees it: its facts, the counts of answers, their own answer, what they may do."""
     found, body = await for_reading(by=by, meeting=meeting, now=now)
     seats = access.as_seats(await access.memberships(by, now))
-    own = await Attendance.get_or_none(meeting_id=meeting, person_id=by.id).select_related("deputy", "deputy_for")
+    own = await Attendance.get_or_none(meeting_id=meeting, person_id=by.id).select_related(
+        "deputy", "deputy_for", "answered_by"
+    )
     return {
         "meeting": facts_of(found, body),
         "counts": await counts(found),
         **_own_answer(own),
         "deputy": named(own.deputy, own.deputy_name) if own else None,
+        "entered_by": entered_by(own) if own else None,
         "items": await AgendaItem.filter(
             meeting_id=meeting, state__in=(ItemState.PROPOSED, ItemState.ACCEPTED)
         ).count(),
@@ -254,6 +257,12 @@ def named(person: Person | None, name: str | None = None) -> PersonName | None:
     if person is not None:
         return access.name_of(person)
     return PersonName(name) if name else None
+
+
+def entered_by(attendance: Attendance) -> PersonName | None:
+    """Who wrote the answer down for somebody who phoned."""
+    by_themselves = attendance.answered_by_id in {None, attendance.person_id}
+    return None if by_themselves or attendance.answer is Answer.OPEN else named(attendance.answered_by)
 
 
 async def counts(meeting: Meeting) -> dict[str, int]:
@@ -314,9 +323,11 @@ async def refresh_card(meeting: Meeting, body: Body, *, now: datetime) -> None:
 
 
 async def touch_feeds(body: Body, day: date) -> None:
-    """Whoever has a seat there sees the meeting in their feed."""
+    """Whoever has a seat there, or stands in for somebody, sees the meeting in their feed."""
     seats = await queries.seats_in(body.id, day)
-    await feeds.touch([seat.person_id for seat in seats if seat.person_id is not None])
+    stand_in = Attendance.filter(meeting__body_id=body.id, deputy_for_id__not_isnull=True)
+    readers = [*(seat.person_id for seat in seats), *await queries.column(stand_in, "person_id")]
+    await feeds.touch({person for person in readers if person is not None})
 
 
 async def held(*, now: datetime) -> int:

@@ -1,7 +1,7 @@
 """Meetings in the chat: the list, one meeting, the answer; scheduling, inviting, moving and calling off."""
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -35,10 +35,17 @@ async def view(_update: Update, context: Context) -> None:
 async def answer(_update: Update, context: Context) -> None:
     """Zusage, Vielleicht, Absage."""
     given = Answer(context.codes[2])
-    facts = await invitations.answer(by=await context.speaker(), meeting=_id(context), answer=given, now=context.now)
+    facts = await invitations.answer(
+        by=await context.speaker(), meeting=_id(context), answer=given, shown=_shown(context), now=context.now
+    )
     context.toast("answered_toast", facts)
     if context.private:
         context.show("answered", facts)
+
+
+def _shown(context: Context) -> datetime | None:
+    """The time of the meeting that stood above the buttons, in whole minutes of the epoch; older buttons had none."""
+    return datetime.fromtimestamp(int(context.codes[3]) * 60, UTC) if len(context.codes) > 3 else None  # noqa: PLR2004
 
 
 async def deputies(_update: Update, context: Context) -> None:

@@ -1,16 +1,18 @@
 """A meeting's agenda to read and print, its papers, and the links by which mail is answered."""
 
 import re
+from datetime import datetime
 from typing import Final
 
 from aiohttp import hdrs, web
 from aiohttp.helpers import content_disposition_header
 
 from bot.actions import agenda, invitations, meetings, papers
+from bot.actions.invitations import Rescheduled
 from bot.rules import tokens
 from bot.rules.refusals import NotFoundHere
 from bot.web.settings import CLOCKS, SETTINGS
-from bot.web.words import do, form, page, person_of, voice
+from bot.web.words import do, form, full_name, page, person_of, voice
 from storage.models import Attendance, Person
 from storage.vocabulary import Answer
 
@@ -60,7 +62,7 @@ async def invitation(request: web.Request) -> web.Response:
     attendance, person = await _addressed(request)
     now = request.app[CLOCKS].domain()
     facts = await meetings.view(by=person, meeting=attendance.meeting_id, now=now)
-    return page(request, "answer", {**facts, "name": f"{person.given_name} {person.family_name}"})
+    return page(request, "answer", {**facts, "name": full_name(person), "rescheduled": False})
 
 
 async def answer(request: web.Request) -> web.Response:
@@ -69,17 +71,30 @@ async def answer(request: web.Request) -> web.Response:
     now = request.app[CLOCKS].domain()
     fields = await form(request)
     deputy, chosen = fields.get("deputy", ""), ANSWERS.get(fields.get("answer", ""))
-    where = attendance.meeting_id
+    where, shown = attendance.meeting_id, _moment(fields.get("shown", ""))
     if deputy.isdecimal():
         facts = await do(request, lambda: invitations.delegate(by=person, meeting=where, deputy=int(deputy), now=now))
     elif chosen is not None:
-        facts = await do(request, lambda: invitations.answer(by=person, meeting=where, answer=chosen, now=now))
+        try:
+            facts = await do(
+                request, lambda: invitations.answer(by=person, meeting=where, answer=chosen, shown=shown, now=now)
+            )
+        except Rescheduled:
+            facts = await meetings.view(by=person, meeting=where, now=now)
+            return page(request, "answer", {**facts, "name": full_name(person), "rescheduled": True}, status=409)
     else:
         raise web.HTTPBadRequest
     possible = (
         await invitations.deputies(by=person, meeting=where, now=now) if chosen is Answer.DECLINED else {"people": []}
     )
     return page(request, "answered", {"deputy": None, **facts, "people": possible["people"]})
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 async def _addressed(request: web.Request) -> tuple[Attendance, Person]:

@@ -1,17 +1,17 @@
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime
 
 import pytest
 
 from bot.actions import invitations, meetings, moving
-from bot.actions.invitations import DeputyUnknown, EverybodyInvited, ShortNotice
+from bot.actions.invitations import DeputyUnknown, EverybodyInvited, Rescheduled, ShortNotice
 from bot.actions.meetings import MeetingOver
 from bot.rules import facts as typed
 from bot.rules.facts import AnswerLink, Plain
 from bot.rules.refusals import NotAllowed, NotAMember, NotFoundHere, TooLong
 from storage.db import unit_of_work
-from storage.models import Attendance, Body, GroupChat, Meeting, Membership, Notice
+from storage.models import Attendance, Body, FeedCache, GroupChat, Meeting, Membership, Notice
 from storage.models import Person as Somebody
 from storage.vocabulary import Answer, Network, NoticeKind, NoticeState, Role
 from tests.actions import cast
@@ -24,6 +24,7 @@ from tests.actions.gathering import (
     MESSAGE,
     MINUTE,
     TUESDAY,
+    WEDNESDAY,
     WITH_MAIL,
     invited,
     inviting,
@@ -254,6 +255,35 @@ async def test_answer_for_somebody_who_phoned(town: Town, now: datetime) -> None
     assert list(untyped(facts)) == []
 
 
+async def test_answer_for_somebody_who_phoned_says_who_wrote_it_down(town: Town, now: datetime) -> None:
+    meeting = await invited(town, now)
+    await invitations.answer(by=town.anna, meeting=meeting, answer=Answer.DECLINED, now=now, person=town.ben.id)
+    await invitations.answer(by=town.carla, meeting=meeting, answer=Answer.ACCEPTED, now=now)
+
+    listed = (await invitations.answers(by=town.anna, meeting=meeting, now=now))["people"]
+    by = {str(entry["name"]): entry["entered_by"] and str(entry["entered_by"]) for entry in listed}
+    assert {name: entered for name, entered in by.items() if entered} == {"Ben Özdemir": "Anna Arendt"}
+    assert str((await meetings.view(by=town.ben, meeting=meeting, now=now))["entered_by"]) == "Anna Arendt"
+    assert (await meetings.view(by=town.carla, meeting=meeting, now=now))["entered_by"] is None
+
+    await moved(town, meeting, now)
+
+    assert (await meetings.view(by=town.ben, meeting=meeting, now=now))["entered_by"] is None
+
+
+async def test_answer_to_another_time_than_the_meetings_is_refused(town: Town, now: datetime) -> None:
+    meeting = await invited(town, now)
+    await invitations.answer(by=town.ben, meeting=meeting, answer=Answer.ACCEPTED, now=now, shown=utc(TUESDAY))
+    await moved(town, meeting, now)
+
+    with pytest.raises(Rescheduled) as refused:
+        await invitations.answer(by=town.ben, meeting=meeting, answer=Answer.ACCEPTED, now=now, shown=utc(TUESDAY))
+
+    assert refused.value.facts["meeting"]["starts"] == utc(WEDNESDAY)
+    assert (await Attendance.get(meeting_id=meeting, person_id=town.ben.id)).answer is Answer.OPEN
+    await invitations.answer(by=town.ben, meeting=meeting, answer=Answer.ACCEPTED, now=now, shown=utc(WEDNESDAY))
+
+
 async def test_answer_for_oneself_by_number_is_ones_own(town: Town, now: datetime) -> None:
     meeting = await invited(town, now)
 
@@ -363,6 +393,35 @@ async def test_delegating_twice_tells_the_deputy_once(town: Town, now: datetime)
         ("deputy_released", "Vera"),
         ("invitation_as_deputy", "Kim"),
     ]
+
+
+async def test_delegate_refuses_who_stands_in_for_somebody_else(town: Town, now: datetime) -> None:
+    await Membership.filter(person_id=town.carla.id, body_id=town.tk.id).update(deputy_id=town.vera.id)
+    meeting = await invited(town, now)
+    await invitations.delegate(by=town.ben, meeting=meeting, deputy=town.vera.id, now=now)
+
+    offered = (await invitations.deputies(by=town.carla, meeting=meeting, now=now))["people"]
+    with pytest.raises(DeputyUnknown):
+        await invitations.delegate(by=town.carla, meeting=meeting, deputy=town.vera.id, now=now)
+
+    assert town.vera.id not in [choice["id"] for choice in offered]
+    again = await invitations.delegate(by=town.ben, meeting=meeting, deputy=town.vera.id, now=now)
+    assert str(again["deputy"]) == "Vera Vogt"
+
+
+async def test_feed_of_a_deputy_follows_the_meeting(town: Town, now: datetime) -> None:
+    meeting = await invited(town, now)
+    await FeedCache.create(person=town.vera)
+
+    async def is_stale_after(change: Awaitable[object]) -> bool:
+        await FeedCache.all().update(stale=False)
+        await change
+        return (await FeedCache.get()).stale
+
+    named = invitations.delegate(by=town.ben, meeting=meeting, deputy=town.vera.id, now=now)
+    assert await is_stale_after(named)
+    assert await is_stale_after(moved(town, meeting, now))
+    assert await is_stale_after(invitations.answer(by=town.ben, meeting=meeting, answer=Answer.ACCEPTED, now=now))
 
 
 async def test_delegate_for_somebody_who_phoned(town: Town, now: datetime) -> None:

@@ -135,6 +135,7 @@ def _invited(name: str, answer: str) -> Facts:
         organisation=Plain("Caritas"),
         answer=Plain(answer),
         deputy=sentinel(PersonName, f"{name}.deputy"),
+        entered_by=sentinel(PersonName, f"{name}.entered_by"),
         unreached=True,
     )
 
@@ -478,6 +479,7 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
         "meeting": meeting(), "counts": COUNTS, "answer": Plain("declined"), "items": 2, "over": False,
         "deputy": sentinel(PersonName, "deputy"), "may_manage": True, "may_submit": True,
         "stands_in": True, "instead_of": sentinel(PersonName, "instead_of"),
+        "entered_by": sentinel(PersonName, "entered_by"),
     },
     "meeting_card": lambda: {"meeting": meeting(), "counts": COUNTS},
     "meetings": lambda: {"meetings": [_listed()], "may_schedule": True},
@@ -602,6 +604,7 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "refusals/paper_too_large": lambda: {"limit": 10},
     "refusals/private_only": dict,
     "refusals/reason_missing": dict,
+    "refusals/rescheduled": lambda: {"meeting": meeting()},
     "refusals/short_notice": lambda: {"days": 7, "code": Plain("TK"), "id": 1},
     "refusals/stranger": lambda: {"language": "de"},
     "refusals/title_missing": dict,

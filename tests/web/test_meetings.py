@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 
 import pytest
@@ -159,6 +160,22 @@ async def test_mind_can_be_changed_with_the_same_link(visitor: Visitor, town: To
     await post(visitor, link, {"answer": "accepted"})
     await post(visitor, link, {"answer": "declined"})
 
+    assert (await Attendance.get(id=town.bens_attendance.id)).answer is Answer.DECLINED
+
+
+async def test_answer_to_a_time_that_is_over_shows_the_new_one(visitor: Visitor, town: Town, link: str) -> None:
+    (shown,) = re.findall(r'name="shown" value="([^"]+)"', await (await get(visitor, link)).text())
+    await Meeting.filter(id=town.meeting.id).update(starts_at=town.meeting.starts_at + timedelta(days=1))
+
+    response = await post(visitor, link, {"answer": "accepted", "shown": shown})
+    text = await response.text()
+    (anew,) = re.findall(r'name="shown" value="([^"]+)"', text)
+    unreadable = await post(visitor, link, {"answer": "accepted", "shown": "gestern"})
+
+    assert (response.status, unreadable.status) == (409, 200)
+    assert "Nicht eingetragen: Die Sitzung ist inzwischen verlegt." in text
+    assert "25.11.2026" in text
+    assert (await post(visitor, link, {"answer": "declined", "shown": anew})).status == 200
     assert (await Attendance.get(id=town.bens_attendance.id)).answer is Answer.DECLINED
 
 
