@@ -10,7 +10,7 @@ from tortoise.expressions import Q
 
 from bot.actions import access, audit, feeds, notices, numbering
 from bot.actions.notices import Draft
-from bot.rules import permissions
+from bot.rules import permissions, procedure
 from bot.rules.facts import JoinLink, PersonName, Place, Plain, Text, Title
 from bot.rules.refusals import ChangedMeanwhile, Refusal, TooLong
 from storage import queries
@@ -141,7 +141,8 @@ async def schedule(*, by: Person, body: int | str, plan: Plan, host: str, now: d
         )
 
     async with transaction():
-        meeting = await numbering.following(Meeting.filter(body_id=where.id), create)
+        before = procedure.from_json(where.rules).meetings_before
+        meeting = await numbering.following(Meeting.filter(body_id=where.id), create, after=before)
         await audit.record(by, "meeting.scheduled", f"meeting:{meeting.id}", now=now)
         await touch_feeds(where, access.today(by, now))
     return {"meeting": facts_of(meeting, where)}

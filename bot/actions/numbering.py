@@ -14,16 +14,17 @@ T = TypeVar("T")
 ATTEMPTS = 8
 
 
-async def following(rows: QuerySet[Any], create: Callable[[int], Awaitable[T]]) -> T:
-    """Create a row with the number after the highest of `rows`; somebody who was quicker costs another attempt.
+async def following(rows: QuerySet[Any], create: Callable[[int], Awaitable[T]], *, after: int = 0) -> T:
+    """Create a row with the number after the highest of `rows`, or `after`; who was quicker costs another attempt.
 
     A unique constraint has to hold the number. Raises ChangedMeanwhile.
     """
     for _ in range(ATTEMPTS):
         highest = await queries.column(rows.exclude(number=None).order_by("-number").limit(1), "number")
+        number = max([after, *highest]) + 1
         try:
             async with savepoint():
-                return await create(highest[0] + 1 if highest else 1)
+                return await create(number)
         except IntegrityError:
             continue
     raise ChangedMeanwhile

@@ -1,5 +1,7 @@
 """First contact, the menu, help, and the way out."""
 
+import re
+
 from telegram import Update
 
 from bot.actions import access, meetings, papers
@@ -17,7 +19,7 @@ class PrivateOnly(Refusal):
 async def start(update: Update, context: Context) -> None:
     """/start, perhaps with what a link carries: `top-<meeting>` hands in for that meeting."""
     what, _, number = context.text.partition("-") if context.turn.callback_id is None else ("", "", "")
-    if what == "top" and number.isdigit():
+    if what == "top" and re.fullmatch(r"[0-9]{1,9}", number):
         await context.speaker()
         await agenda.for_meeting(context, int(number))
     else:

@@ -118,7 +118,8 @@ class Rules:
 
     `urgent_notice_days` is the notice that is enough when it is urgent, with a reason. `submission_days` before the meeting,
     at `submission_time`, items must be in; papers `papers_days` before. This part of the members may demand an extraordinary
-    meeting (`extraordinary_share`), to be held within `extraordinary_days`.
+    meeting (`extraordinary_share`), to be held within `extraordinary_days`. `meetings_before` is the number of the last
+    meeting that was held before Faden.
     """
 
     notice_days: int | None = None
@@ -137,6 +138,7 @@ class Rules:
     objection_days: int | None = None
     approval: Approval | None = None
     meetings_a_year: int | None = None
+    meetings_before: int = 0
     extraordinary_share: Fraction | None = None
     extraordinary_days: int | None = None
     deputies_in_copy: bool = False
@@ -207,6 +209,7 @@ FIELDS = {
     "objection_days": _DAYS,
     "approval": Field(choice(Approval)),
     "meetings_a_year": Field(whole(1, 366)),
+    "meetings_before": Field(whole(0, 99_999)),
     "extraordinary_share": Field(share),
     "extraordinary_days": _DAYS,
     "deputies_in_copy": Field(flag),

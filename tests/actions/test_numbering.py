@@ -8,7 +8,7 @@ from bot.actions import numbering
 from bot.rules.refusals import ChangedMeanwhile
 from storage import queries
 from storage.db import unit_of_work
-from storage.models import Meeting
+from storage.models import Body, Meeting
 from tests.actions.cast import Town
 from tests.actions.gathering import TUESDAY, scheduled
 from tests.actions.people import a_meeting
@@ -22,6 +22,15 @@ async def test_following_numbers_count_up_within_the_body(town: Town, now: datet
     await scheduled(town, now)
 
     assert await queries.column(Meeting.all().order_by("id"), "number") == [None, 81, 82]
+
+
+async def test_following_numbers_go_on_from_the_time_before_faden(town: Town, now: datetime) -> None:
+    await Body.filter(id=town.tk.id).update(rules={**town.tk.rules, "meetings_before": 118})
+
+    for day in range(2):
+        await scheduled(town, now, TUESDAY + timedelta(days=day))
+
+    assert await queries.column(Meeting.all().order_by("id"), "number") == [119, 120]
 
 
 async def test_following_numbers_are_different_at_the_same_moment(town: Town, now: datetime) -> None:

@@ -6,8 +6,8 @@ from datetime import datetime
 import pytest
 
 from bot.polling import ALLOWED_UPDATES
-from storage.models import Person
-from storage.vocabulary import Network
+from storage.models import InboxUpdate, Person
+from storage.vocabulary import Network, UpdateState
 from tests.stage import Stage, raise_curtain
 
 PETRA = "Petra Wimmer"
@@ -49,3 +49,12 @@ async def test_edit_of_what_was_said_changes_nothing(stage: Stage) -> None:
 
     assert await stage.heard(stage.chat(PETRA)) == before
     assert "edited_message" not in ALLOWED_UPDATES
+
+
+@pytest.mark.parametrize("payload", ["top-99999999999999999999", "top-²", "top-", "nonsense"])
+async def test_start_with_what_no_link_of_ours_carries_is_the_menu(stage: Stage, payload: str) -> None:
+    await stage.says(PETRA, f"/start {payload}")
+
+    (menu,) = await stage.heard(stage.chat(PETRA))
+    assert "Petra Wimmer" in menu.text
+    assert await InboxUpdate.filter(state=UpdateState.PARKED).count() == 0
