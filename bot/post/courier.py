@@ -222,7 +222,7 @@ class Courier:
             or not reader.person.mail
         ):
             return Outcome(state=NoticeState.DEAD, error=UNREACHABLE)
-        if notice.about is not None and await outbox.told_by_calendar_mail(notice):
+        if await outbox.told_by_calendar_mail(notice):
             return Outcome(state=NoticeState.DROPPED, error="by calendar mail")
         return Outcome(state=NoticeState.WAITING, changes={"kind": NoticeKind.MAIL})
 

@@ -188,9 +188,9 @@ async def waiting_answers() -> list[tuple[int, Network, int]]:
 
 
 async def told_by_calendar_mail(notice: Notice) -> bool:
-    """Whether the same person is told the same by a calendar mail."""
+    """Whether the same person is told the same by a calendar mail: its key begins with this one's, whenever it left."""
     return await Notice.exists(
-        person_id=notice.person_id, about=notice.about, due_at=notice.due_at, kind=NoticeKind.CALENDAR_MAIL
+        person_id=notice.person_id, key__startswith=f"{notice.key}:mail", kind=NoticeKind.CALENDAR_MAIL
     )
 
 
