@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -152,7 +153,8 @@ class Courier:
             if not notice.resend:
                 await outbox.mark_on_the_way(notice, machine_now=moment.machine)
 
-        desk = chat.Desk(bot=self.bots[network], network=network, chat_id=chat_id, turn=turn)
+        begun = partial(outbox.begin, notice)
+        desk = chat.Desk(bot=self.bots[network], network=network, chat_id=chat_id, turn=turn, begun=begun)
         try:
             file = await self._file(notice, network, level)
             sent = await chat.send(desk, notice, message, file)
