@@ -145,7 +145,7 @@ async def tell(
                     key=key,
                     template=template,
                     facts={**told, "document": {"type": Plain("calendar"), **calendar}},
-                    urgent=soon and template != "invitation",
+                    urgent=soon,
                     **shared,
                 )
             )
