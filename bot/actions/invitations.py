@@ -123,6 +123,7 @@ async def tell(
 ) -> None:
     """Tell each person once, by chat and by calendar mail; the key carries the calendar's SEQUENCE and the invitation.
 
+    The mail's key is the message's with `:mail` behind it: so post knows that whom no chat reaches is told already.
     `known_to` did it, and gets the calendar mail only. Who is not `seated` is told although they have no place there.
     """
     attendances = {row.person_id: row for row in await Attendance.filter(meeting_id=meeting.id)}
@@ -148,7 +149,7 @@ async def tell(
                     key=key,
                     template=template,
                     facts={**told, "document": {"type": Plain("calendar"), **calendar}},
-                    urgent=soon and template != "invitation",
+                    urgent=soon,
                     **shared,
                 )
             )

@@ -171,14 +171,14 @@ async def _take_off(person: Person, body: Body, *, in_town: bool, now: datetime)
         meeting__starts_at__gt=now,
         meeting__state=MeetingState.INVITED,
     )
+    key = f"{LOST}:{body.id}:{person.id}:{int(now.timestamp())}"
     listed = []
     for place in await places.select_related("meeting").order_by("meeting__starts_at", "meeting_id"):
-        listed.append(await _free(place, person, body, now))
+        listed.append(await _free(place, person, body, key, now))
         await place.delete()
         await meetings.refresh_card(place.meeting, body, now=now)
     if in_town:
         gone = {"level": body.level, "body": Title(body.name), "meetings": listed}
-        key = f"{LOST}:{body.id}:{person.id}:{int(now.timestamp())}"
         about = _lost_in(body, person)
         await notices.queue(
             [Draft(key=key, template=LOST, facts=gone, due_at=now, person=person.id, about=about)], now=now
@@ -190,8 +190,11 @@ def _lost_in(body: Body, person: Person) -> str:
     return f"seat:{body.id}:{person.id}"
 
 
-async def _free(place: Attendance, person: Person, body: Body, now: datetime) -> Facts:
-    """Take one meeting out of the person's calendar, and out of their deputy's; gives it as the person knows it."""
+async def _free(place: Attendance, person: Person, body: Body, key: str, now: datetime) -> Facts:
+    """Take one meeting out of the person's calendar, and out of their deputy's; gives it as the person knows it.
+
+    `key` is that of the message that lists it.
+    """
     meeting = place.meeting
     instead = await Attendance.filter(meeting_id=meeting.id, deputy_for_id=person.id).select_related("person")
     about_it = Notice.filter(about=f"meeting:{meeting.id}", person_id=person.id).exclude(template=invitations.RELEASED)
@@ -208,7 +211,7 @@ async def _free(place: Attendance, person: Person, body: Body, now: datetime) ->
         await notices.queue(
             [
                 Draft(
-                    key=f"{LOST}:meeting:{meeting.id}:{meeting.sequence}:{person.id}",
+                    key=f"{key}:mail:{meeting.id}",
                     template=LOST,
                     facts={"meeting": facts, "calendar": calendar},
                     due_at=now,

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, auto
+from hashlib import sha256
 from html import escape
 from urllib.parse import urlsplit
 
@@ -40,12 +41,16 @@ class File:
 
 @dataclass(frozen=True, kw_only=True)
 class Desk:
-    """Where a notice goes: the network's bot and the chat. `turn` waits until the next message may be sent."""
+    """Where a notice goes: the network's bot and the chat. `turn` waits until the next message may be sent.
+
+    `begun` keeps the mark of the parts that have left, when more of the same message is to follow.
+    """
 
     bot: Bot
     network: Network
     chat_id: int
     turn: Callable[[], Awaitable[None]]
+    begun: Callable[[str], Awaitable[None]]
 
 
 class Trouble(Enum):
@@ -103,21 +108,9 @@ async def _say(desk: Desk, notice: Notice, message: ChatMessage, file: File | No
     text, keyboard = _with_keyboard(desk, message)
     caption = file is not None and texts.units(text) <= texts.CAPTION_UNITS
     parts = [] if caption else texts.split(text)
-    last = 0
-    for number, part in enumerate(parts, start=1):
-        await desk.turn()
-        sent = await desk.bot.send_message(
-            desk.chat_id,
-            part,
-            parse_mode=ParseMode.HTML,
-            link_preview_options=NO_PREVIEW,
-            disable_notification=notice.silent,
-            message_thread_id=notice.thread_id,
-            reply_markup=keyboard if file is None and number == len(parts) else None,
-        )
-        last = sent.message_id
     if file is None:
-        return last
+        return await _say_on(desk, notice, parts, _left(desk, notice, parts[:-1]), keyboard)
+    await _say_on(desk, notice, parts, _left(desk, notice, parts), None, last=False)
     await desk.turn()
     sent = await desk.bot.send_document(
         desk.chat_id,
@@ -131,19 +124,62 @@ async def _say(desk: Desk, notice: Notice, message: ChatMessage, file: File | No
     return sent.message_id
 
 
+async def _say_on(
+    desk: Desk,
+    notice: Notice,
+    parts: Sequence[str],
+    left: int,
+    keyboard: InlineKeyboardMarkup | None,
+    *,
+    last: bool = True,
+) -> int:
+    """Say the parts behind those that have left; `last` says that nothing follows them. Gives the id of the last one."""
+    said = 0
+    for number, part in enumerate(parts[left:], start=left + 1):
+        await desk.turn()
+        sent = await desk.bot.send_message(
+            desk.chat_id,
+            part,
+            parse_mode=ParseMode.HTML,
+            link_preview_options=NO_PREVIEW,
+            disable_notification=notice.silent,
+            message_thread_id=notice.thread_id,
+            reply_markup=keyboard if number == len(parts) else None,
+        )
+        said = sent.message_id
+        if number < len(parts) or not last:
+            await desk.begun(_mark(desk, parts[:number]))
+    return said
+
+
+def _left(desk: Desk, notice: Notice, parts: Sequence[str]) -> int:
+    """How many of the parts an earlier attempt has brought to this chat, in these very words."""
+    if notice.begun is None:
+        return 0
+    numbers = range(1, len(parts) + 1)
+    return next((number for number in numbers if _mark(desk, parts[:number]) == notice.begun), 0)
+
+
+def _mark(desk: Desk, parts: Sequence[str]) -> str:
+    """What is kept of parts that have left: by it they are known again, and not read."""
+    return sha256("\0".join([desk.network, str(desk.chat_id), *parts]).encode()).hexdigest()
+
+
 async def _edit(desk: Desk, notice: Notice, message: ChatMessage, message_id: int) -> int:
     """Change a message; where that cannot be done any more, say it anew. What is too long for one message follows below."""
     text, keyboard = _with_keyboard(desk, message)
-    first, *more = texts.split(text)
+    parts = texts.split(text)
+    if left := _left(desk, notice, parts[:-1]):
+        return await _say_on(desk, notice, parts, left, keyboard)
     await desk.turn()
     try:
         await desk.bot.edit_message_text(
-            first,
+            parts[0],
             desk.chat_id,
             message_id,
             parse_mode=ParseMode.HTML,
             link_preview_options=NO_PREVIEW,
-            reply_markup=None if more else keyboard,
+            reply_markup=keyboard if len(parts) == 1 else None,
         )
     except BadRequest as error:
         problem = error.message.lower()
@@ -154,9 +190,10 @@ async def _edit(desk: Desk, notice: Notice, message: ChatMessage, message_id: in
         if any(reason in problem for reason in ("to edit not found", "can't be edited", "no text in the message")):
             return await _say(desk, notice, message)
         raise
-    if not more:
+    if len(parts) == 1:
         return message_id
-    return await _say(desk, notice, ChatMessage(text="\n\n".join(more), buttons=message.buttons))
+    await desk.begun(_mark(desk, parts[:1]))
+    return await _say_on(desk, notice, parts, 1, keyboard)
 
 
 async def _edit_caption(desk: Desk, notice: Notice, message: ChatMessage, message_id: int) -> int:

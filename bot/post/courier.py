@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -152,7 +153,8 @@ class Courier:
             if not notice.resend:
                 await outbox.mark_on_the_way(notice, machine_now=moment.machine)
 
-        desk = chat.Desk(bot=self.bots[network], network=network, chat_id=chat_id, turn=turn)
+        begun = partial(outbox.begin, notice)
+        desk = chat.Desk(bot=self.bots[network], network=network, chat_id=chat_id, turn=turn, begun=begun)
         try:
             file = await self._file(notice, network, level)
             sent = await chat.send(desk, notice, message, file)
@@ -222,7 +224,7 @@ class Courier:
             or not reader.person.mail
         ):
             return Outcome(state=NoticeState.DEAD, error=UNREACHABLE)
-        if notice.about is not None and await outbox.told_by_calendar_mail(notice):
+        if await outbox.told_by_calendar_mail(notice):
             return Outcome(state=NoticeState.DROPPED, error="by calendar mail")
         return Outcome(state=NoticeState.WAITING, changes={"kind": NoticeKind.MAIL})
 

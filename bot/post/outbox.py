@@ -134,12 +134,24 @@ async def freeze(notice: Notice, content: bytes) -> None:
     await unit_of_work(keep)
 
 
+async def begin(notice: Notice, mark: str) -> None:
+    """Remember which parts of a long message have left: no further attempt sends them again."""
+    notice.begun = mark  # for `settle`, should the database be away now
+
+    async def keep() -> None:
+        async with transaction():
+            await Notice.filter(id=notice.id).update(begun=mark)
+
+    await unit_of_work(keep)
+
+
 async def settle(notice: Notice, outcome: Outcome, *, machine_now: datetime, together: Together) -> None:
     """Write down what became of a leased notice. A card that was changed meanwhile goes out again, whatever became of it."""
     attempts = 0 if outcome.state is NoticeState.SENT else notice.attempts + outcome.failed
     values: dict[str, Any] = {
         "error": UNCERTAIN if notice.error == UNCERTAIN and outcome.state is NoticeState.WAITING else outcome.error,
         "held_until": outcome.held_until,
+        "begun": None if outcome.state is NoticeState.SENT else notice.begun,
         "attempts": attempts,
         "sent_at": machine_now if outcome.state in {NoticeState.SENT, NoticeState.UNCERTAIN} else None,
         **outcome.changes,
@@ -188,9 +200,9 @@ async def waiting_answers() -> list[tuple[int, Network, int]]:
 
 
 async def told_by_calendar_mail(notice: Notice) -> bool:
-    """Whether the same person is told the same by a calendar mail."""
+    """Whether the same person is told the same by a calendar mail: its key begins with this one's, whenever it left."""
     return await Notice.exists(
-        person_id=notice.person_id, about=notice.about, due_at=notice.due_at, kind=NoticeKind.CALENDAR_MAIL
+        person_id=notice.person_id, key__startswith=f"{notice.key}:mail", kind=NoticeKind.CALENDAR_MAIL
     )
 
 

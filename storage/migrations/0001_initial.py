@@ -1095,6 +1095,7 @@ class Migration(migrations.Migration):
                 ("attempts", fields.SmallIntField(default=0, db_default=0)),
                 ("error", fields.CharField(null=True, max_length=200)),
                 ("frozen", fields.BinaryField(null=True)),
+                ("begun", fields.CharField(null=True, max_length=64)),
                 ("message_id", fields.BigIntField(null=True)),
                 ("created_at", MomentField(auto_now=False, auto_now_add=False)),
                 ("sent_at", MomentField(null=True, auto_now=False, auto_now_add=False)),

@@ -38,7 +38,8 @@ class Notice(Model):
 
     Addressed to a `person` (post chooses the channel at the moment of sending) or to a chat (`network`, `chat_id`).
     `target_id` is the message that an edit changes or the callback query that a toast answers; `message_id` is what the
-    network said it became. A mail's bytes and Message-ID are `frozen` at the first attempt.
+    network said it became. A mail's bytes and Message-ID are `frozen` at the first attempt. Of a message in several parts,
+    `begun` tells which have left: where to, and in which words.
 
     An `urgent` one does not wait for the end of somebody's quiet hours; it is then sent silently.
     `due_at` is a time of the domain's clock; `held_until` (a lease, a retry, a pause) and `sent_at` are the machine's.
@@ -70,6 +71,7 @@ class Notice(Model):
     attempts = fields.SmallIntField(db_default=0)
     error = fields.CharField(max_length=200, null=True)
     frozen = fields.BinaryField(null=True)
+    begun = fields.CharField(max_length=64, null=True)
     message_id = fields.BigIntField(null=True)
     created_at = MomentField()
     sent_at = MomentField(null=True)

@@ -151,6 +151,17 @@ async def test_invite_at_short_notice_needs_a_reason(town: Town, now: datetime) 
     assert (await Meeting.get(id=meeting)).short_notice_reason == "Haushaltssperre"
 
 
+async def test_invitation_to_a_meeting_within_36_hours_is_urgent(town: Town, now: datetime) -> None:
+    soon = datetime(2026, 11, 19, 21, 0)  # noqa: DTZ001  # wall time: in 36 hours
+    near, far = await inviting(town, now, soon), await inviting(town, now, soon + MINUTE)
+
+    urgent = {
+        number: {row.urgent for row in await Notice.filter(about=f"meeting:{number}", kind=MESSAGE)}
+        for number in (near, far)
+    }
+    assert urgent == {near: {True}, far: {False}}
+
+
 async def test_notice_period_is_no_matter_for_those_who_came_since(town: Town, now: datetime) -> None:
     meeting = await invited(town, now)
     await Body.filter(id=town.tk.id).update(rules={"notice_days": 14})

@@ -383,6 +383,50 @@ async def test_nobody_gets_a_second_mail_that_only_says_there_is_something(house
     assert [(notice.state, notice.error) for notice in await told] == [(NoticeState.DROPPED, "by calendar mail")]
 
 
+async def over_night(house: House) -> list[tuple[str, str]]:
+    """Who has got which mail by the next noon, and the evening comes again."""
+    received = []
+    for hours in (0.25, 14, 2):
+        await house.post(hours=hours)
+        received += [(name, mail.subject.partition(":")[0]) for name, mail in house.new_mails().items()]
+    house.clock.passes(hours=7.75)
+    return sorted(received)
+
+
+async def test_what_leaves_in_quiet_hours_does_not_come_again_in_the_morning(house: House) -> None:
+    house.clock.now = datetime(2026, 11, 23, 19, 0, tzinfo=UTC)
+    anna, ben = [{"by": person, "meeting": house.meeting} for person in (house.anna, house.ben)]
+
+    await house.does(invitations.invite, **anna, land="NI")
+    invitation = await over_night(house)
+    await house.does(invitations.delegate, **ben, deputy=house.dora.id)
+    asked = await over_night(house)
+    await house.does(moving.move, **anna, starts=STARTS + timedelta(days=1), minutes=None)
+    moved = await over_night(house)
+    await house.does(invitations.answer, **ben, answer=Answer.ACCEPTED)
+    released = await over_night(house)
+    await house.does(moving.cancel, **anna, reason="Wasserschaden")
+    cancelled = await over_night(house)
+
+    assert invitation == [("anna", "Einladung"), ("ben", "Einladung")]
+    assert asked == [("dora", "Invitation as deputy")]
+    assert moved == [("anna", "Verlegt"), ("ben", "Verlegt"), ("dora", "Moved")]
+    assert released == [("dora", "No longer needed as deputy")]
+    assert cancelled == [("anna", "Fällt aus"), ("ben", "Fällt aus")]
+
+
+async def test_seat_lost_in_quiet_hours_is_told_by_the_calendar_mails_alone(house: House) -> None:
+    await invited(house)
+    elsewhere = await Body.create(code="SRT", name="Sozialraumteam", kind="area_team", level=0)
+    await Membership.create(body=elsewhere, person=house.ben, role=Role.MEMBER, begins_on=date(2026, 1, 1))
+    house.clock.now = datetime(2026, 11, 23, 19, 0, tzinfo=UTC)
+    seat = await Membership.get(person_id=house.ben.id, body__code="TK")
+
+    await house.does(leaving.end_seat, by=house.anna, seat=seat.id)
+
+    assert await over_night(house) == [("ben", "Entfällt für Sie")]
+
+
 async def ended(house: House, who: Person) -> None:
     seat = await Membership.get(person_id=who.id)
     await house.does(leaving.end_seat, by=house.anna, seat=seat.id)

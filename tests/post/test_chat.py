@@ -24,6 +24,7 @@ KEYBOARD = {
     ]
 }
 LONG = "\n\n".join(["x" * 4000, "y" * 4000, "z"])
+LONGER = "\n\n".join(["x" * 4000, "y" * 4000, "z" * 4000])
 
 
 def row(kind: NoticeKind = NoticeKind.MESSAGE, **more: object) -> Notice:
@@ -36,12 +37,20 @@ def turns() -> list[int]:
 
 
 @pytest.fixture
-def desk(office: Office, turns: list[int]) -> Callable[..., Desk]:
+def marks() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def desk(office: Office, turns: list[int], marks: list[str]) -> Callable[..., Desk]:
     def make(chat_id: int = 101, network: Network = Network.TELEGRAM) -> Desk:
         async def turn() -> None:
             turns.append(chat_id)
 
-        return Desk(bot=office.bots[network], network=network, chat_id=chat_id, turn=turn)
+        async def begun(mark: str) -> None:
+            marks.append(mark)
+
+        return Desk(bot=office.bots[network], network=network, chat_id=chat_id, turn=turn, begun=begun)
 
     return make
 
@@ -85,6 +94,62 @@ async def test_long_message_goes_in_parts_each_in_its_turn_with_the_buttons_at_t
         ("y", True),
     ]
     assert turns == [101, 101]
+
+
+async def test_message_in_one_part_leaves_no_mark(desk: Callable[..., Desk], marks: list[str]) -> None:
+    await chat.send(desk(), row(), ChatMessage(text="Neues", buttons=BUTTONS))
+    await chat.send(desk(), row(), ChatMessage(text="Einladung"), File(name="a.pdf", file_id="F1"))
+    await chat.send(desk(), row(NoticeKind.EDIT, target_id="55"), ChatMessage(text="neu"))
+
+    assert marks == []
+
+
+@pytest.mark.parametrize(
+    ("chat_id", "network", "text", "said"),
+    [
+        (101, Network.TELEGRAM, LONGER, "yz"),
+        (101, Network.TELEGRAM, LONGER.replace("z", "a"), "ya"),  # what has left is the same
+        (101, Network.TELEGRAM, LONGER.replace("x", "a"), "ayz"),
+        (102, Network.TELEGRAM, LONGER, "xyz"),
+        (101, Network.WEBCHAT, LONGER, "xyz"),
+        (101, Network.TELEGRAM, "x" * 4000, "x"),  # now it is all, and the buttons hang on it
+    ],
+)
+async def test_message_goes_on_behind_what_has_left_of_it_in_the_same_words_to_the_same_chat(  # noqa: PLR0917  # fixtures, and what comes of what
+    desk: Callable[..., Desk], office: Office, marks: list[str], chat_id: int, network: Network, text: str, said: str
+) -> None:
+    await chat.send(desk(), row(), ChatMessage(text=LONGER, buttons=BUTTONS))
+    office.telegram.calls.clear()
+
+    await chat.send(desk(chat_id, network), row(begun=marks[0]), ChatMessage(text=text, buttons=BUTTONS))
+
+    told = [(call.params["text"][0], "reply_markup" in call.params) for call in office.wires[network].calls]
+    assert told == [(letter, letter == said[-1]) for letter in said]
+
+
+async def test_file_follows_a_text_that_has_left(desk: Callable[..., Desk], wire: Wire, marks: list[str]) -> None:
+    message, file = ChatMessage(text="x" * 1025, buttons=BUTTONS), File(name="a.pdf", file_id="F1")
+    await chat.send(desk(), row(), message, file)
+    wire.calls.clear()
+
+    await chat.send(desk(), row(begun=marks[-1]), message, file)
+
+    assert [(call.method, "reply_markup" in call.params) for call in wire.calls] == [("sendDocument", True)]
+
+
+async def test_edit_that_has_left_is_not_made_again_and_the_rest_follows(
+    desk: Callable[..., Desk], wire: Wire, marks: list[str]
+) -> None:
+    message = ChatMessage(text=LONGER, buttons=BUTTONS)
+    await chat.send(desk(), row(NoticeKind.EDIT, target_id="55"), message)
+    wire.calls.clear()
+
+    await chat.send(desk(), row(NoticeKind.EDIT, target_id="55", begun=marks[0]), message)
+
+    assert [(call.method, call.params["text"][0]) for call in wire.calls] == [
+        ("sendMessage", "y"),
+        ("sendMessage", "z"),
+    ]
 
 
 async def test_link_to_a_host_without_a_dot_stands_in_the_text_on_telegram(

@@ -522,6 +522,77 @@ async def test_throttled_notice_waits_exactly_as_long_as_it_was_told(office: Off
     assert len(office.telegram.taken) == 1
 
 
+LONG = Plain("\n".join(letter * 4000 for letter in "xyz"))
+
+
+def parts(calls: list[Call]) -> list[str]:
+    """By their letters what went of a long message."""
+    return [next(letter for letter in "xyz" if letter * 4000 in call.params["text"]) for call in calls]
+
+
+async def test_long_message_goes_on_behind_the_part_that_was_throttled(office: Office) -> None:
+    office.telegram.script = lambda _: (
+        Refusal(429, "Too Many Requests", {"retry_after": 20}) if len(office.telegram.calls) == 2 else None
+    )
+    post = office.open()
+    (row,) = await sent(office, chat(facts={"code": LONG}), post=post)
+    held = row.held_until
+    office.clock.passes(seconds=20)
+
+    await post.drain()
+
+    await row.refresh_from_db()
+    assert (row.state, row.message_id, row.begun) == (NoticeState.SENT, 103, None)
+    assert (parts(office.telegram.taken), held) == (["x", "y", "z"], office.clock.now)
+
+
+async def test_long_message_goes_on_when_it_can_be_remembered_only_later_what_has_left(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_: Callable[..., Awaitable[None]]) -> None:
+        raise OSError("the database is away")
+
+    post = office.open()
+    rows = await queue(chat(facts={"code": LONG}), now=office.clock.now)
+    claimed = await outbox.claim(dispatch.DESKS[1], 1, domain_now=office.clock.now, machine_now=office.clock.now)
+    with monkeypatch.context() as patched:
+        patched.setattr(outbox, "unit_of_work", away)
+        await post.hand_over(claimed)
+    office.clock.passes(seconds=2)
+
+    await post.drain()
+
+    await rows[0].refresh_from_db()
+    assert (rows[0].state, parts(office.telegram.taken)) == (NoticeState.SENT, ["x", "y", "z"])
+
+
+async def test_long_message_begins_anew_where_it_has_not_begun(office: Office, nora: Person) -> None:
+    await channel(nora, WEBCHAT, "1")
+    office.telegram.script = lambda _: (
+        Refusal(403, "Forbidden: bot was blocked by the user") if len(office.telegram.calls) == 2 else None
+    )
+
+    (row,) = await sent(office, to(nora, facts={"code": LONG}))
+
+    assert (row.state, row.network) == (NoticeState.SENT, WEBCHAT)
+    assert (parts(office.telegram.taken), parts(office.webchat.taken)) == (["x"], ["x", "y", "z"])
+
+
+async def test_long_message_begins_anew_when_less_may_be_carried_by_now(office: Office, nora: Person, tk: Body) -> None:
+    office.telegram.script = lambda _: (
+        Refusal(429, "Too Many Requests", {"retry_after": 20}) if len(office.telegram.calls) == 2 else None
+    )
+    post = office.open()
+    await sent(office, to(nora, body=tk.id, facts={"code": LONG}), post=post)
+    await Body.filter(id=tk.id).update(level=1)
+    office.clock.passes(seconds=20)
+
+    await post.drain()
+
+    first, nudge = office.telegram.taken
+    assert (parts([first]), nudge.params["text"]) == (["x"], "Neues in einem Ihrer Gremien")
+
+
 async def test_notice_that_was_not_sent_is_tried_again_for_ever(office: Office) -> None:
     office.telegram.script = lambda _: broken(NetworkError, httpx.ConnectError("no route"))
     post = office.open()
@@ -918,6 +989,56 @@ async def test_stop_finishes_what_is_on_its_way_and_leaves_the_rest(office: Offi
     for row in rows:
         await row.refresh_from_db()
     assert [row.state for row in rows] == [NoticeState.SENT, NoticeState.WAITING]
+
+
+async def test_stop_between_the_parts_of_a_long_message_leaves_those_that_have_not_left(office: Office) -> None:
+    stopping: list[asyncio.Task[None]] = []
+
+    async def stop(_: Call) -> None:
+        stopping.append(asyncio.create_task(post.stop()))
+        await asyncio.sleep(0)
+
+    office.telegram.afterwards = stop
+    (row,) = await queue(chat(facts={"code": LONG}), now=office.clock.now)
+    post = office.open(pacers={TELEGRAM: Pacer()})
+    await post.run()
+    await asyncio.gather(*stopping)
+    await row.refresh_from_db()
+    left, state = parts(office.telegram.taken), row.state
+    office.telegram.afterwards = None
+
+    await office.open().drain()
+
+    assert (left, state) == (["x"], NoticeState.WAITING)
+    assert parts(office.telegram.taken) == ["x", "y", "z"]
+
+
+async def test_kill_between_the_parts_of_a_long_message_doubles_none_that_had_left(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "STOP_SECONDS", 0.05)
+    began = asyncio.Event()
+
+    async def stuck(_: Call) -> None:
+        if len(office.telegram.calls) == 2:
+            began.set()
+            await asyncio.Event().wait()
+
+    office.telegram.meanwhile = stuck
+    await queue(chat(facts={"code": LONG}), now=office.clock.now)
+    post = office.open()
+    running = asyncio.create_task(post.run())
+    await began.wait()
+    await post.stop()  # it gives up, and settles nothing
+    await running
+    office.telegram.meanwhile = None
+    office.clock.passes(seconds=1)
+
+    successor = office.open()
+    await successor.take_over()
+    await successor.drain()
+
+    assert parts(office.telegram.taken) == ["x", "y", "z"]
 
 
 async def test_stop_does_not_wait_for_ever(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -514,7 +514,7 @@ async def test_message_that_a_calendar_mail_tells_too_does_not_become_another_ma
         office,
         mailer,
         to(nora, "a", kind=NoticeKind.MESSAGE, **shared),
-        calendar_mail(nora, **shared),
+        calendar_mail(nora, key="a:mail", **shared),
     )
 
     assert (message.state, message.error) == (NoticeState.DROPPED, "by calendar mail")
