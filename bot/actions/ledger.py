@@ -1,5 +1,6 @@
 """The commitments as they stand: one, one's own, a body's, and what may be told of them."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -16,6 +17,7 @@ from bot.rules.permissions import Seat
 from bot.rules.quiet import Rest
 from bot.rules.refusals import NotAllowed, Refusal
 from storage import queries
+from storage.db import execute
 from storage.models import (
     Body,
     Commitment,
@@ -26,10 +28,28 @@ from storage.models import (
     Organisation,
     Person,
 )
-from storage.vocabulary import CommitmentState, DueKind, MeetingState, Side
+from storage.rows import places
+from storage.vocabulary import CommitmentState, DueKind, MeetingState, Role, Side
 
 NOT_IN_THE_CALENDAR = (MeetingState.DRAFT, MeetingState.POLLING, MeetingState.CANCELLED)
 STILL_SHOWN = (*OPEN, CommitmentState.FULFILLED)
+
+# Every minute over all that is open: rows without models.
+_WITH_END = f"""
+c.state IN ({places(OPEN)}) AND (c.due_kind = 'meeting' OR c.due_kind = 'date' AND c.due_on >= ? AND c.due_on <= ?)
+"""
+_OWNED = f"""
+SELECT c.id, c.body_id, c.state, c.due_kind, c.due_on,
+       p.person_id, p.organisation_id, p.body_id AS party_body_id, p.role, p.confirmed_at
+FROM commitment c LEFT JOIN commitment_party p ON p.commitment_id = c.id AND p.side = 'owner'
+WHERE {_WITH_END}
+ORDER BY c.id, p.id
+"""  # noqa: S608  # constants only
+_DUE_IN = f"""
+SELECT c.id, c.agreed_on, d.body_id, d.nth FROM commitment c JOIN commitment_due_in d ON d.commitment_id = c.id
+WHERE c.due_kind = 'meeting' AND c.state IN ({places(OPEN)})
+ORDER BY d.id
+"""  # noqa: S608  # likewise
 
 Facts = dict[str, Any]
 
@@ -64,13 +84,35 @@ class Entry:
 
     def promised_by(self) -> frozenset[int]:
         """The owners who have said yes: only they are asked how it stands."""
-        agreed = self.commitment.state is not CommitmentState.PROPOSED
         return frozenset(
             person
             for row, people in self.parties
-            if row.side is Side.OWNER and (agreed or row.confirmed_at is not None)
+            if row.side is Side.OWNER and _has_promised(self.commitment.state, row.confirmed_at)
             for person in people
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outline:
+    """What of a commitment says whom the clock asks or tells, and when; people are ids."""
+
+    commitment: int
+    state: CommitmentState
+    ends: tuple[date | None, ...]
+    promised_by: frozenset[int]
+    leads: frozenset[int]
+
+    def due(self, today: date) -> date | None:
+        """The day that counts, as far as it is known."""
+        return followup.next_due(self.ends, today)
+
+    def is_overdue(self, today: date) -> bool:
+        """Whether it should have been done by now."""
+        return followup.is_overdue(self.state, self.due(today), today)
+
+
+def _has_promised(state: CommitmentState, confirmed_at: object) -> bool:
+    return state is not CommitmentState.PROPOSED or confirmed_at is not None
 
 
 def _party(row: CommitmentParty) -> Party:
@@ -101,12 +143,37 @@ async def seats_for(parties: Iterable[Party], bodies: Iterable[int], day: date) 
     ]
 
 
+class _Held:
+    """Seats by body and by organisation: each party looks only at those that may speak for it."""
+
+    def __init__(self, seats: Iterable[followup.Seat]) -> None:
+        self._in_body: defaultdict[int, list[followup.Seat]] = defaultdict(list)
+        self._for_organisation: defaultdict[int | None, list[followup.Seat]] = defaultdict(list)
+        self._leads: dict[int, frozenset[int]] = {}
+        for seat in seats:
+            self._in_body[seat.body].append(seat)
+            if seat.organisation is not None:
+                self._for_organisation[seat.organisation].append(seat)
+
+    def speakers(self, party: Party, body: int) -> frozenset[int]:
+        """The people who may confirm for a party of a commitment of this body."""
+        seats = self._for_organisation[party.organisation] if party.body is None else self._in_body[party.body]
+        return followup.speakers(party, seats, body)
+
+    def leads(self, body: int) -> frozenset[int]:
+        """Whom to tell that something hangs there, or is overdue."""
+        if body not in self._leads:
+            self._leads[body] = followup.leads(self._in_body[body], body)
+        return self._leads[body]
+
+
 async def _meeting_days(bodies: Iterable[int], since: date) -> dict[int, list[date]]:
     """The local days of the bodies' meetings from then on, as the calendar stands now."""
     days: dict[int, list[date]] = {}
     planned = Meeting.filter(body_id__in=[0, *bodies], starts_at__gte=datetime.combine(since, time(0), UTC))
-    for meeting in await planned.exclude(state__in=NOT_IN_THE_CALENDAR):
-        days.setdefault(meeting.body_id, []).append(datetime.fromisoformat(meeting.starts_local).date())
+    found = planned.exclude(state__in=NOT_IN_THE_CALENDAR)
+    for body, starts_local in await found.values_list("body_id", "starts_local"):
+        days.setdefault(body, []).append(datetime.fromisoformat(starts_local).date())
     return days
 
 
@@ -121,24 +188,65 @@ async def load(commitments: Sequence[Commitment], day: date) -> list[Entry]:
     due_in = await CommitmentDueIn.filter(commitment_id__in=ids).order_by("id").select_related("body")
     since = min((commitment.agreed_on for commitment in commitments), default=day)
     days = await _meeting_days({row.body_id for row in due_in}, since)
-    seats = await seats_for(map(_party, rows), (commitment.body_id for commitment in commitments), day)
+    held = _Held(await seats_for(map(_party, rows), (commitment.body_id for commitment in commitments), day))
+    body_of = {commitment.id: commitment.body_id for commitment in commitments}
+    agreed_on = {commitment.id: commitment.agreed_on for commitment in commitments}
+    parties: defaultdict[int, list[tuple[CommitmentParty, frozenset[int]]]] = defaultdict(list)
+    for row in rows:
+        parties[row.commitment_id].append((row, held.speakers(_party(row), body_of[row.commitment_id])))
+    ends: defaultdict[int, list[tuple[CommitmentDueIn, date | None]]] = defaultdict(list)
+    for end in due_in:
+        meetings = days.get(end.body_id, ())
+        ends[end.commitment_id].append((end, followup.nth_meeting(end.nth, agreed_on[end.commitment_id], meetings)))
     return [
         Entry(
             commitment=commitment,
-            parties=tuple(
-                (row, followup.speakers(_party(row), seats, commitment.body_id))
-                for row in rows
-                if row.commitment_id == commitment.id
-            ),
-            due_in=tuple(
-                (row, followup.nth_meeting(row.nth, commitment.agreed_on, days.get(row.body_id, ())))
-                for row in due_in
-                if row.commitment_id == commitment.id
-            ),
-            leads=followup.leads(seats, commitment.body_id),
+            parties=tuple(parties[commitment.id]),
+            due_in=tuple(ends[commitment.id]),
+            leads=held.leads(commitment.body_id),
         )
         for commitment in commitments
     ]
+
+
+async def outlines(first: date, last: date, day: date) -> list[Outline]:
+    """All that is open and due on these days, or in a meeting, in four statements; who speaks is as of `day`."""
+    states = [state.value for state in OPEN]
+    rows = await execute(_OWNED, [*states, first, last])
+    due_in = await execute(_DUE_IN, states)
+    days = await _meeting_days(
+        {row["body_id"] for row in due_in}, min((_day(row["agreed_on"]) for row in due_in), default=day)
+    )
+    ends: defaultdict[int, list[date | None]] = defaultdict(list)
+    for row in due_in:
+        meetings = days.get(row["body_id"], ())
+        ends[row["id"]].append(followup.nth_meeting(row["nth"], _day(row["agreed_on"]), meetings))
+    owners = [_owner(row) for row in rows]
+    held = _Held(await seats_for(owners, {row["body_id"] for row in rows}, day))
+    promised_by: defaultdict[int, set[int]] = defaultdict(set)
+    for row, owner in zip(rows, owners, strict=True):
+        if _has_promised(CommitmentState(row["state"]), row["confirmed_at"]):
+            promised_by[row["id"]] |= held.speakers(owner, row["body_id"])
+    return [
+        Outline(
+            commitment=number,
+            state=CommitmentState(row["state"]),
+            ends=(_day(row["due_on"]),) if row["due_kind"] == DueKind.DATE else tuple(ends[number]),
+            promised_by=frozenset(promised_by[number]),
+            leads=held.leads(row["body_id"]),
+        )
+        for number, row in {row["id"]: row for row in rows}.items()
+    ]
+
+
+def _day(value: object) -> date:
+    """A day of a row: SQLite keeps it as text."""
+    return date.fromisoformat(str(value))
+
+
+def _owner(row: Facts) -> Party:
+    role = Role(row["role"]) if row["role"] else None
+    return Party(person=row["person_id"], organisation=row["organisation_id"], body=row["party_body_id"], role=role)
 
 
 def facts_of(entry: Entry, reader: int | None, today: date) -> Facts:

@@ -66,9 +66,9 @@ class Draft:
     resend: bool = True
 
 
-async def queue(drafts: Iterable[Draft], *, now: datetime) -> None:
-    """Write the notices that are not there yet."""
-    await _write([_row(draft, now, None) for draft in drafts])
+async def queue(drafts: Iterable[Draft], *, now: datetime) -> frozenset[str]:
+    """Write the notices that are not there yet; gives their keys."""
+    return frozenset(await _write([_row(draft, now, None) for draft in drafts]))
 
 
 async def lease(drafts: Iterable[Draft], *, now: datetime, until: datetime) -> list[Notice]:

@@ -1,120 +1,28 @@
 """The clock asks how commitments stand, and says what is overdue. `bot.rules.followup` says when and whom."""
 
-from collections.abc import Collection, Iterable
+import json
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
-from tortoise.expressions import Q
-
 from bot.actions import access, ledger, notices
+from bot.actions.ledger import Entry, Outline
 from bot.actions.notices import Draft
 from bot.rules import followup, quiet
 from bot.rules.followup import OPEN
 from bot.rules.quiet import Rest
-from storage.db import transaction
+from storage.db import execute, transaction, unit_of_work
 from storage.models import AuditEvent, CheckIn, Commitment, Notice, Person
-from storage.vocabulary import DueKind
+from storage.rows import places
 
 ASKED_AHEAD = timedelta(days=followup.FARTHEST_DAYS)
+AT_ONCE = 200
 TOLD_OVERDUE = "commitment.overdue"
 
 Facts = dict[str, Any]
-
-
-async def ask_check_ins(*, now: datetime, land: str = "") -> int:
-    """Ask owners, a few days before the due date, how it stands: once for each date. Gives the number of people asked.
-
-    Whoever may not be disturbed now is passed over and asked by a later tick; so is who has had today's bundle. `land` says
-    whose public holidays count (ISO 3166-2, "BY"); without it those that all of Germany has.
-    """
-    day = now.date()
-    due = await Commitment.filter(
-        Q(due_kind=DueKind.DATE, due_on__gte=day - timedelta(days=1), due_on__lte=day + ASKED_AHEAD)
-        | Q(due_kind=DueKind.MEETING),
-        state__in=OPEN,
-    ).select_related("body")
-    entries = ledger.by_end(await ledger.load(due, day), day)
-    rows = await CheckIn.filter(commitment_id__in=[0, *(entry.commitment.id for entry in entries)])
-    asked = {(row.commitment_id, row.person_id, row.due_on) for row in rows}
-    wanted = {person for entry in entries for person in entry.promised_by()}
-    drafts: list[Draft] = []
-    questions: list[CheckIn] = []
-    for reader in await _readers(wanted, land, now):
-        about = [
-            (entry, due_on)
-            for entry in entries
-            if reader.id in entry.promised_by()
-            and (due_on := entry.due(reader.today)) is not None
-            and followup.is_to_be_asked(due_on, reader.today, reader.rest, land)
-            and (entry.commitment.id, reader.id, due_on) not in asked
-        ]
-        if about:
-            facts = {"commitments": [ledger.facts_of(entry, reader.id, reader.today) for entry, _ in about]}
-            drafts.append(_bundle(reader, "check_in", facts, now))
-            questions += [
-                CheckIn(commitment_id=entry.commitment.id, person_id=reader.id, due_on=due_on, asked_at=now)
-                for entry, due_on in about
-            ]
-    if drafts:
-        async with transaction():
-            await CheckIn.bulk_create(questions, ignore_conflicts=True)
-            await notices.queue(drafts, now=now)
-    return len(drafts)
-
-
-async def mark_overdue(*, now: datetime, land: str = "") -> int:
-    """Tell owners and leads what is overdue, once for each commitment and date. Gives the number of people told.
-
-    Nothing is stored but that they were told: overdue is computed. Passed over is who is passed over by `ask_check_ins`.
-    """
-    day = now.date()
-    due = await Commitment.filter(
-        Q(due_kind=DueKind.DATE, due_on__lte=day) | Q(due_kind=DueKind.MEETING), state__in=OPEN
-    ).select_related("body")
-    entries = ledger.by_end(await ledger.load(due, day), day)
-    told = await _told_overdue(entries)
-    wanted = {person for entry in entries for person in entry.promised_by() | entry.leads}
-    drafts: list[Draft] = []
-    remembered: list[AuditEvent] = []
-    for reader in await _readers(wanted, land, now):
-        new = [
-            entry
-            for entry in entries
-            if entry.is_overdue(reader.today)
-            and (entry.commitment.id, reader.id, str(entry.due(reader.today))) not in told
-        ]
-        mine = [entry for entry in new if reader.id in entry.promised_by()]
-        led = [entry for entry in new if reader.id in entry.leads and entry not in mine]
-        if mine or led:
-            facts = {
-                "mine": [ledger.facts_of(entry, reader.id, reader.today) for entry in mine],
-                "led": [ledger.facts_of(entry, reader.id, reader.today) for entry in led],
-            }
-            drafts.append(_bundle(reader, "overdue", facts, now))
-            remembered += [
-                AuditEvent(
-                    at=now,
-                    what=TOLD_OVERDUE,
-                    about=f"commitment:{entry.commitment.id}",
-                    facts={"told": reader.id, "due_on": str(entry.due(reader.today))},
-                )
-                for entry in (*mine, *led)
-            ]
-    if drafts:
-        async with transaction():
-            await AuditEvent.bulk_create(remembered)
-            await notices.queue(drafts, now=now)
-    return len(drafts)
-
-
-async def _told_overdue(entries: Iterable[ledger.Entry]) -> set[tuple[int, int, str]]:
-    """Who has been told of which commitment and which due date."""
-    about = ["", *(f"commitment:{entry.commitment.id}" for entry in entries)]
-    return {
-        (int(event.about.removeprefix("commitment:")), event.facts["told"], event.facts["due_on"])  # type: ignore[misc]  # as mark_overdue writes them
-        for event in await AuditEvent.filter(what=TOLD_OVERDUE, about__in=about)
-    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +32,173 @@ class _Reader:
     id: int
     today: date
     rest: Rest
+
+
+@dataclass(frozen=True, kw_only=True)
+class _News:
+    """What somebody is to be told of: commitments, and the day that counts."""
+
+    reader: _Reader
+    days: dict[int, date]
+
+
+_Told = Sequence[tuple[_Reader, Sequence[Entry]]]
+
+
+async def ask_check_ins(*, now: datetime, land: str = "") -> int:
+    """Ask owners, a few days before the due date, how it stands: once for each date. Gives the number of people asked.
+
+    Whoever may not be disturbed now is passed over and asked by a later tick; so is who has had today's bundle. `land` says
+    whose public holidays count (ISO 3166-2, "BY"); without it those that all of Germany has. It opens its own units of work.
+    """
+    day = now.date()
+    yesterday = day - timedelta(days=1)
+    concerned: defaultdict[int, list[Outline]] = defaultdict(list)
+    for outline in await ledger.outlines(yesterday, day + ASKED_AHEAD, day):
+        for person in outline.promised_by:
+            concerned[person].append(outline)
+    questions = CheckIn.filter(due_on__gte=yesterday, commitment__state__in=OPEN)
+    asked = set(await questions.values_list("commitment_id", "person_id", "due_on"))
+    news = []
+    for reader in await _readers(concerned, land, now):
+        days = _days(concerned[reader.id], reader)
+        news.append(
+            _News(
+                reader=reader,
+                days={
+                    commitment: due
+                    for commitment, due in days.items()
+                    if (commitment, reader.id, due) not in asked
+                    and followup.is_to_be_asked(due, reader.today, reader.rest, land)
+                },
+            )
+        )
+    return await _tell(news, partial(_ask, now=now), day)
+
+
+async def _ask(told: _Told, now: datetime) -> int:
+    drafts = [_bundle(reader, "check_in", {"commitments": _facts(entries, reader)}, now) for reader, entries in told]
+    async with transaction():
+        kept = await notices.queue(drafts, now=now)
+        questions = [
+            CheckIn(
+                commitment_id=entry.commitment.id, person_id=reader.id, due_on=entry.due(reader.today), asked_at=now
+            )
+            for reader, entries in told
+            if _bundle_key(reader) in kept
+            for entry in entries
+        ]
+        await CheckIn.bulk_create(questions, ignore_conflicts=True)
+    return len(kept)
+
+
+async def mark_overdue(*, now: datetime, land: str = "") -> int:
+    """Tell owners and leads what is overdue, once for each commitment and date. Gives the number of people told.
+
+    Nothing is stored but that they were told: overdue is computed. Passed over is who is passed over by `ask_check_ins`.
+    It opens its own units of work.
+    """
+    day = now.date()
+    concerned: defaultdict[int, list[Outline]] = defaultdict(list)
+    outlines = await ledger.outlines(date.min, day, day)
+    for outline in outlines:
+        for person in outline.promised_by | outline.leads:
+            concerned[person].append(outline)
+    told = await _told_overdue(outlines)
+    news = []
+    for reader in await _readers(concerned, land, now):
+        overdue = [outline for outline in concerned[reader.id] if outline.is_overdue(reader.today)]
+        days = _days(overdue, reader)
+        new = {commitment: due for commitment, due in days.items() if (commitment, reader.id, str(due)) not in told}
+        news.append(_News(reader=reader, days=new))
+    return await _tell(news, partial(_tell_overdue, now=now), day)
+
+
+async def _tell_overdue(told: _Told, now: datetime) -> int:
+    drafts = []
+    for reader, entries in told:
+        mine = [entry for entry in entries if reader.id in entry.promised_by()]
+        led = [entry for entry in entries if reader.id not in entry.promised_by()]
+        drafts.append(_bundle(reader, "overdue", {"mine": _facts(mine, reader), "led": _facts(led, reader)}, now))
+    async with transaction():
+        kept = await notices.queue(drafts, now=now)
+        remembered = [
+            AuditEvent(
+                at=now,
+                what=TOLD_OVERDUE,
+                about=f"commitment:{entry.commitment.id}",
+                facts={"told": reader.id, "due_on": str(entry.due(reader.today))},
+            )
+            for reader, entries in told
+            if _bundle_key(reader) in kept
+            for entry in entries
+        ]
+        await AuditEvent.bulk_create(remembered)
+    return len(kept)
+
+
+async def _told_overdue(outlines: Iterable[Outline]) -> set[tuple[int, int, str]]:
+    """Who has been told of which commitment and which due date."""
+    about = {f"commitment:{outline.commitment}": outline.commitment for outline in outlines}
+    rows = await execute(
+        f"SELECT about, facts FROM audit_event WHERE what = ? AND about IN ({places(['', *about])})",  # noqa: S608  # no values
+        [TOLD_OVERDUE, "", *about],
+    )
+    found = ((about[row["about"]], json.loads(row["facts"])) for row in rows)
+    return {(commitment, facts["told"], facts["due_on"]) for commitment, facts in found}
+
+
+def _days(outlines: Iterable[Outline], reader: _Reader) -> dict[int, date]:
+    """The commitments that have a day that counts, and the day."""
+    return {outline.commitment: due for outline in outlines if (due := outline.due(reader.today)) is not None}
+
+
+async def _tell(news: Iterable[_News], write: Callable[[_Told], Awaitable[int]], day: date) -> int:
+    """Tell it in pieces, each in its own unit of work; gives the number of people told.
+
+    Who gets their bundle of the day from elsewhere meanwhile has been told nothing, and is told on another day.
+    """
+    return sum([await unit_of_work(partial(write, await _as_it_stands(piece, day))) for piece in _pieces(news)])
+
+
+def _pieces(news: Iterable[_News]) -> Iterator[list[_News]]:
+    """So many of those who have news that a unit of work has time enough; what one person is told stays together."""
+    piece: list[_News] = []
+    size = 0
+    for one in news:
+        if piece and size + len(one.days) > AT_ONCE:
+            yield piece
+            piece, size = [], 0
+        if one.days:
+            piece.append(one)
+            size += len(one.days)
+    if piece:
+        yield piece
+
+
+async def _as_it_stands(piece: Sequence[_News], day: date) -> _Told:
+    """Who is told of what, the soonest first; without what has been moved or is over since."""
+    numbers = sorted({commitment for one in piece for commitment in one.days})
+    entries: dict[int, Entry] = {}
+    for first in range(0, len(numbers), AT_ONCE):
+        found = await Commitment.filter(id__in=numbers[first : first + AT_ONCE], state__in=OPEN).select_related("body")
+        entries |= {entry.commitment.id: entry for entry in await ledger.load(found, day)}
+    told = [
+        (one.reader, [entries[number] for number in one.days if number in entries and _holds(entries[number], one)])
+        for one in piece
+    ]
+    return [(reader, ledger.by_end(found, day)) for reader, found in told if found]
+
+
+def _holds(entry: Entry, news: _News) -> bool:
+    """Whether the day still counts, and the person still has to do with it."""
+    reader = news.reader
+    still_concerned = reader.id in entry.promised_by() or reader.id in entry.leads
+    return still_concerned and entry.due(reader.today) == news.days[entry.commitment.id]
+
+
+def _facts(entries: Iterable[Entry], reader: _Reader) -> list[Facts]:
+    return [ledger.facts_of(entry, reader.id, reader.today) for entry in entries]
 
 
 async def _readers(people: Collection[int], land: str, now: datetime) -> list[_Reader]:

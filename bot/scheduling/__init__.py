@@ -20,8 +20,8 @@ Now = Callable[[], datetime]
 class Tick:
     """Every so many seconds, look again. `action` gets the domain's time.
 
-    One that awaits the network, which it must not inside of a unit of work, or has many things to do that stand for
-    themselves, opens its units of work itself (`own_work`).
+    One that awaits the network, which it must not inside of a unit of work, or that has more to do than such a unit has time
+    for, opens its units of work itself (`own_work`).
     """
 
     name: str
@@ -35,8 +35,10 @@ def ticks(land: str) -> tuple[Tick, ...]:
     return (
         Tick(name="meetings held", seconds=60, action=lambda now: meetings.held(now=now)),
         Tick(name="seats over", seconds=600, action=lambda now: leaving.seats_over(now=now)),
-        Tick(name="check-ins", seconds=60, action=lambda now: reminding.ask_check_ins(now=now, land=land)),
-        Tick(name="overdue", seconds=60, action=lambda now: reminding.mark_overdue(now=now, land=land)),
+        Tick(
+            name="check-ins", seconds=60, action=lambda now: reminding.ask_check_ins(now=now, land=land), own_work=True
+        ),
+        Tick(name="overdue", seconds=60, action=lambda now: reminding.mark_overdue(now=now, land=land), own_work=True),
         Tick(name="dialogues", seconds=3600, action=lambda now: dialogues.expire(now=now)),
         Tick(name="feed horizon", seconds=3600, action=lambda _now: feeds.touch_all()),
     )

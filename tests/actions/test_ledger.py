@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime, timedelta
 
@@ -149,3 +149,40 @@ async def test_meeting_days_counts_from_today(town: Town, now: datetime) -> None
     days = await ledger.meeting_days(by=town.anna, bodies=[town.rlk.id, town.tk.id], nth=2, now=now)
 
     assert days == {town.rlk.id: date(2026, 12, 8), town.tk.id: None}
+
+
+async def test_outlines_say_what_the_whole_entries_say(town: Town, now: datetime) -> None:
+    await a_meeting(town.tk, "2026-11-24T10:00")
+    await a_meeting(town.rlk, "2026-11-26T10:00")
+    in_meetings = Due(kind=DueKind.MEETING, bodies=(town.tk.id, town.rlk.id), nth=1)
+    unknown = Due(kind=DueKind.MEETING, bodies=(town.tk.id,), nth=2)
+    organised = [Party(organisation=town.caritas.id), Party(body=town.tk.id)]
+    await agreed(town, now, in_meetings, owners=[Party(body=town.rlk.id, role=Role.MINUTE_TAKER)])
+    await agreed(town, now, unknown, owners=[Party(name="Herr Niemand")])
+    await agreed(town, now, owners=organised)
+    await recorded(town, now, owners=[Party(person=town.anna.id), Party(person=town.carla.id)])
+    shown = await Commitment.all().order_by("id").select_related("body")
+
+    entries = await ledger.load(shown, now.date())
+    outlines = await ledger.outlines(now.date(), date(2026, 11, 25), now.date())
+
+    def said(found: Sequence[ledger.Entry | ledger.Outline], today: date) -> list[object]:
+        return [(one.due(today), one.is_overdue(today), one.leads) for one in found]
+
+    for today in (now.date() + timedelta(days=days) for days in (0, 7, 9)):
+        assert said(outlines, today) == said(entries, today)
+    assert [outline.commitment for outline in outlines] == [commitment.id for commitment in shown]
+    assert [outline.promised_by for outline in outlines] == [entry.promised_by() for entry in entries]
+    assert [len(outline.promised_by) for outline in outlines] == [1, 0, 2, 1]
+
+
+async def test_outlines_leave_out_what_is_not_due_then_and_what_is_done(town: Town, now: datetime) -> None:
+    await agreed(town, now, STANDING)
+    number = await agreed(town, now)
+    day = date(2026, 11, 25)
+
+    assert await ledger.outlines(date.min, day - timedelta(days=1), now.date()) == []
+    assert await ledger.outlines(day + timedelta(days=1), date.max, now.date()) == []
+    assert [outline.commitment for outline in await ledger.outlines(day, day, now.date())] == [number]
+    await Commitment.filter(id=number).update(state=CommitmentState.FULFILLED)
+    assert await ledger.outlines(day, day, now.date()) == []

@@ -1,16 +1,18 @@
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from bot.actions import commitments, reminding
+from bot.actions import commitments, notices, reminding
 from bot.actions.commitments import Due
+from bot.actions.notices import Draft
 from bot.rules.parties import Party
-from storage.models import AuditEvent, CheckIn, Person
-from storage.vocabulary import CheckInAnswer, DueKind
+from storage import db
+from storage.models import AuditEvent, CheckIn, CommitmentParty, Membership, Notice, Person
+from storage.vocabulary import CheckInAnswer, DueKind, Role, Side
 from tests.actions.agreements import LAND, NEXT_WEEK, Town, agreed, arrive, facts_told, recorded, told
-from tests.actions.people import a_meeting
+from tests.actions.people import a_meeting, a_seat
 from tests.conftest import Counted
 
 
@@ -174,6 +176,149 @@ async def test_mark_overdue_tells_a_lead_of_their_own_only_once(town: Town, now:
 
     facts = await facts_told("overdue", town.anna)
     assert ([e["number"] for e in facts["mine"]], facts["led"]) == ([1], [])
+
+
+async def test_mark_overdue_tells_a_new_lead_and_nobody_twice(town: Town, now: datetime) -> None:
+    await agreed(town, now)
+    await marked(THURSDAY_AFTER)
+    await Membership.filter(person_id=town.anna.id).update(ends_on=THURSDAY_AFTER.date())
+    await a_seat(town.emil, town.rlk, Role.CHAIR)
+
+    assert await marked(THURSDAY_AFTER + timedelta(days=1)) == 1
+    assert (await told())[2:] == [("overdue", town.emil.id)]
+
+
+async def test_mark_overdue_follows_the_meeting(town: Town, now: datetime) -> None:
+    await agreed(town, now, Due(kind=DueKind.MEETING, bodies=(town.tk.id,), nth=1))
+    unknown = await marked(THURSDAY_AFTER)
+    await a_meeting(town.tk, "2026-11-25T10:00")
+
+    assert (unknown, await marked(THURSDAY_AFTER), await marked(THURSDAY_AFTER)) == (0, 2, 0)
+
+
+async def test_mark_overdue_tells_only_those_owners_of_a_proposal_who_have_said_yes(town: Town, now: datetime) -> None:
+    number = await recorded(town, now, owners=[Party(person=town.carla.id), Party(person=town.emil.id)])
+    await CommitmentParty.filter(commitment_id=number, person_id=town.emil.id).update(confirmed_at=now)
+    await Notice.all().delete()
+
+    await marked(THURSDAY_AFTER)
+
+    assert await told() == [("overdue", town.anna.id), ("overdue", town.emil.id)]
+
+
+async def test_clock_tells_in_pieces_and_each_person_once(
+    town: Town,
+    now: datetime,
+    statements: Callable[[], AbstractContextManager[Counted]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reminding, "AT_ONCE", 2)
+    for owner in (town.carla, town.carla, town.carla, town.dora, town.emil):
+        await agreed(town, now, owners=[Party(person=owner.id)])
+
+    with statements() as asking:
+        assert await asked(FRIDAY) == 3
+    with statements() as marking:
+        assert await marked(THURSDAY_AFTER) == 4
+
+    assert (asking.commits, marking.commits) == (2, 3)  # Carla · Dora and Emil; Anna · Carla · Dora and Emil
+    assert [person for _, person in await told("check_in")] == [town.carla.id, town.dora.id, town.emil.id]
+    assert [e["number"] for e in (await facts_told("check_in", town.carla))["commitments"]] == [1, 2, 3]
+    assert [e["number"] for e in (await facts_told("overdue", town.anna))["led"]] == [1, 2, 3, 4, 5]
+    assert (await CheckIn.all().count(), await AuditEvent.filter(what="commitment.overdue").count()) == (5, 10)
+
+
+async def test_clock_keeps_what_it_has_told_when_it_fails_on_the_way(
+    town: Town, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reminding, "AT_ONCE", 1)
+    await agreed(town, now)
+    left = [1]
+
+    async def once(work: Callable[[], Awaitable[int]]) -> int:
+        left.pop()
+        return await db.unit_of_work(work)
+
+    with monkeypatch.context() as failing:
+        failing.setattr(reminding, "unit_of_work", once)
+        with pytest.raises(IndexError):
+            await marked(THURSDAY_AFTER)
+
+    assert await told() == [("overdue", town.anna.id)]
+    assert (await marked(THURSDAY_AFTER), await marked(THURSDAY_AFTER + timedelta(days=1))) == (1, 0)
+
+
+async def test_clock_does_not_tell_what_has_changed_while_it_told_the_others(
+    town: Town, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reminding, "AT_ONCE", 2)
+    moved, done = await agreed(town, now), await agreed(town, now)
+
+    async def then_change(work: Callable[[], Awaitable[int]]) -> int:
+        people = await db.unit_of_work(work)
+        later = Due(kind=DueKind.DATE, on=date(2026, 12, 2))
+        if not await Notice.filter(template="commitment_moved").exists():
+            await commitments.move(by=town.anna, commitment=moved, due=later, reason="Raum fehlt", now=THURSDAY_AFTER)
+            await commitments.fulfil(by=town.anna, commitment=done, now=THURSDAY_AFTER)
+        return people
+
+    monkeypatch.setattr(reminding, "unit_of_work", then_change)
+
+    assert await marked(THURSDAY_AFTER) == 1
+    assert await told("overdue") == [("overdue", town.anna.id)]
+
+
+@pytest.mark.parametrize("moment", [FRIDAY, THURSDAY_AFTER])
+async def test_clock_remembers_nothing_for_who_gets_another_bundle_meanwhile(
+    town: Town, now: datetime, monkeypatch: pytest.MonkeyPatch, moment: datetime
+) -> None:
+    await agreed(town, now)
+    act = asked if moment == FRIDAY else marked
+
+    async def second(work: Callable[[], Awaitable[int]]) -> int:
+        key = f"followup:{town.carla.id}:{moment.date()}"
+        first = Draft(key=key, template="first", facts={}, due_at=moment, person=town.carla.id)
+        await notices.queue([first], now=moment)
+        return await db.unit_of_work(work)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(reminding, "unit_of_work", second)
+        others = await act(moment)
+    next_working_day = moment + timedelta(days=3 if moment == FRIDAY else 1)
+
+    assert (others, await act(next_working_day)) == (0 if moment == FRIDAY else 1, 1)
+
+
+async def test_clock_asks_and_tells_who_speaks_for_every_kind_of_party(town: Town, now: datetime) -> None:
+    owners = [
+        Party(organisation=town.caritas.id),
+        Party(body=town.tk.id),
+        Party(body=town.rlk.id, role=Role.DEPUTY_CHAIR),
+        Party(name="Herr Niemand"),
+    ]
+    await agreed(town, now, owners=owners, counterparts=[])
+
+    assert await asked(FRIDAY) == 3
+    assert [person for _, person in await told("check_in")] == [town.ben.id, town.carla.id, town.emil.id]
+    assert await CommitmentParty.filter(side=Side.OWNER).count() == 4
+
+
+async def test_mark_overdue_reads_what_has_been_told_without_loading_it(
+    town: Town, now: datetime, statements: Callable[[], AbstractContextManager[Counted]]
+) -> None:
+    await agreed(town, now)
+    await marked(THURSDAY_AFTER)
+    with statements() as one:
+        await marked(THURSDAY_AFTER + timedelta(days=1))
+    for _ in range(4):
+        await agreed(town, now)
+    with statements() as telling:
+        await marked(THURSDAY_AFTER + timedelta(days=1))
+    with statements() as five:
+        await marked(THURSDAY_AFTER + timedelta(days=4))
+
+    assert len(five.statements) == len(one.statements) < len(telling.statements)
+    assert not any('"what"' in statement and "commitment_party" in statement for statement in five.statements)
 
 
 async def test_clock_says_the_same_number_of_statements_for_one_and_for_three(
