@@ -192,6 +192,20 @@ def test_commitments_when_there_is_nothing() -> None:
     assert [button.label for row in message.buttons for button in row] == ["‹ Menü"]
 
 
+def test_orphans_of_a_body_are_named_or_at_level_2_counted() -> None:
+    orphan = {"id": 7, "code": Plain("RLK"), "number": 5, "what": Text("Beratungsangebot aufbauen")}
+    facts: dict[str, Any] = {"body": BODY, "meetings": [], "items": [], "orphaned": [orphan], "people": []}
+
+    told = [said("organise_body", level, facts) for level in (FULL, TITLES)]
+
+    assert [message.text.partition("<b>Verwaiste Commitments</b>\n")[2] for message in told] == [
+        "• <b>RLK C5</b> Beratungsangebot aufbauen",
+        "Ein Commitment ist verwaist.",
+    ]
+    labels = [next(button.label for row in message.buttons for button in row) for message in told]
+    assert labels == ["👤 RLK C5", "Ansehen"]
+
+
 def test_commitment_shows_marks_moves_and_state() -> None:
     assert said("commitment", FULL).text == (
         "🤝 <b>RLK C5</b>\nBeratungsangebot aufbauen\n\n"
