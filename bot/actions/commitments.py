@@ -12,12 +12,23 @@ from bot.actions.meetings import InThePast
 from bot.actions.notices import Draft
 from bot.rules import followup, guard, permissions
 from bot.rules.facts import Plain
-from bot.rules.followup import OPEN, STATE_AFTER, TOLD_AT_ONCE
+from bot.rules.followup import DONE, OPEN, STATE_AFTER, TOLD_AT_ONCE
 from bot.rules.parties import Party
 from bot.rules.refusals import ChangedMeanwhile, NotAllowed, Outdated, ReasonMissing, Refusal, TooLong
 from storage.db import transaction
-from storage.models import Body, CheckIn, Commitment, CommitmentDueIn, CommitmentParty, Meeting, Organisation, Person
-from storage.vocabulary import CheckInAnswer, CommitmentState, DueKind, Side
+from storage.models import (
+    AuditEvent,
+    Body,
+    CheckIn,
+    Commitment,
+    CommitmentDueIn,
+    CommitmentParty,
+    Meeting,
+    Notice,
+    Organisation,
+    Person,
+)
+from storage.vocabulary import CheckInAnswer, CommitmentState, DueKind, NoticeState, Side
 
 WHAT_LIMIT = 500
 REASON_LIMIT = 500
@@ -92,18 +103,18 @@ async def record(
         created = await numbering.following(Commitment.filter(body_id=where.id), create)
         await CommitmentParty.bulk_create(
             [
-                _row(created, side, party, by=by, people=followup.speakers(party, seats, where.id), now=now)
+                party_row(created, side, party, by=by, people=followup.speakers(party, seats, where.id), now=now)
                 for side, party in sides
             ]
         )
         await _write_due_in(created, due)
         [entry] = await ledger.load([created], today)
         if all(row.confirmed_at is not None for row, _ in entry.parties):
-            await _write(created, now, state=CommitmentState.AGREED)
+            await write(created, now, state=CommitmentState.AGREED)
         await audit.record(by, "commitment.recorded", f"commitment:{created.id}", now=now)
         await feeds.touch(entry.people(Side.OWNER))
         unconfirmed = {person for row, people in entry.parties if row.confirmed_at is None for person in people}
-        await _tell(entry, "commitment_proposed", unconfirmed, now, today, by=access.name_of(by))
+        await tell(entry, "commitment_proposed", unconfirmed, now, today, by=access.name_of(by))
     return {"commitment": ledger.facts_of(entry, by.id, today)}
 
 
@@ -162,9 +173,10 @@ async def _check_due(due: Due, today: date) -> None:
             access.not_found()
 
 
-def _row(
+def party_row(
     commitment: Commitment, side: Side, party: Party, *, by: Person, people: frozenset[int], now: datetime
 ) -> CommitmentParty:
+    """A party that is not kept yet, confirmed where `by` speaks for it; nobody does where there are no `people`."""
     confirmed = not people or by.id in people
     return CommitmentParty(
         commitment=commitment,
@@ -191,7 +203,7 @@ async def _write_due_in(commitment: Commitment, due: Due) -> None:
             await CommitmentDueIn.bulk_create(rows)
 
 
-async def _write(commitment: Commitment, now: datetime, **values: Any) -> None:  # noqa: ANN401  # columns of every type
+async def write(commitment: Commitment, now: datetime, **values: Any) -> None:  # noqa: ANN401  # columns of every type
     """Write columns, unless somebody else did since the row was read."""
     values |= {"version": commitment.version + 1, "changed_at": now}
     async with transaction():
@@ -201,9 +213,7 @@ async def _write(commitment: Commitment, now: datetime, **values: Any) -> None: 
     commitment.update_from_dict(values)
 
 
-async def _tell(
-    entry: Entry, template: str, people: Iterable[int], now: datetime, today: date, **facts: object
-) -> None:
+async def tell(entry: Entry, template: str, people: Iterable[int], now: datetime, today: date, **facts: object) -> None:
     """Tell these people what has become of it, each in their view of it."""
     commitment = entry.commitment
     await notices.queue(
@@ -228,7 +238,7 @@ async def _tell(
 async def confirm(*, by: Person, commitment: int, now: datetime, party: int | None = None) -> Facts:
     """Confirm for the parties one speaks for; who records may confirm by hand for another (`party`) that has said so.
 
-    When all have, it is agreed, and who recorded it is told. Raises NotFoundHere, MayNotRecord, Outdated.
+    Nobody vouches for who has left, nor waits for them. When all have, it is agreed, and who recorded it is told. Raises NotFoundHere, MayNotRecord, Outdated.
     """
     entry, seats = await ledger.permitted(by, commitment, now)
     if party is None:
@@ -239,7 +249,7 @@ async def confirm(*, by: Person, commitment: int, now: datetime, party: int | No
         wanted = [row.id for row, _ in entry.parties if row.id == party]
     if not wanted:
         access.not_found()
-    if entry.commitment.state not in OPEN:
+    if entry.commitment.state not in OPEN or any(entry.has_left(row) for row, _ in entry.parties if row.id == party):
         raise Outdated
     await _confirm(entry, wanted, by, now, by_hand=party is not None)
     return await ledger.view(by=by, commitment=commitment, now=now)
@@ -256,13 +266,13 @@ async def _confirm(entry: Entry, parties: Collection[int], by: Person, now: date
         if not confirmed:
             return
         await audit.record(by, "commitment.confirmed", f"commitment:{locked.id}", now=now, by_hand=by_hand)
-        if await CommitmentParty.exists(commitment_id=locked.id, confirmed_at=None):
+        if await CommitmentParty.exists(commitment_id=locked.id, confirmed_at=None, person__left_at=None):
             return
         if locked.state is CommitmentState.PROPOSED:
-            await _write(locked, now, state=CommitmentState.AGREED, reason=None)
+            await write(locked, now, state=CommitmentState.AGREED, reason=None)
         entry.commitment.update_from_dict({"state": locked.state, "reason": locked.reason, "version": locked.version})
         if locked.recorded_by_id != by.id:
-            await _tell(entry, "commitment_agreed", [locked.recorded_by_id], now, today)
+            await tell(entry, "commitment_agreed", [locked.recorded_by_id], now, today)
 
 
 async def decline(*, by: Person, commitment: int, reason: str, now: datetime, kept: bool = False) -> Facts:
@@ -280,11 +290,11 @@ async def decline(*, by: Person, commitment: int, reason: str, now: datetime, ke
     why = _check_reason(reason, kept=kept)
     today = access.today(by, now)
     async with transaction():
-        await _write(entry.commitment, now, reason=why)
+        await write(entry.commitment, now, reason=why)
         await CommitmentParty.filter(id__in=own).update(confirmed_at=None, confirmed_by_id=None, by_hand=False)
         await audit.record(by, "commitment.declined", f"commitment:{commitment}", now=now)
         recorder = {entry.commitment.recorded_by_id} - {by.id}
-        await _tell(entry, "commitment_declined", recorder, now, today, name=access.name_of(by))
+        await tell(entry, "commitment_declined", recorder, now, today, name=access.name_of(by))
     return await ledger.view(by=by, commitment=commitment, now=now)
 
 
@@ -333,12 +343,14 @@ async def fulfil(*, by: Person, commitment: int, now: datetime) -> Facts:
 
 
 async def _stands(entry: Entry, answer: CheckInAnswer, by: Person, now: datetime) -> None:
-    await _write(entry.commitment, now, state=STATE_AFTER[answer])
-    await audit.record(by, f"commitment.{answer.value}", f"commitment:{entry.commitment.id}", now=now)
+    commitment, was = entry.commitment, entry.commitment.state
+    await write(commitment, now, state=STATE_AFTER[answer])
+    about, version = f"commitment:{commitment.id}", commitment.version
+    await audit.record(by, f"commitment.{answer.value}", about, now=now, was=was.value, version=version)
     await feeds.touch(entry.people(Side.OWNER))
     if answer in TOLD_AT_ONCE:
         facts = {"name": access.name_of(by), "answer": Plain(answer.value)}
-        await _tell(entry, "check_in_told", entry.leads - {by.id}, now, access.today(by, now), **facts)
+        await tell(entry, "check_in_told", entry.leads - {by.id}, now, access.today(by, now), **facts)
 
 
 async def verify(*, by: Person, commitment: int, now: datetime) -> Facts:
@@ -348,13 +360,56 @@ async def verify(*, by: Person, commitment: int, now: datetime) -> Facts:
         raise NotAllowed(body=Plain(entry.commitment.body.code))
     if entry.commitment.state is CommitmentState.FULFILLED:
         async with transaction():
-            await _write(entry.commitment, now, state=CommitmentState.VERIFIED)
+            await write(entry.commitment, now, state=CommitmentState.VERIFIED)
             await audit.record(by, "commitment.verified", f"commitment:{commitment}", now=now)
             owners = entry.people(Side.OWNER) - {by.id}
-            await _tell(entry, "commitment_verified", owners, now, access.today(by, now))
+            await tell(entry, "commitment_verified", owners, now, access.today(by, now))
     elif entry.commitment.state is not CommitmentState.VERIFIED:
         raise Outdated
     return await ledger.view(by=by, commitment=commitment, now=now)
+
+
+async def reopen(*, by: Person, commitment: int, now: datetime) -> Facts:
+    """Take back that it is done: it stands as before, and its owners are asked anew. They and all who had heard are told.
+
+    An owner may, and who records; once the body has agreed only its lead. Raises NotFoundHere, MayNotRecord, NotAllowed,
+    Outdated.
+    """
+    entry, seats = await ledger.permitted(by, commitment, now)
+    state, body = entry.commitment.state, entry.commitment.body
+    if by.id not in entry.people(Side.OWNER) and not permissions.may_record(seats, body.id):
+        raise MayNotRecord(body=Plain(body.code))
+    if state is CommitmentState.VERIFIED and not permissions.may_decide_items(seats, body.id):
+        raise NotAllowed(body=Plain(body.code))
+    if state in DONE:
+        async with transaction():
+            before, heard = await _before_done(entry)
+            await write(entry.commitment, now, state=before)
+            await CheckIn.filter(commitment_id=commitment, answer=CheckInAnswer.DONE).delete()
+            await audit.record(by, "commitment.reopened", f"commitment:{commitment}", now=now)
+            await feeds.touch(entry.people(Side.OWNER))
+            people = (entry.people(Side.OWNER) | heard) - {by.id}
+            await tell(entry, "commitment_reopened", people, now, access.today(by, now), name=access.name_of(by))
+    elif state not in OPEN:
+        raise Outdated
+    return await ledger.view(by=by, commitment=commitment, now=now)
+
+
+async def _before_done(entry: Entry) -> tuple[CommitmentState, frozenset[int]]:
+    """How it stood before, and who has said or heard that it is done; whoever has not heard it yet never will."""
+    about = f"commitment:{entry.commitment.id}"
+    said = await AuditEvent.filter(about=about, what__in=["commitment.done", "commitment.verified"]).order_by("id")
+    last = next((event for event in reversed(said) if "was" in event.facts), None)
+    if last is None:
+        state, heard = CommitmentState.AGREED, set(entry.leads)
+    else:
+        state = CommitmentState(str(last.facts["was"]))
+        told = Notice.filter(key__startswith=f"{about}:check_in_told:{last.facts['version']}:")
+        waiting = await told.filter(state=NoticeState.WAITING).select_for_update()
+        await Notice.filter(id__in=[0, *(notice.id for notice in waiting)]).delete()
+        heard = {notice.person_id for notice in await told if notice.person_id is not None}
+        heard |= {event.person_id for event in said if event.id >= last.id and event.person_id is not None}
+    return CommitmentState.ORPHANED if entry.owners_left() else state, frozenset(heard)
 
 
 async def for_changing(*, by: Person, commitment: int, now: datetime) -> Facts:
@@ -385,7 +440,7 @@ async def move(*, by: Person, commitment: int, due: Due, reason: str, now: datet
     why = _check_reason(reason, kept=kept)
     before = ledger.facts_of(entry, None, today)
     async with transaction():
-        await _write(
+        await write(
             entry.commitment,
             now,
             due_kind=due.kind,
@@ -401,7 +456,7 @@ async def move(*, by: Person, commitment: int, due: Due, reason: str, now: datet
         [moved] = await ledger.load([entry.commitment], today)
         was = {key: before[key] for key in ("due_kind", "due", "due_in")}
         others = entry.people() - {by.id}
-        await _tell(moved, "commitment_moved", others, now, today, name=access.name_of(by), was=was)
+        await tell(moved, "commitment_moved", others, now, today, name=access.name_of(by), was=was)
     return await ledger.view(by=by, commitment=commitment, now=now)
 
 
@@ -419,9 +474,9 @@ async def drop(*, by: Person, commitment: int, reason: str, now: datetime, kept:
     why = _check_reason(reason, kept=kept)
     async with transaction():
         await notices.withdraw(f"commitment:{commitment}")
-        await _write(entry.commitment, now, state=CommitmentState.DROPPED, reason=why)
+        await write(entry.commitment, now, state=CommitmentState.DROPPED, reason=why)
         await audit.record(by, "commitment.dropped", f"commitment:{commitment}", now=now)
         await feeds.touch(entry.people(Side.OWNER))
         others = entry.people() - {by.id}
-        await _tell(entry, "commitment_dropped", others, now, access.today(by, now), name=access.name_of(by))
+        await tell(entry, "commitment_dropped", others, now, access.today(by, now), name=access.name_of(by))
     return await ledger.view(by=by, commitment=commitment, now=now)

@@ -250,9 +250,9 @@ async def _left_open(person: Person, body: Body) -> tuple[int, int]:
     ).count()
     owners = await CommitmentParty.filter(
         side=Side.OWNER, commitment__body_id=body.id, commitment__state__in=OPEN
-    ).values_list("commitment_id", "person_id")
-    alone = {commitment for commitment, owner in owners if owner == person.id}
-    alone -= {commitment for commitment, owner in owners if owner != person.id}
+    ).values_list("commitment_id", "person_id", "person__left_at")
+    alone = {commitment for commitment, owner, _ in owners if owner == person.id}
+    alone -= {commitment for commitment, owner, left_at in owners if owner != person.id and left_at is None}
     await Commitment.filter(id__in=[0, *alone]).update(state=CommitmentState.ORPHANED, version=F("version") + 1)
     return items, len(alone)
 

@@ -11,7 +11,7 @@ from tortoise.expressions import Q
 from bot.actions import access
 from bot.rules import followup, guard, names, permissions
 from bot.rules.facts import PersonName, Plain, Text, Title
-from bot.rules.followup import OPEN
+from bot.rules.followup import DONE, OPEN
 from bot.rules.parties import Directory, Named, Party
 from bot.rules.permissions import Seat
 from bot.rules.quiet import Rest
@@ -19,6 +19,7 @@ from bot.rules.refusals import NotAllowed, Refusal
 from storage import queries
 from storage.db import execute
 from storage.models import (
+    AuditEvent,
     Body,
     Commitment,
     CommitmentDueIn,
@@ -32,6 +33,7 @@ from storage.rows import places
 from storage.vocabulary import CommitmentState, DueKind, MeetingState, Role, Side
 
 NOT_IN_THE_CALENDAR = (MeetingState.DRAFT, MeetingState.POLLING, MeetingState.CANCELLED)
+HANDED_OVER = "commitment.handed_over"
 STILL_SHOWN = (*OPEN, CommitmentState.FULFILLED)
 
 # Every minute over all that is open: rows without models.
@@ -81,6 +83,15 @@ class Entry:
         """Who speaks for its parties, or for those of one side."""
         wanted = sides or tuple(Side)
         return frozenset(person for row, people in self.parties if row.side in wanted for person in people)
+
+    def has_left(self, row: CommitmentParty) -> bool:
+        """Whether this party is somebody who has left: the town, or as the only owner its body."""
+        orphan = row.side is Side.OWNER and self.commitment.state is CommitmentState.ORPHANED
+        return row.person is not None and (orphan or row.person.left_at is not None)
+
+    def owners_left(self) -> bool:
+        """Whether nobody is left who owns it."""
+        return all(self.has_left(row) for row, _ in self.parties if row.side is Side.OWNER)
 
     def promised_by(self) -> frozenset[int]:
         """The owners who have said yes: only they are asked how it stands."""
@@ -268,14 +279,15 @@ def facts_of(entry: Entry, reader: int | None, today: date) -> Facts:
         "due_in": [{"code": Plain(row.body.code), "nth": row.nth, "day": day} for row, day in entry.due_in],
         "due_moves": commitment.due_moves,
         "overdue": entry.is_overdue(today),
-        "owners": [_party_facts(row, people, reader) for row, people in entry.parties if row.side is Side.OWNER],
+        "owners": [party_facts(row, people, reader) for row, people in entry.parties if row.side is Side.OWNER],
         "counterparts": [
-            _party_facts(row, people, reader) for row, people in entry.parties if row.side is Side.COUNTERPART
+            party_facts(row, people, reader) for row, people in entry.parties if row.side is Side.COUNTERPART
         ],
     }
 
 
-def _party_facts(row: CommitmentParty, people: frozenset[int], reader: int | None) -> Facts:
+def party_facts(row: CommitmentParty, people: frozenset[int], reader: int | None) -> Facts:
+    """What may be told of one party."""
     name: PersonName | Title = PersonName(row.name or "")
     if row.person is not None:
         name = access.name_of(row.person)
@@ -314,6 +326,16 @@ async def body_to_record_in(by: Person, body: int | str, now: datetime) -> Body:
         raise MayNotRecord(**refusal.facts) from refusal
 
 
+async def vacant(entry: Entry) -> list[CommitmentParty]:
+    """The owners in whose place somebody else may step: who left, and who was asked to take over and has not agreed yet."""
+    owners = [row for row, _ in entry.parties if row.side is Side.OWNER]
+    asked: set[object] = set()
+    if entry.commitment.state is CommitmentState.PROPOSED:
+        events = await AuditEvent.filter(what=HANDED_OVER, about=f"commitment:{entry.commitment.id}")
+        asked = {event.facts["party"] for event in events}
+    return [row for row in owners if entry.has_left(row) or (row.id in asked and row.confirmed_at is None)]
+
+
 async def view(*, by: Person, commitment: int, now: datetime) -> Facts:
     """A commitment, and what this person may do with it."""
     entry, seats = await permitted(by, commitment, now)
@@ -321,22 +343,29 @@ async def view(*, by: Person, commitment: int, now: datetime) -> Facts:
     records = permissions.may_record(seats, body)
     owns = by.id in entry.people(Side.OWNER)
     is_open = state in OPEN
-    waiting = [(row, people) for row, people in entry.parties if row.confirmed_at is None and is_open]
+    leads = permissions.may_decide_items(seats, body)
+    waiting = [
+        (row, people)
+        for row, people in entry.parties
+        if row.confirmed_at is None and is_open and not (entry.has_left(row) and by.id not in people)
+    ]
     return {
         "commitment": facts_of(entry, by.id, access.today(by, now)),
         "may_confirm": any(by.id in people for _, people in waiting),
         "may_decline": state is CommitmentState.PROPOSED and by.id in entry.people(),
-        "vouch_for": [_party_facts(row, people, by.id) for row, people in waiting if records and by.id not in people],
+        "vouch_for": [party_facts(row, people, by.id) for row, people in waiting if records and by.id not in people],
         "may_answer": by.id in entry.promised_by() and is_open,
         "may_move": (owns or records) and is_open,
         "may_fulfil": records and not owns and is_open,
-        "may_verify": permissions.may_decide_items(seats, body) and state is CommitmentState.FULFILLED,
+        "may_verify": leads and state is CommitmentState.FULFILLED,
+        "may_reopen": leads if state is CommitmentState.VERIFIED else (owns or records) and state in DONE,
+        "may_hand_over": permissions.may_hand_over(seats, body) and is_open and bool(await vacant(entry)),
         "may_drop": records and state in STILL_SHOWN,
     }
 
 
 async def listed(*, by: Person, now: datetime) -> Facts:
-    """What the person has promised, what was promised to them, and the counts of the bodies in which they record."""
+    """What the person has promised, what was promised to them, what nobody owns where they lead, and the counts of their bodies."""
     held = await access.memberships(by, now)
     seats = access.as_seats(held)
     recorded = {seat.body_id: seat.body for seat in held if permissions.may_record(seats, seat.body_id)}
@@ -361,6 +390,12 @@ async def listed(*, by: Person, now: datetime) -> Facts:
     return {
         "mine": [facts_of(entry, by.id, today) for entry in mine],
         "agreed": [facts_of(entry, by.id, today) for entry in agreed],
+        "orphaned": [
+            facts_of(entry, by.id, today)
+            for entry in entries
+            if entry.commitment.state is CommitmentState.ORPHANED
+            and permissions.may_hand_over(seats, entry.commitment.body_id)
+        ],
         "bodies": [
             {
                 "id": body.id,

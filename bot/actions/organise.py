@@ -7,10 +7,10 @@ from bot.actions import access
 from bot.actions.agenda_items import item_facts
 from bot.actions.meetings import AHEAD, facts_of
 from bot.rules import names, permissions
-from bot.rules.facts import Plain, Title
+from bot.rules.facts import Plain, Text, Title
 from storage import queries
-from storage.models import AgendaItem, Meeting, Person
-from storage.vocabulary import ItemState
+from storage.models import AgendaItem, Commitment, Meeting, Person
+from storage.vocabulary import CommitmentState, ItemState
 
 Facts = dict[str, Any]
 LISTED = 8
@@ -22,6 +22,9 @@ async def overview(*, by: Person, now: datetime) -> Facts:
     waiting = await queries.column(
         AgendaItem.filter(body_id__in=[body.id for body in bodies], state=ItemState.PROPOSED), "body_id"
     )
+    orphaned = await queries.column(
+        Commitment.filter(body_id__in=[body.id for body in bodies], state=CommitmentState.ORPHANED), "body_id"
+    )
     return {
         "bodies": [
             {
@@ -30,6 +33,7 @@ async def overview(*, by: Person, now: datetime) -> Facts:
                 "code": Plain(body.code),
                 "name": Title(body.name),
                 "waiting": waiting.count(body.id),
+                "orphaned": orphaned.count(body.id),
             }
             for body in bodies
         ]
@@ -37,7 +41,10 @@ async def overview(*, by: Person, now: datetime) -> Facts:
 
 
 async def one(*, by: Person, body: int, now: datetime) -> Facts:
-    """A body that the person runs: meetings ahead, items to decide about, who sits there. Raises NotAllowed, NotAMember."""
+    """A body that the person runs: meetings ahead, items to decide about, commitments that nobody owns, who sits there.
+
+    Raises NotAllowed, NotAMember.
+    """
     found = await access.body(by, body, now, permissions.may_schedule)
     meetings = await Meeting.filter(body_id=body, ends_at__gt=now, state__in=AHEAD).order_by("starts_at").limit(LISTED)
     items = (
@@ -46,6 +53,7 @@ async def one(*, by: Person, body: int, now: datetime) -> Facts:
         .limit(LISTED)
         .select_related("body", "submitted_by")
     )
+    orphaned = await Commitment.filter(body_id=body, state=CommitmentState.ORPHANED).order_by("number").limit(LISTED)
     seats = [seat for seat in await queries.seats_in(body, access.today(by, now)) if seat.person is not None]
     seats.sort(
         key=lambda seat: names.sort_key(seat.person.given_name, seat.person.family_name) if seat.person else ("", "")
@@ -54,6 +62,15 @@ async def one(*, by: Person, body: int, now: datetime) -> Facts:
         "body": {"id": found.id, "level": found.level, "code": Plain(found.code), "name": Title(found.name)},
         "meetings": [facts_of(meeting, found) for meeting in meetings],
         "items": [item_facts(item, found, by=by) for item in items],
+        "orphaned": [
+            {
+                "id": commitment.id,
+                "code": Plain(found.code),
+                "number": commitment.number,
+                "what": Text(commitment.what),
+            }
+            for commitment in orphaned
+        ],
         "people": [
             {
                 "name": access.name_of(seat.person),

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from telegram import Update
 
-from bot.actions import access, commitments, ledger
+from bot.actions import access, commitments, handing_over, ledger
 from bot.actions.commitments import Due
 from bot.handlers import dialogues
 from bot.handlers.context import Context
@@ -105,6 +105,25 @@ async def fulfil(_update: Update, context: Context) -> None:
 async def verify(_update: Update, context: Context) -> None:
     """The body agrees that it is done."""
     facts = await commitments.verify(by=await context.speaker(), commitment=_id(context), now=context.now)
+    context.show("commitment", facts)
+
+
+async def reopen(_update: Update, context: Context) -> None:
+    """It is not done after all."""
+    facts = await commitments.reopen(by=await context.speaker(), commitment=_id(context), now=context.now)
+    context.show("commitment", facts)
+
+
+async def ask_new_owner(_update: Update, context: Context) -> None:
+    """Its owner has left: ask who does it now."""
+    facts = await handing_over.choices(by=await context.speaker(), commitment=_id(context), now=context.now)
+    context.show("commitment_hand_over", facts)
+
+
+async def hand_over(_update: Update, context: Context) -> None:
+    """Give it to whose button was pressed."""
+    by, to = await context.speaker(), int(context.codes[2])
+    facts = await handing_over.hand_over(by=by, commitment=_id(context), to=to, now=context.now)
     context.show("commitment", facts)
 
 
@@ -416,5 +435,8 @@ BUTTONS = {
     "cd": move,
     "cf": fulfil,
     "cv": verify,
+    "cr": reopen,
+    "ch": ask_new_owner,
+    "chh": hand_over,
     "co": drop,
 }

@@ -34,6 +34,7 @@ OPEN = (
     CommitmentState.DEFERRED,
     CommitmentState.ORPHANED,
 )
+DONE = (CommitmentState.FULFILLED, CommitmentState.VERIFIED)
 STATE_AFTER = {
     CheckInAnswer.ON_TRACK: CommitmentState.IN_PROGRESS,
     CheckInAnswer.DONE: CommitmentState.FULFILLED,

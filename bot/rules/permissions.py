@@ -80,6 +80,11 @@ def may_see_item(seats: Iterable[Seat], body: int, *, state: ItemState, own: boo
     return may_see(seats, body) and (state not in NOT_ON_AN_AGENDA or own or may_decide_items(seats, body))
 
 
+def may_hand_over(seats: Iterable[Seat], body: int) -> bool:
+    """Give a commitment whose owner has left to somebody else of the body."""
+    return _holds(seats, body, LEADING)
+
+
 def may_keep_seats(seats: Iterable[Seat], body: int) -> bool:
     """End a membership of the body, and link its group."""
     return _holds(seats, body, LEADING)

@@ -19,7 +19,7 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def answer(request: web.Request) -> web.Response:
-    """Confirm, disagree, or say how it stands; show what it now is."""
+    """Confirm, disagree, say how it stands or that it is not done after all; show what it now is."""
     commitment, person = await _addressed(request)
     now = request.app[CLOCKS].domain()
     fields = await form(request)
@@ -29,6 +29,8 @@ async def answer(request: web.Request) -> web.Response:
     elif chosen == "decline":
         reason = fields.get("reason", "").strip()
         facts = await do(request, lambda: commitments.decline(by=person, commitment=commitment, reason=reason, now=now))
+    elif chosen == "open":
+        facts = await do(request, lambda: commitments.reopen(by=person, commitment=commitment, now=now))
     elif chosen in set(CheckInAnswer):
         stands = CheckInAnswer(chosen)
         facts = await do(

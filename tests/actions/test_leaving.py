@@ -469,6 +469,15 @@ async def test_what_is_left_open_goes_to_the_other_leads(town: Town, now: dateti
     assert (typed.decode(notice.facts), notice.body_id) == (facts, town.tk.id)
 
 
+async def test_what_the_last_of_several_owners_leaves_is_orphaned(town: Town, now: datetime) -> None:
+    shared = await a_commitment(town, 1, town.ben, town.carla, state=CommitmentState.AGREED)
+
+    counts = [(await end(town, person, now))["commitments"] for person in (town.ben, town.carla)]
+
+    assert counts == [0, 1]
+    assert (await Commitment.get(id=shared)).state is CommitmentState.ORPHANED
+
+
 async def test_nothing_open_is_nothing_to_tell(town: Town, now: datetime) -> None:
     await end(town, town.ben, now)
 

@@ -36,9 +36,17 @@ async def test_view_offers_what_each_may_do(town: Town, now: datetime) -> None:
     await commitments.confirm(by=town.carla, commitment=number, now=now)
     assert await rights(town.carla, number, now) == {"may_decline", "may_answer", "may_move"}
     await Commitment.filter(id=number).update(state=CommitmentState.FULFILLED)
-    assert await rights(town.anna, number, now) == {"may_verify", "may_drop"}
-    assert await rights(town.dora, number, now) == {"may_drop"}
+    assert await rights(town.anna, number, now) == {"may_verify", "may_reopen", "may_drop"}
+    assert await rights(town.dora, number, now) == {"may_reopen", "may_drop"}
+    assert await rights(town.carla, number, now) == {"may_reopen"}
+    assert await rights(town.emil, number, now) == set()
+    await Commitment.filter(id=number).update(state=CommitmentState.VERIFIED)
+    assert await rights(town.anna, number, now) == {"may_reopen"}
+    assert await rights(town.dora, number, now) == set()
     assert await rights(town.carla, number, now) == set()
+    await Commitment.filter(id=number).update(state=CommitmentState.ORPHANED)
+    assert "may_hand_over" in await rights(town.anna, number, now)
+    assert "may_hand_over" not in await rights(town.dora, number, now)
 
 
 async def test_view_lets_who_records_vouch_for_the_others(town: Town, now: datetime) -> None:
@@ -47,6 +55,28 @@ async def test_view_lets_who_records_vouch_for_the_others(town: Town, now: datet
     facts = await ledger.view(by=town.anna, commitment=number, now=now)
 
     assert [party["name"] for party in facts["vouch_for"]] == ["Emil Ebert"]
+
+
+async def test_nobody_vouches_for_who_has_left(town: Town, now: datetime) -> None:
+    number = await recorded(town, now)
+    await Person.filter(id=town.emil.id).update(left_at=now)
+
+    of_the_town = (await ledger.view(by=town.anna, commitment=number, now=now))["vouch_for"]
+    await Commitment.filter(id=number).update(state=CommitmentState.ORPHANED)
+    of_the_body = (await ledger.view(by=town.anna, commitment=number, now=now))["vouch_for"]
+
+    assert [party["name"] for party in of_the_town] == ["Carla Cramer"]
+    assert of_the_body == []
+
+
+async def test_listed_shows_the_lead_what_nobody_owns(town: Town, now: datetime) -> None:
+    orphan = await agreed(town, now)
+    await agreed(town, now)
+    await Commitment.filter(id=orphan).update(state=CommitmentState.ORPHANED)
+
+    shown = [(await ledger.listed(by=person, now=now))["orphaned"] for person in (town.anna, town.dora, town.carla)]
+
+    assert [[entry["id"] for entry in entries] for entries in shown] == [[orphan], [], []]
 
 
 async def test_view_refused_without_a_seat_or_a_part(town: Town, now: datetime) -> None:

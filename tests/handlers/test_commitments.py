@@ -187,7 +187,7 @@ async def test_confirm_by_hand_and_fulfil_by_who_records(stage: Stage) -> None:
         "🗓 bis Do, 30.09.2027 (KW 39)",
         "erledigt, noch nicht bestätigt",
     ]
-    assert buttons == ["✔️ Erfüllt", "🗑 Aufgeben", "‹ Commitments"]
+    assert buttons == ["✔️ Erfüllt", "↩️ Doch noch offen", "🗑 Aufgeben", "‹ Commitments"]
 
 
 async def test_decline_with_a_reason(stage: Stage) -> None:
@@ -197,6 +197,44 @@ async def test_decline_with_a_reason(stage: Stage) -> None:
     await presses(stage, STEFAN, "✖️ Nicht bestätigen")
 
     assert (await heard(stage, PETRA))[0][0] == "✖️ Stefan Aumüller ist nicht einverstanden: Dafür fehlen uns Stellen"
+
+
+async def test_done_by_mistake_is_taken_back(stage: Stage) -> None:
+    await proposed(stage)
+    await presses(stage, STEFAN, "🤝 Bestätigen", "✅ erledigt", "↩️ Doch noch offen", "⏸ hängt")
+
+    assert (await recorded()).state is CommitmentState.BLOCKED
+    assert (await heard(stage, PETRA))[0][0] == "⏸ Stefan Aumüller meldet: Es hängt."
+
+
+async def test_lead_says_that_it_is_not_done(stage: Stage) -> None:
+    await proposed(stage)
+    await presses(stage, STEFAN, "🤝 Bestätigen", "✅ erledigt")
+    await presses(stage, PETRA, "Öffnen", "✔️ Erfüllt", "↩️ Doch noch offen")
+
+    lines, buttons = await heard(stage, STEFAN)
+
+    assert (await recorded()).state is CommitmentState.AGREED
+    assert lines[0] == "↩️ Petra Wimmer meldet: doch noch offen."
+    assert buttons == ["▶️ läuft", "✅ erledigt", "⏸ hängt", "🆘 brauche Hilfe", "Öffnen"]
+
+
+async def test_lead_gives_what_nobody_owns_to_somebody_else(stage: Stage) -> None:
+    await proposed(stage)
+    await Commitment.all().update(state=CommitmentState.ORPHANED)
+    await stage.says(PETRA, "/commitments")
+    await presses(stage, PETRA, "RLK C1", "👤 Weitergeben")
+    _, offered = await heard(stage, PETRA)
+    await presses(stage, PETRA, "Monika Zeiler")
+    asked, buttons = await heard(stage, MONIKA)
+    await presses(stage, MONIKA, "🤝 Bestätigen")
+
+    assert ("Ich selbst" in offered, "Stefan Aumüller" in offered) == (True, True)
+    assert asked[0] == "🤝 Petra Wimmer bittet Sie, das zu übernehmen:"
+    assert asked[-2:] == ["bisher: Stefan Aumüller", "Stimmt das so?"]
+    assert buttons == ["🤝 Bestätigen", "✖️ Nicht einverstanden"]
+    assert (await recorded()).state is CommitmentState.AGREED
+    assert (await heard(stage, PETRA))[0][0] == "🤝 Alle haben bestätigt."
 
 
 async def test_move_with_a_reason(stage: Stage) -> None:

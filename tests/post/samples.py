@@ -190,7 +190,7 @@ def _item_page() -> Facts:
 
 
 def _commitment_page() -> Facts:
-    may = ("confirm", "decline", "answer", "verify", "fulfil", "move", "drop")
+    may = ("confirm", "decline", "answer", "verify", "reopen", "hand_over", "fulfil", "move", "drop")
     return {
         "commitment": commitment(),
         "vouch_for": [party("vouch_for")],
@@ -284,6 +284,14 @@ ASKED = {
 
 def _reason_for_commitment() -> Facts:
     return {"commitment": commitment(), "first": False, "reason": sentinel(Text, "guided.reason")}
+
+
+def _handed_over() -> Facts:
+    return {
+        "commitment": commitment(),
+        "name": sentinel(PersonName, "handed_over.name"),
+        "before": [party("handed_over.before")],
+    }
 
 
 def _told() -> Facts:
@@ -425,15 +433,23 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "commitment_declined": lambda: {"commitment": commitment(), "name": sentinel(PersonName, "declined.name")},
     "commitment_declined_by_me": _commitment_page,
     "commitment_dropped": lambda: {"commitment": commitment(), "name": sentinel(PersonName, "dropped.name")},
+    "commitment_hand_over": lambda: {"commitment": commitment(), "people": [_person("hand_over.person", own=False)]},
+    "commitment_handed_over": _handed_over,
     "commitment_moved": lambda: {
         "commitment": commitment(), "name": sentinel(PersonName, "moved.name"),
         "was": {"due_kind": Plain("date"), "due": DAY, "due_in": []},
     },
     "commitment_proposed": lambda: {"commitment": commitment(), "by": sentinel(PersonName, "proposed.by")},
     "commitment_recorded": lambda: {"commitment": commitment()},
+    "commitment_reopened": lambda: {
+        "commitment": commitment(owners=[party("commitment.owner", speaks=True)]),
+        "name": sentinel(PersonName, "reopened.name"),
+    },
+    "commitment_taking_over": _handed_over,
     "commitment_verified": lambda: {"commitment": commitment()},
     "commitments": lambda: {
         "mine": [commitment(), commitment(id=2)], "agreed": [commitment()], "may_record": True,
+        "orphaned": [commitment(state=Plain("orphaned"))],
         "bodies": [body(open=3, overdue=1, fulfilled=1)],
     },
     "commitments_of_body": lambda: {
@@ -490,9 +506,10 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "moved_by_me": lambda: _rearranged({"meeting": meeting(), "told": True}),
     "nudge": dict,
     "nudge_toast": dict,
-    "organise": lambda: {"bodies": [body(waiting=2)]},
+    "organise": lambda: {"bodies": [body(waiting=2, orphaned=1)]},
     "organise_body": lambda: {
         "body": body(), "meetings": [meeting()], "items": [item()],
+        "orphaned": [{"id": 1, "code": Plain("RLK"), "number": 5, "what": sentinel(Text, "organise.orphaned")}],
         "people": [{
             "name": sentinel(PersonName, "organise.person"), "role": Plain("chair"), "organisation": Plain("Caritas"),
         }],

@@ -19,6 +19,7 @@ RIGHTS = [
     (permissions.may_move, LEADING),
     (permissions.may_cancel, LEADING),
     (permissions.may_decide_items, LEADING),
+    (permissions.may_hand_over, LEADING),
     (permissions.may_keep_seats, LEADING),
     (permissions.may_record, LEADING | {Role.MINUTE_TAKER}),
 ]

@@ -56,7 +56,7 @@ IN_MEETINGS = {
 }
 RIGHTS = dict.fromkeys(
     ("may_confirm", "may_decline", "may_answer", "may_move", "may_fulfil", "may_verify", "may_drop"), True
-)
+) | {"may_reopen": True, "may_hand_over": True}
 BODY = {"id": 3, "level": TITLES, "code": Plain("RLK"), "name": Title("Regionalleiterkonferenz")}
 COUNTS = {"open": 3, "overdue": 1, "fulfilled": 1}
 QUESTION: dict[str, Any] = {
@@ -86,11 +86,18 @@ QUESTION: dict[str, Any] = {
     "commitment": commitment(),
 }
 
+HANDED_OVER = {
+    "commitment": commitment(),
+    "name": PersonName("Carla Cramer"),
+    "before": [party(PersonName("Carla Cramer"))],
+}
+
 MESSAGES: dict[str, dict[str, Any]] = {
     "commitment": {"commitment": commitment(), "vouch_for": [party(PersonName("Carla Cramer"))], **RIGHTS},
     "commitments": {
         "mine": [commitment(), commitment(id=8, **IN_MEETINGS), commitment(id=9)],
         "agreed": [commitment(overdue=False)],
+        "orphaned": [],
         "bodies": [{**BODY, **COUNTS}],
         "may_record": True,
     },
@@ -103,6 +110,13 @@ MESSAGES: dict[str, dict[str, Any]] = {
     "commitment_moved": {"commitment": commitment(), "name": PersonName("Carla Cramer"), "was": IN_MEETINGS},
     "commitment_dropped": {"commitment": commitment(), "name": PersonName("Carla Cramer")},
     "commitment_verified": {"commitment": commitment()},
+    "commitment_reopened": {"commitment": commitment(), "name": PersonName("Carla Cramer")},
+    "commitment_hand_over": {
+        "commitment": commitment(),
+        "people": [{"id": 3, "name": PersonName("Carla Cramer"), "own": False}],
+    },
+    "commitment_handed_over": HANDED_OVER,
+    "commitment_taking_over": HANDED_OVER,
     "commitment_confirmed_toast": {},
     "check_in": {"commitments": [commitment()]},
     "check_in_told": {"commitment": commitment(), "name": PersonName("Carla Cramer"), "answer": Plain("stuck")},
@@ -170,12 +184,26 @@ def test_commitments_of_a_stricter_body_are_folded() -> None:
 
 
 def test_commitments_when_there_is_nothing() -> None:
-    facts: dict[str, Any] = {"mine": [], "agreed": [], "bodies": [], "may_record": False}
+    facts: dict[str, Any] = {"mine": [], "agreed": [], "orphaned": [], "bodies": [], "may_record": False}
 
     message = said("commitments", FULL, facts)
 
     assert message.text == "🤝 <b>Commitments</b>\n\nZurzeit ist nichts offen."
     assert [button.label for row in message.buttons for button in row] == ["‹ Menü"]
+
+
+def test_orphans_of_a_body_are_named_or_at_level_2_counted() -> None:
+    orphan = {"id": 7, "code": Plain("RLK"), "number": 5, "what": Text("Beratungsangebot aufbauen")}
+    facts: dict[str, Any] = {"body": BODY, "meetings": [], "items": [], "orphaned": [orphan], "people": []}
+
+    told = [said("organise_body", level, facts) for level in (FULL, TITLES)]
+
+    assert [message.text.partition("<b>Verwaiste Commitments</b>\n")[2] for message in told] == [
+        "• <b>RLK C5</b> Beratungsangebot aufbauen",
+        "Ein Commitment ist verwaist.",
+    ]
+    labels = [next(button.label for row in message.buttons for button in row) for message in told]
+    assert labels == ["👤 RLK C5", "Ansehen"]
 
 
 def test_commitment_shows_marks_moves_and_state() -> None:

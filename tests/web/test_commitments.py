@@ -91,6 +91,19 @@ async def test_owner_says_how_it_stands(  # noqa: PLR0917  # fixtures, and what 
     assert [row.answer for row in await CheckIn.all()] == [answer]
 
 
+async def test_owner_takes_back_that_it_is_done(
+    visitor: Visitor, town: Town, settings: WebSettings, commitment: int
+) -> None:
+    where = link(settings, commitment, town.ben)
+    done = await (await post(visitor, where, {"answer": "done"})).text()
+
+    again = await (await post(visitor, where, {"answer": "open"})).text()
+
+    assert [word in done for word in ("↩️ Doch noch offen", "▶️ läuft")] == [True, False]
+    assert [word in again for word in ("↩️ Doch noch offen", "▶️ läuft")] == [False, True]
+    assert (await state(commitment))[0] is CommitmentState.PROPOSED  # the other side has not confirmed yet
+
+
 async def test_who_disagrees_gives_a_reason(
     visitor: Visitor, town: Town, settings: WebSettings, commitment: int
 ) -> None:
