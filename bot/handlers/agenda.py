@@ -192,8 +192,8 @@ async def _take(context: Context, answers: Answers, step: str, text: str, presse
             return {"body": body.id, **following, "preset": [*answers.get("preset", ()), *following]}
         case "meeting" if pressed:
             return {"meeting": int(text)}
-        case "purpose" if pressed:
-            return {"purpose": Purpose(text).value}
+        case "purpose" if text:
+            return _purpose(context, answers, text, pressed=pressed)
         case "slots" if text.isdigit():
             return {"slots": int(text)}
         case "title" if not pressed and text:
@@ -210,6 +210,20 @@ async def _take(context: Context, answers: Answers, step: str, text: str, presse
             return dialogues.worded(context, "reason", text, limit=agenda_items.REASON_LIMIT)
         case _:
             raise NotUnderstood(step=Plain(step))
+
+
+def _purpose(context: Context, answers: Answers, text: str, *, pressed: bool) -> Answers:
+    """The purpose, pressed or named; other words are the title, and the purpose is asked again.
+
+    A Fallberatung has no text: what was typed as its title is taken back.
+    """
+    named = Purpose(text).value if pressed else reading.purpose(text)
+    if named is None:
+        return _titled(text, context)
+    if named == Purpose.CASE_CONSULTATION and answers.get("source"):
+        context.erase(answers["source"])
+        return {"purpose": named, "source": None}
+    return {"purpose": named}
 
 
 def _minutes(text: str, *, pressed: bool) -> int | None:

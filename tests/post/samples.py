@@ -198,7 +198,7 @@ def _commitment_page() -> Facts:
 
 
 def _guided_meeting(**more: Any) -> Facts:  # noqa: ANN401  # facts of every kind
-    at = {"at": STARTS, "day": DAY, "stored": Plain("2026-12-03T14:30")}
+    at = {"at": STARTS, "day": DAY, "stored": Plain("2026-12-03T14:30-16:00"), "minutes": 90}
     return {
         "level": 3,
         "first": False,
@@ -486,6 +486,7 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     },
     "moved": lambda: _rearranged({"meeting": meeting(), "document": document(), "anew": True}),
     "moved_by_me": lambda: _rearranged({"meeting": meeting(), "told": True}),
+    "nothing_open": dict,
     "nudge": dict,
     "nudge_toast": dict,
     "organise": lambda: {"bodies": [body(waiting=2)]},
