@@ -5,7 +5,7 @@ from typing import Any
 
 from bot.actions import access
 from bot.actions.agenda_items import item_facts
-from bot.actions.meetings import AHEAD, facts_of
+from bot.actions.meetings import AHEAD, facts_of, over
 from bot.rules import names, permissions
 from bot.rules.facts import Plain, Title
 from storage import queries
@@ -37,14 +37,17 @@ async def overview(*, by: Person, now: datetime) -> Facts:
 
 
 async def one(*, by: Person, body: int, now: datetime) -> Facts:
-    """A body that the person runs: meetings ahead, items to decide about, who sits there. Raises NotAllowed, NotAMember."""
+    """A body that the person runs: meetings ahead, items to decide about, who sits there; `missed`: an item's meeting is over.
+
+    Raises NotAllowed, NotAMember.
+    """
     found = await access.body(by, body, now, permissions.may_schedule)
     meetings = await Meeting.filter(body_id=body, ends_at__gt=now, state__in=AHEAD).order_by("starts_at").limit(LISTED)
     items = (
         await AgendaItem.filter(body_id=body, state=ItemState.PROPOSED)
         .order_by("id")
         .limit(LISTED)
-        .select_related("body", "submitted_by")
+        .select_related("body", "meeting", "submitted_by")
     )
     seats = [seat for seat in await queries.seats_in(body, access.today(by, now)) if seat.person is not None]
     seats.sort(
@@ -53,7 +56,13 @@ async def one(*, by: Person, body: int, now: datetime) -> Facts:
     return {
         "body": {"id": found.id, "level": found.level, "code": Plain(found.code), "name": Title(found.name)},
         "meetings": [facts_of(meeting, found) for meeting in meetings],
-        "items": [item_facts(item, found, by=by) for item in items],
+        "items": [
+            {
+                **item_facts(item, found, by=by),
+                "missed": item.meeting.starts_at if item.meeting and over(item.meeting, now) else None,
+            }
+            for item in items
+        ],
         "people": [
             {
                 "name": access.name_of(seat.person),

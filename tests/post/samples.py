@@ -185,6 +185,8 @@ def _item_page() -> Facts:
         "leads": True,
         "may_change": True,
         "may_decide": True,
+        "missed": True,
+        "next": meeting(),
     }
 
 
@@ -457,7 +459,7 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "invited": lambda: {"meeting": meeting(), "people": 6, "short_notice_reason": True},
     "item": _item_page,
     "item_accepted": _told,
-    "item_accepted_toast": lambda: {"item": item()},
+    "item_accepted_toast": lambda: {"item": item(), "next": meeting()},
     "item_changed": _told,
     "item_entered": _told,
     "item_handed_in": lambda: {
@@ -491,7 +493,7 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "nudge_toast": dict,
     "organise": lambda: {"bodies": [body(waiting=2)]},
     "organise_body": lambda: {
-        "body": body(), "meetings": [meeting()], "items": [item()],
+        "body": body(), "meetings": [meeting()], "items": [item(missed=STARTS)],
         "people": [{
             "name": sentinel(PersonName, "organise.person"), "role": Plain("chair"), "organisation": Plain("Caritas"),
         }],
@@ -598,6 +600,7 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "refusals/not_on_telegram": dict,
     "refusals/not_over_telegram": dict,
     "refusals/not_understood": lambda: {"step": Plain("when"), "why": Plain("past")},
+    "refusals/nothing_planned": lambda: {"code": Plain("TK")},
     "refusals/outdated": dict,
     "refusals/owner_missing": dict,
     "refusals/paper_too_large": lambda: {"limit": 10},
