@@ -12,7 +12,7 @@ from bot.actions.moving import Arrangement
 from bot.handlers import dialogues
 from bot.handlers.context import Context
 from bot.handlers.dialogues import Answers, Guide
-from bot.rules import permissions, reading
+from bot.rules import join_links, permissions, reading
 from bot.rules.calendar_grid import month_grid
 from bot.rules.dialogue import CANCEL, INVITE, MEETING, MOVE, PLACE
 from bot.rules.facts import JoinLink, Place, Plain, Text, Title
@@ -165,8 +165,10 @@ async def _take(context: Context, answers: Answers, step: str, text: str, presse
             return {"kept": True}
         case "reason" if not pressed and text:
             return dialogues.worded(context, "reason", text, limit=invitations.REASON_LIMIT)
-        case "place" | "join_link" if text:
-            return {step: text}
+        case "place" if text:
+            return {"place": text}
+        case "join_link" if text:
+            return {"join_link": join_links.read(text)}
         case _:
             raise NotUnderstood(step=Plain(step))
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 
-from storage.models import AgendaItem
+from storage.models import AgendaItem, Meeting
 from storage.vocabulary import Network, Purpose
 from tests.stage import Stage, raise_curtain
 
@@ -104,3 +104,21 @@ async def test_text_with_a_slash_that_is_no_command_is_not_taken_for_an_answer(s
     await planned_until(stage, "3.12. 9-11 Uhr", "[In Präsenz]", "/müsli")
 
     assert (await heard(stage))[0].startswith("Diesen Befehl kenne ich nicht.")
+
+
+@pytest.mark.parametrize(
+    ("typed", "link", "told"),
+    [
+        ("Einwahl 0911 1234 PIN 44", "Einwahl 0911 1234 PIN 44", "💻 Einwahl 0911 1234 PIN 44"),
+        ("meet.jit.si/abc", "https://meet.jit.si/abc", "💻 Zur Videokonferenz"),
+        ("kein Link", None, "💻 online, der Zugang folgt"),
+    ],
+)
+async def test_typed_way_into_the_meeting_is_told_to_its_members(
+    stage: Stage, typed: str, link: str | None, told: str
+) -> None:
+    await planned_until(stage, "3.12. 9-11 Uhr", "[Online]", typed)
+    await presses(stage, "✅ So planen")
+
+    assert (await Meeting.get()).join_link == link
+    assert told in await heard(stage)

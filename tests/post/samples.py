@@ -338,7 +338,8 @@ def _rearranged(facts: Mapping[str, Any]) -> Facts:
 
 
 def _guided_place() -> Facts:
-    planned = {**_arranged("planned"), "format": Plain("hybrid")}
+    dial_in = sentinel(JoinLink, "planned.join_link")
+    planned = {**_arranged("planned"), "format": Plain("hybrid"), "join_link": dial_in}
     return _guided_meeting(meeting=meeting(), planned=planned, changed={**CHANGED, "time": False})
 
 
