@@ -215,15 +215,15 @@ async def _take(context: Context, answers: Answers, step: str, text: str, presse
 def _purpose(context: Context, answers: Answers, text: str, *, pressed: bool) -> Answers:
     """The purpose, pressed or named; other words are the title, and the purpose is asked again.
 
-    A Fallberatung has no text: what was typed as its title is taken back.
+    A Fallberatung has no text: what was typed as its title is taken back, as is what looked like case data before another title.
     """
     named = Purpose(text).value if pressed else reading.purpose(text)
+    given_up = named == Purpose.CASE_CONSULTATION or (named is None and answers.get("suspicious"))
+    if given_up and answers.get("source"):
+        context.erase(answers["source"])
     if named is None:
         return _titled(text, context)
-    if named == Purpose.CASE_CONSULTATION and answers.get("source"):
-        context.erase(answers["source"])
-        return {"purpose": named, "source": None}
-    return {"purpose": named}
+    return {"purpose": named, **({"source": None} if given_up else {})}
 
 
 def _minutes(text: str, *, pressed: bool) -> int | None:

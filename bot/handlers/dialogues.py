@@ -82,12 +82,14 @@ async def back(context: Context, guides: Mapping[str, Guide]) -> bool:
 
 
 async def _step_back(context: Context, guide: Guide, entry: dialogues.OpenEntry) -> None:
-    """The question before this one; from a text that looked like case data, to another wording."""
-    if guide.flow.current(entry.data) == "kept":
+    """The question before this one; a text that looked like case data goes, and its message with it."""
+    warned = guide.flow.current(entry.data) == "kept"
+    answers = dict(entry.data) if warned else guide.flow.back(entry.data)
+    text = entry.data.get("suspicious")
+    if text and not entry.data.get("kept") and (warned or text not in answers):
         _erase_source(context, entry)
-        await _ask(context, guide, entry.person_id, _without_text(entry.data))
-    else:
-        await _ask(context, guide, entry.person_id, guide.flow.back(entry.data))
+        answers = _without_text(answers)
+    await _ask(context, guide, entry.person_id, answers)
 
 
 async def _open(context: Context) -> dialogues.OpenEntry | None:

@@ -65,18 +65,6 @@ async def test_back_is_typed_in_every_spelling(stage: Stage, command: str) -> No
     assert (await heard(stage))[-1] == "In welcher Form?"
 
 
-async def test_back_from_a_text_that_looks_like_a_case_takes_it_out_of_the_chat(stage: Stage) -> None:
-    await stage.says(PETRA, "/top")
-    await presses(stage, "Regionalleiterkonferenz", "Beschluss")
-    await stage.says(PETRA, "Hilfeplan Familie M.")
-    await stage.says(PETRA, "/zurück")
-
-    shown = [message.text for message in await stage.heard(stage.chat(PETRA))]
-
-    assert (await heard(stage))[-1].startswith("Wie heißt das Thema?")
-    assert [text for text in shown if "Familie M." in text] == []
-
-
 async def test_title_is_kept_where_the_purpose_is_asked(stage: Stage) -> None:
     await stage.says(PETRA, "/top")
     await presses(stage, "Regionalleiterkonferenz")
@@ -87,17 +75,6 @@ async def test_title_is_kept_where_the_purpose_is_asked(stage: Stage) -> None:
     item = await AgendaItem.get()
 
     assert (item.title, item.purpose, item.minutes) == ("Rufbereitschaft", Purpose.CONSULTATION, 20)
-
-
-async def test_title_of_a_case_consultation_is_taken_out_of_the_chat(stage: Stage) -> None:
-    await stage.says(PETRA, "/top")
-    await presses(stage, "Regionalleiterkonferenz")
-    await stage.says(PETRA, "Hilfeplan Familie M.")
-    await presses(stage, "Fallberatung", "1", "Weiß ich noch nicht", "✅ Einreichen")
-
-    shown = [message.text for message in await stage.heard(stage.chat(PETRA))]
-
-    assert ((await AgendaItem.get()).title, [text for text in shown if "Familie M." in text]) == ("", [])
 
 
 async def test_text_with_a_slash_that_is_no_command_is_not_taken_for_an_answer(stage: Stage) -> None:
