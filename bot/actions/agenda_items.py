@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.actions import access, audit, notices, papers
-from bot.actions.meetings import SETTLE, MeetingOver, facts_of
+from bot.actions.meetings import SETTLE, MeetingOver, facts_of, over
 from bot.actions.notices import Draft
 from bot.rules import guard, names, permissions, procedure
 from bot.rules.facts import Plain, Text, Title
@@ -40,6 +40,10 @@ class DeadlineOver(Refusal):
 
 class ItemOver(Refusal):
     """The item is not open any more; `item` says what became of it."""
+
+
+class NothingPlanned(Refusal):
+    """The item's meeting is over, and its body (`code`) has none ahead that takes items."""
 
 
 class LooksLikeACase(Refusal):
@@ -291,10 +295,12 @@ async def _own(by: Person, item: int, now: datetime) -> tuple[AgendaItem, Body]:
 
 
 async def view(*, by: Person, item: int, now: datetime) -> Facts:
-    """An item, and what this person may do with it."""
+    """An item, and what this person may do with it; `next` is where it goes when it is accepted after its meeting."""
     found, body, decides = await _found(by, item, now)
     until = _changeable_until(found, body)
     is_open = found.state in OPEN
+    missed = _missed(found, now)
+    following = await _following(body, now) if missed and decides else None
     return {
         "item": item_facts(found, body, by=by),
         "meeting": facts_of(found.meeting, body) if found.meeting else None,
@@ -302,6 +308,8 @@ async def view(*, by: Person, item: int, now: datetime) -> Facts:
         "papers": (await papers.of_items([found])).get(item, []),
         "may_change": found.submitted_by_id == by.id and is_open and (until is None or now <= until),
         "may_decide": decides and is_open,
+        "missed": missed,
+        "next": facts_of(following, body) if following else None,
         "leads": decides,
     }
 
@@ -352,15 +360,41 @@ async def withdraw(*, by: Person, item: int, now: datetime) -> Facts:
 
 
 async def accept(*, by: Person, item: int, now: datetime) -> Facts:
-    """Take an item onto the agenda; the submitter is told."""
+    """Take an item onto the agenda; the submitter is told.
+
+    When its meeting is over, that is the agenda of the body's next one that takes items (`next`).
+    Raises NotFoundHere, NotAllowed, ItemOver, NothingPlanned.
+    """
     found, body = await decidable(by, item, now)
     if found.state is ItemState.ACCEPTED:
-        return {"item": item_facts(found, body)}
+        return {"item": item_facts(found, body), "next": None}
+    following = None
+    values: Facts = {"state": ItemState.ACCEPTED}
+    if _missed(found, now):
+        following = await _following(body, now)
+        if following is None:
+            raise NothingPlanned(code=Plain(body.code))
+        found.meeting = following
+        late = procedure.late(procedure.from_json(body.rules), following.starts_at, following.zone, found.created_at)
+        values |= {"meeting_id": following.id, "late": late is not None}
     async with transaction():
-        await _write(found, state=ItemState.ACCEPTED, position=await _last_position(found) + 1)
+        await _write(found, **values, position=await _last_position(found) + 1)
         await audit.record(by, "item.accepted", f"item:{item}", now=now)
         await _tell_submitter(found, body, by, "item_accepted", now)
-    return {"item": item_facts(found, body)}
+    return {"item": item_facts(found, body), "next": facts_of(following, body) if following else None}
+
+
+def _missed(item: AgendaItem, now: datetime) -> bool:
+    """Whether its meeting has gone by before anybody decided."""
+    return item.state is ItemState.PROPOSED and item.meeting is not None and over(item.meeting, now)
+
+
+async def _following(body: Body, now: datetime) -> Meeting | None:
+    """The body's next meeting that takes items now."""
+    rules = procedure.from_json(body.rules)
+    ahead = await _ahead(body.id, now)
+    late = (procedure.late(rules, meeting.starts_at, meeting.zone, now) for meeting in ahead)
+    return next((meeting for meeting, how in zip(ahead, late, strict=True) if how is not LateItems.REJECT), None)
 
 
 async def reject(*, by: Person, item: int, reason: str, now: datetime) -> Facts:

@@ -98,6 +98,11 @@ def check(plan: Plan, zone: str, now: datetime) -> datetime:
     return starts_at
 
 
+def over(meeting: Meeting, now: datetime) -> bool:
+    """Whether it has ended or is called off."""
+    return meeting.ends_at <= now or meeting.state not in AHEAD
+
+
 def fitting(form: MeetingFormat, place: str | None, join_link: str | None) -> tuple[str | None, str | None]:
     """Place and join link as the form has them: online there is no place, in presence no link."""
     online, in_presence = form is MeetingFormat.ONLINE, form is MeetingFormat.PRESENCE

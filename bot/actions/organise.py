@@ -5,7 +5,7 @@ from typing import Any
 
 from bot.actions import access
 from bot.actions.agenda_items import item_facts
-from bot.actions.meetings import AHEAD, facts_of
+from bot.actions.meetings import AHEAD, facts_of, over
 from bot.rules import names, permissions
 from bot.rules.facts import Plain, Text, Title
 from storage import queries
@@ -43,7 +43,7 @@ async def overview(*, by: Person, now: datetime) -> Facts:
 async def one(*, by: Person, body: int, now: datetime) -> Facts:
     """A body that the person runs: meetings ahead, items to decide about, commitments that nobody owns, who sits there.
 
-    Raises NotAllowed, NotAMember.
+    `missed` says that an item's meeting is over. Raises NotAllowed, NotAMember.
     """
     found = await access.body(by, body, now, permissions.may_schedule)
     meetings = await Meeting.filter(body_id=body, ends_at__gt=now, state__in=AHEAD).order_by("starts_at").limit(LISTED)
@@ -51,7 +51,7 @@ async def one(*, by: Person, body: int, now: datetime) -> Facts:
         await AgendaItem.filter(body_id=body, state=ItemState.PROPOSED)
         .order_by("id")
         .limit(LISTED)
-        .select_related("body", "submitted_by")
+        .select_related("body", "meeting", "submitted_by")
     )
     orphaned = await Commitment.filter(body_id=body, state=CommitmentState.ORPHANED).order_by("number").limit(LISTED)
     seats = [seat for seat in await queries.seats_in(body, access.today(by, now)) if seat.person is not None]
@@ -61,7 +61,13 @@ async def one(*, by: Person, body: int, now: datetime) -> Facts:
     return {
         "body": {"id": found.id, "level": found.level, "code": Plain(found.code), "name": Title(found.name)},
         "meetings": [facts_of(meeting, found) for meeting in meetings],
-        "items": [item_facts(item, found, by=by) for item in items],
+        "items": [
+            {
+                **item_facts(item, found, by=by),
+                "missed": item.meeting.starts_at if item.meeting and over(item.meeting, now) else None,
+            }
+            for item in items
+        ],
         "orphaned": [
             {
                 "id": commitment.id,

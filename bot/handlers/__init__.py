@@ -1,5 +1,6 @@
 """The chat door. One list of commands, one of buttons, one of guided entries: nothing is registered anywhere else."""
 
+import re
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -29,6 +30,7 @@ from bot.handlers.context import Context, Desk, Town
 from bot.handlers.dialogues import Guide
 from bot.messages import Voice
 from bot.rules.facts import Plain
+from bot.rules.reading.words import fold
 from bot.rules.refusals import Outdated
 
 Handler = Callable[[Update, Context], Coroutine[Any, Any, None]]
@@ -44,6 +46,12 @@ class Command:
     in_groups: bool = False
 
 
+async def _back(_update: Update, context: Context) -> None:
+    """/zurück: one step back in the guided entry that is open."""
+    if not await dialogues.back(context, GUIDES):
+        context.show("nothing_open")
+
+
 COMMANDS = (
     Command("start", "start", joining.begin, in_groups=True),
     Command("termine", "meetings", meetings.upcoming, in_groups=True),
@@ -57,9 +65,10 @@ COMMANDS = (
     Command("einstellungen", "settings", settings.settings),
     Command("datenschutz", "privacy", start.privacy),
     Command("hilfe", "help", start.help_, in_groups=True),
+    Command("zurueck", "back", _back),
     Command("abbrechen", "cancel", start.give_up),
 )
-_GERMAN = {name: command.german for command in COMMANDS for name in (command.german, command.english)}
+_BY_NAME = {name: command for command in COMMANDS for name in (command.german, command.english)}
 MENU = tuple(command for command in COMMANDS if command.german not in ("start", "commitment"))
 
 BUTTONS: dict[str, Handler] = {
@@ -112,7 +121,7 @@ def application(bot: Bot, town: Town) -> Desk:
     private = filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
     for command in COMMANDS:
         made.add_handler(CommandHandler(list({command.german, command.english}), command.handler, filters=private))
-    made.add_handler(CommandHandler(sorted(_GERMAN), start.in_group, filters=~private & filters.UpdateType.MESSAGE))
+    made.add_handler(CommandHandler(sorted(_BY_NAME), start.in_group, filters=~private & filters.UpdateType.MESSAGE))
     made.add_handler(CallbackQueryHandler(_pressed))
     made.add_handler(MessageHandler(filters.StatusUpdate.MIGRATE, groups.migrated))
     made.add_handler(ChatMemberHandler(joining.membership, ChatMemberHandler.MY_CHAT_MEMBER))
@@ -164,19 +173,27 @@ async def _pressed(update: Update, context: Context) -> None:
 
 
 async def _typed(update: Update, context: Context) -> None:
-    """Text or a file: the answer to an open question, a list of people, or else the menu; never silence."""
-    if not await dialogues.typed(update, context, GUIDES) and not await people.sent(update, context):
+    """Text or a file: the answer to an open question, a list of people, or else the menu; never silence.
+
+    Telegram takes no command with an umlaut for one: it comes as text.
+    """
+    if re.match(r"/[^\W\d_]", context.written):
+        command = _BY_NAME.get(fold(_name(context)))
+        await (command.handler if command else _unknown_command)(update, context)
+    elif not await dialogues.typed(update, context, GUIDES) and not await people.sent(update, context):
         await start.menu(update, context)
+
+
+def _name(context: Context) -> str:
+    """What stands behind the slash."""
+    return context.written.removeprefix("/").partition(" ")[0].partition("@")[0]
 
 
 async def _unknown_command(_update: Update, context: Context) -> None:
     """Offer the nearest command."""
     by = await context.speaker()
-    typed = (
-        (context.message.text or "").removeprefix("/").partition(" ")[0].partition("@")[0] if context.message else ""
-    )
-    nearest = get_close_matches(typed.casefold(), list(_GERMAN), n=2, cutoff=0.5)
-    found = dict.fromkeys(_GERMAN[name] for name in nearest)
+    nearest = get_close_matches(_name(context).casefold(), list(_BY_NAME), n=2, cutoff=0.5)
+    found = dict.fromkeys(_BY_NAME[name].german for name in nearest)
     names = {command.german: _shown(command, by.language) for command in COMMANDS}
     commands = [{"code": Plain(german), "name": Plain(names[german])} for german in found]
     context.reply("unknown_command", {"commands": commands})

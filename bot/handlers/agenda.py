@@ -192,8 +192,8 @@ async def _take(context: Context, answers: Answers, step: str, text: str, presse
             return {"body": body.id, **following, "preset": [*answers.get("preset", ()), *following]}
         case "meeting" if pressed:
             return {"meeting": int(text)}
-        case "purpose" if pressed:
-            return {"purpose": Purpose(text).value}
+        case "purpose" if text:
+            return _purpose(context, answers, text, pressed=pressed)
         case "slots" if text.isdigit():
             return {"slots": int(text)}
         case "title" if not pressed and text:
@@ -210,6 +210,20 @@ async def _take(context: Context, answers: Answers, step: str, text: str, presse
             return dialogues.worded(context, "reason", text, limit=agenda_items.REASON_LIMIT)
         case _:
             raise NotUnderstood(step=Plain(step))
+
+
+def _purpose(context: Context, answers: Answers, text: str, *, pressed: bool) -> Answers:
+    """The purpose, pressed or named; other words are the title, and the purpose is asked again.
+
+    A Fallberatung has no text: what was typed as its title is taken back, as is what looked like case data before another title.
+    """
+    named = Purpose(text).value if pressed else reading.purpose(text)
+    given_up = named == Purpose.CASE_CONSULTATION or (named is None and answers.get("suspicious"))
+    if given_up and answers.get("source"):
+        context.erase(answers["source"])
+    if named is None:
+        return _titled(text, context)
+    return {"purpose": named, **({"source": None} if given_up else {})}
 
 
 def _minutes(text: str, *, pressed: bool) -> int | None:

@@ -225,7 +225,7 @@ async def _due(context: Context, text: str) -> Answers:
     zone = ZoneInfo((await context.speaker()).zone)
     understood = reading.when(date_words(text), now=context.now, zone=zone)
     if isinstance(understood, reading.NotADate):
-        raise NotUnderstood(step=Plain("when"), why=Plain(understood.reason.value))
+        raise NotUnderstood(step=Plain("due"), why=Plain(understood.reason.value))
     if isinstance(understood, reading.Choices):
         return {"due_options": list(dict.fromkeys(option.date.isoformat() for option in understood.options))}
     return {"due": understood.date.isoformat(), **fresh}

@@ -99,9 +99,14 @@ class Context(CallbackContext[ExtBot[None], dict[Any, Any], dict[Any, Any], dict
         return self.incoming.callback_query
 
     @property
+    def written(self) -> str:
+        """The text of the message that came in, as it was typed."""
+        return (self.message.text or "") if self.message else ""
+
+    @property
     def text(self) -> str:
         """What was typed; for a command, what stands behind it."""
-        text = (self.message.text or "") if self.message else ""
+        text = self.written
         return text.partition(" ")[2].strip() if text.startswith("/") else text.strip()
 
     @property

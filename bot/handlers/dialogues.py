@@ -50,12 +50,11 @@ async def pressed(_update: Update, context: Context, guides: Mapping[str, Guide]
         raise Outdated
     current = guide.flow.current(entry.data)
     if step == "back":
-        await _ask(context, guide, entry.person_id, guide.flow.back(entry.data))
+        await _step_back(context, guide, entry)
     elif step == "redo" and current == guide.flow.steps[-1].name and guide.flow.has(value):
         await _ask(context, guide, entry.person_id, guide.flow.redo(entry.data, value))
     elif step == "again" and current == "kept":
-        _erase_source(context, entry)
-        await _ask(context, guide, entry.person_id, _without_text(entry.data))
+        await _step_back(context, guide, entry)
     elif step == current:
         await _take(context, guide, entry, step, value, pressed=True)
     else:
@@ -70,6 +69,27 @@ async def typed(_update: Update, context: Context, guides: Mapping[str, Guide]) 
         return False
     await _take(context, guide, entry, guide.flow.current(entry.data), context.text, pressed=False)
     return True
+
+
+async def back(context: Context, guides: Mapping[str, Guide]) -> bool:
+    """One step back in the open entry; False when nothing is being asked."""
+    entry = await _open(context)
+    guide = guides.get(entry.kind) if entry else None
+    if entry is None or guide is None:
+        return False
+    await _step_back(context, guide, entry)
+    return True
+
+
+async def _step_back(context: Context, guide: Guide, entry: dialogues.OpenEntry) -> None:
+    """The question before this one; a text that looked like case data goes, and its message with it."""
+    warned = guide.flow.current(entry.data) == "kept"
+    answers = dict(entry.data) if warned else guide.flow.back(entry.data)
+    text = entry.data.get("suspicious")
+    if text and not entry.data.get("kept") and (warned or text not in answers):
+        _erase_source(context, entry)
+        answers = _without_text(answers)
+    await _ask(context, guide, entry.person_id, answers)
 
 
 async def _open(context: Context) -> dialogues.OpenEntry | None:
@@ -103,7 +123,7 @@ async def _ask(context: Context, guide: Guide, person: int, answers: Answers) ->
         data=answers,
         now=context.now,
     )
-    facts = {"first": guide.flow.back(answers) == answers, **await guide.facts(context, answers)}
+    facts = {"first": guide.flow.begins(answers), **await guide.facts(context, answers)}
     context.show(f"guided/{guide.flow.kind}_{step}", facts)
 
 

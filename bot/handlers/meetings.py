@@ -1,7 +1,7 @@
 """Meetings in the chat: the list, one meeting, the answer; scheduling, inviting, moving and calling off."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,7 @@ from bot.actions.moving import Arrangement
 from bot.handlers import dialogues
 from bot.handlers.context import Context
 from bot.handlers.dialogues import Answers, Guide
-from bot.rules import permissions, reading
+from bot.rules import join_links, permissions, reading
 from bot.rules.calendar_grid import month_grid
 from bot.rules.dialogue import CANCEL, INVITE, MEETING, MOVE, PLACE
 from bot.rules.facts import JoinLink, Place, Plain, Text, Title
@@ -158,7 +158,7 @@ async def _take(context: Context, answers: Answers, step: str, text: str, presse
         case "when" if pressed and text.startswith("g"):  # leafs to a month: g2026-12
             return {"month": text[1:], "day": None, "options": []}
         case "when":
-            return _when(context, answers, text, (await context.speaker()).zone)
+            return _when(context, answers, text, (await context.speaker()).zone, pressed=pressed)
         case "minutes":
             length = reading.duration(text)
             if length is None:
@@ -172,8 +172,10 @@ async def _take(context: Context, answers: Answers, step: str, text: str, presse
             return {"kept": True}
         case "reason" if not pressed and text:
             return dialogues.worded(context, "reason", text, limit=invitations.REASON_LIMIT)
-        case "place" | "join_link" if text:
-            return {step: text}
+        case "place" if text:
+            return {"place": text}
+        case "join_link" if text:
+            return {"join_link": join_links.read(text)}
         case _:
             raise NotUnderstood(step=Plain(step))
 
@@ -195,36 +197,41 @@ def _typed_only(step: str) -> Answers:
     raise NotUnderstood(step=Plain(step))
 
 
-def _when(context: Context, answers: Answers, text: str, zone: str) -> Answers:
-    """A date as typed or picked; a day without a time asks for the time."""
-    understood = _read_when(context, answers, text, ZoneInfo(zone))
+def _when(context: Context, answers: Answers, text: str, zone: str, *, pressed: bool) -> Answers:
+    """A date as typed or picked; a day without a time asks for the time, and days that are offered take the chosen one's place."""
+    known = () if pressed else answers.get("options") or filter(None, [answers.get("day")])
+    days = tuple(dict.fromkeys(date.fromisoformat(stored[:10]) for stored in known))
+    clock: dict[str, Any] = {"now": context.now, "zone": ZoneInfo(zone)}
+    if days:
+        understood = reading.at(text, days=days, sure=not answers.get("options"), **clock)
+    else:
+        understood = reading.when(text, **clock)
     if isinstance(understood, reading.NotADate):
-        raise NotUnderstood(step=Plain("when"), why=Plain(understood.reason.name.lower()))
+        raise NotUnderstood(
+            step=Plain("time" if answers.get("day") else "when"), why=Plain(understood.reason.name.lower())
+        )
     if isinstance(understood, reading.Choices):
-        return {"options": [_stored(option) for option in understood.options]}
+        return {"options": [_stored(option) for option in understood.options], "day": None}
     if understood.time is None:
         return {"day": understood.date.isoformat(), "options": []}
-    added: Answers = {"when": _stored(understood), "options": []}
+    begins = datetime.combine(understood.date, understood.time)
+    added: Answers = {"when": begins.isoformat(timespec="minutes"), "options": []}
+    if answers.get("day"):
+        added["day"] = understood.date.isoformat()
     if understood.end is not None:
-        begins = datetime.combine(understood.date, understood.time)
-        added["minutes"] = int((datetime.combine(understood.date, understood.end) - begins).total_seconds()) // 60
+        added["minutes"] = _minutes_until(understood.end, begins)
         added["preset"] = [*answers.get("preset", ()), "minutes"]
     return added
 
 
-def _read_when(
-    context: Context, answers: Answers, text: str, zone: ZoneInfo
-) -> reading.Exact | reading.Choices | reading.NotADate:
-    """What was typed after a day had been chosen is a time, or else another day."""
-    if answers.get("day"):
-        with_day = reading.when(f"{answers['day']} {text}", now=context.now, zone=zone)
-        if not isinstance(with_day, reading.NotADate):
-            return with_day
-    return reading.when(text, now=context.now, zone=zone)
+def _minutes_until(end: time, begins: datetime) -> int:
+    return (datetime.combine(begins.date(), end) - begins) // timedelta(minutes=1)
 
 
 def _stored(exact: reading.Exact) -> str:
-    return exact.date.isoformat() + (f"T{exact.time:%H:%M}" if exact.time else "")
+    """A moment as text: 2026-11-24, 2026-11-24T14:30 or, with its end, 2026-11-24T14:30-16:00."""
+    times = "-".join(f"{clock:%H:%M}" for clock in (exact.time, exact.end) if clock)
+    return "T".join([exact.date.isoformat(), *filter(None, [times])])
 
 
 async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
@@ -260,12 +267,15 @@ async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
 
 
 def _moment(stored: str, zone: ZoneInfo) -> dict[str, Any]:
-    """A typed moment for the screen: `at` is None when only the day is known."""
-    day, _, clock = stored.partition("T")
+    """A typed moment for the screen: `at` is None when only the day is known, `minutes` when the end is not."""
+    day, _, times = stored.partition("T")
+    start, _, end = times.partition("-")
+    begins = datetime.fromisoformat(f"{day}T{start}") if start else None
     return {
         "stored": Plain(stored),
         "day": date.fromisoformat(day),
-        "at": datetime.fromisoformat(stored).replace(tzinfo=zone) if clock else None,
+        "at": begins.replace(tzinfo=zone) if begins else None,
+        "minutes": _minutes_until(time.fromisoformat(end), begins) if begins and end else None,
     }
 
 

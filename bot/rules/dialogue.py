@@ -21,10 +21,11 @@ def _always(_data: Data) -> bool:
 
 @dataclass(frozen=True)
 class Step:
-    """A question; its answer is kept under `name`. `needed` says whether it is asked at all."""
+    """A question; its answer is kept under `name`. `needed` says whether it is asked at all; `parts`: half an answer."""
 
     name: str
     needed: Callable[[Data], bool] = _always
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,14 @@ class Flow:
     def back(self, data: Data) -> dict[str, Any]:
         """Without the last answer that the person gave, and without what stood behind it; unchanged at the first step.
 
-        Answers that nobody had to give (listed in `preset`) are not asked for; one that was to be given anew is as before.
+        Half an answer goes alone. Answers that nobody had to give (listed in `preset`) are not asked for; one that was to be
+        given anew is as before.
         """
         if "redo" in data:
             return {**{key: value for key, value in data.items() if key != "redo"}, **data["redo"]}
+        half = self._half(data)
+        if half:
+            return {key: value for key, value in data.items() if key not in half}
         names = [step.name for step in self.steps]
         preset = data.get("preset", ())
         answered = [name for name in names if name in data and name not in preset]
@@ -54,6 +59,17 @@ class Flow:
             return dict(data)
         gone = set(names[names.index(answered[-1]) :]) - set(preset)
         return {key: value for key, value in data.items() if key not in gone}
+
+    def _half(self, data: Data) -> set[str]:
+        """What has been said of the open step."""
+        open_step = self.current(data)
+        return {part for step in self.steps if step.name == open_step for part in step.parts if data.get(part)}
+
+    def begins(self, data: Data) -> bool:
+        """Whether there is no step behind the open one."""
+        half = self._half(data)
+        asked = {key: value for key, value in data.items() if key not in half}
+        return self.back(asked) == asked
 
     def has(self, name: str) -> bool:
         """Whether there is such a step."""
@@ -81,6 +97,8 @@ def _lacks(key: str, *values: object) -> Callable[[Data], bool]:
     return lambda data: data.get(key) not in values
 
 
+_WHEN = Step("when", parts=("day", "options"))
+
 ITEM = Flow(
     "item",
     (
@@ -100,7 +118,7 @@ MEETING = Flow(
     "meeting",
     (
         Step("body"),
-        Step("when"),
+        _WHEN,
         Step("minutes"),
         Step("format"),
         Step("place", _lacks("format", "online")),
@@ -109,7 +127,7 @@ MEETING = Flow(
     ),
 )
 
-MOVE = Flow("move", (Step("meeting"), Step("when"), Step("minutes"), Step("confirm")))
+MOVE = Flow("move", (Step("meeting"), _WHEN, Step("minutes"), Step("confirm")))
 
 PLACE = Flow(
     "place",

@@ -11,6 +11,7 @@ from bot.actions.agenda_items import (
     ItemOver,
     LateItem,
     LooksLikeACase,
+    NothingPlanned,
     Proposal,
     TitleMissing,
     UnlikelyLength,
@@ -549,6 +550,77 @@ async def test_accept_puts_it_last_and_tells_the_submitter_once(town: Town, meet
     told = await cast.facts_for("item_accepted", town.ben)
     assert (told["item"]["own"], told["meeting"]["id"], told["entered_by"]) == (True, meeting.id, "Ada Öhler")
     assert [list(untyped(facts)), list(untyped(told))] == [[], []]
+
+
+async def test_accept_after_the_meeting_is_for_the_next_that_takes_items(
+    town: Town, meeting: Meeting, now: datetime
+) -> None:
+    number, own = await submitted(town, now), await submitted(town, now, "ada")
+    await a_meeting(town.tk, "2026-12-01T14:30", MeetingState.DRAFT)
+    await a_meeting(town.srt, "2026-12-01T14:30")
+    following = await a_meeting(town.tk, "2026-12-08T14:30")
+    there = await accepted(town, now, "carla", meeting=following.id)
+    await all_heard()
+    later = meeting.ends_at
+
+    shown = [await agenda_items.view(by=person, item=number, now=later) for person in (town.ada, town.ben)]
+    first, second = [await agenda_items.accept(by=town.ada, item=one, now=later) for one in (number, own)]
+
+    items = [await AgendaItem.get(id=one) for one in (there, number, own)]
+    assert [(item.meeting_id, item.position, item.late) for item in items] == [
+        (following.id, place, False) for place in (1, 2, 3)
+    ]
+    assert [(view["missed"], view["next"] and view["next"]["id"]) for view in shown] == [
+        (True, following.id),
+        (True, None),
+    ]
+    assert (first["next"]["id"], second["next"]["id"]) == (following.id, following.id)
+    told = await cast.facts_for("item_accepted", town.ben)
+    assert (await cast.by_chat(), told["meeting"]["id"]) == ([("item_accepted", "Ben")], following.id)
+    assert [list(untyped(first)), list(untyped(told)), list(untyped(shown[0]))] == [[], [], []]
+
+
+async def test_accept_after_the_meeting_says_whether_it_was_late_for_the_next(
+    town: Town, meeting: Meeting, now: datetime
+) -> None:
+    await Meeting.filter(id=meeting.id).update(ends_at=now + MINUTE)
+    await a_meeting(town.tk, "2026-11-19T14:30")
+    number = await submitted(town, now, meeting=meeting.id)
+
+    await agenda_items.accept(by=town.ada, item=number, now=now + MINUTE)
+
+    assert (await AgendaItem.get(id=number)).late is True
+
+
+async def test_accept_until_the_meeting_ends_is_for_that_meeting(town: Town, meeting: Meeting, now: datetime) -> None:
+    number = await submitted(town, now)
+    await a_meeting(town.tk, "2026-12-08T14:30")
+
+    facts = await agenda_items.accept(by=town.ada, item=number, now=meeting.ends_at - MINUTE)
+
+    assert (facts["next"], (await AgendaItem.get(id=number)).meeting_id) == (None, meeting.id)
+
+
+@pytest.mark.parametrize(
+    "ahead", [None, "2026-11-26T14:30"], ids=["nothing planned", "the next takes nothing any more"]
+)
+async def test_accept_after_the_meeting_is_refused_without_a_next_one(
+    town: Town, meeting: Meeting, now: datetime, ahead: str | None
+) -> None:
+    await Body.filter(id=town.tk.id).update(rules={**RULES, "late_items": "reject"})
+    number = await submitted(town, now)
+    if ahead:
+        await a_meeting(town.tk, ahead)
+    await all_heard()
+
+    with pytest.raises(NothingPlanned) as refused:
+        await agenda_items.accept(by=town.ada, item=number, now=meeting.ends_at)
+    view = await agenda_items.view(by=town.ada, item=number, now=meeting.ends_at)
+
+    item = await AgendaItem.get(id=number)
+    assert refused.value.facts == {"code": Plain("TK")}
+    assert (item.state, item.meeting_id, await cast.told()) == (ItemState.PROPOSED, meeting.id, [])
+    assert (view["missed"], view["next"]) == (True, None)
 
 
 async def test_accept_of_ones_own_item_tells_nobody(town: Town, now: datetime) -> None:

@@ -87,6 +87,18 @@ async def test_one_shows_meetings_items_and_people_of_the_body(town: Town, now: 
     assert list(untyped(facts)) == []
 
 
+async def test_one_says_whose_meeting_is_over(town: Town, now: datetime) -> None:
+    over = await a_meeting(town.tk, "2026-11-18T07:30", MeetingState.HELD)
+    ahead = await a_meeting(town.tk, "2026-11-24T14:30")
+    for meeting in (over, ahead, None):
+        item = await an_item(town, town.tk, now)
+        await AgendaItem.filter(id=item.id).update(meeting_id=meeting.id if meeting else None)
+
+    facts = await organise.one(by=town.ada, body=town.tk.id, now=now)
+
+    assert [item["missed"] for item in facts["items"]] == [over.starts_at, None, None]
+
+
 async def test_one_is_refused_to_who_does_not_run_it(town: Town, now: datetime) -> None:
     for name in ("ben", "dora", "gesa"):
         with pytest.raises(NotAllowed):

@@ -36,7 +36,7 @@ async def test_discarded_text_leaves_no_trace(stage: Stage, way_out: str) -> Non
 
 
 @pytest.mark.only_on("sqlite")
-@pytest.mark.parametrize("way_out", ["/abbrechen", "Hilfen am Wochenende"])
+@pytest.mark.parametrize("way_out", ["/abbrechen", "/zurück", "Hilfen am Wochenende"])
 async def test_text_leaves_no_trace_when_something_else_is_typed(stage: Stage, way_out: str) -> None:
     await stage.says("Uwe", TITLE)
 
@@ -52,6 +52,28 @@ async def test_text_of_a_guided_entry_leaves_no_trace(stage: Stage) -> None:
     await stage.says("Anna", f"Hilfe für {NAME}")
 
     await stage.presses("Anna", await stage.button(stage.chat("Anna"), "🗑 Verwerfen"))
+
+    assert await traces() == []
+
+
+@pytest.mark.only_on("sqlite")
+@pytest.mark.parametrize("way_out", ["/zurück", "/abbrechen", "Hilfen am Wochenende"])
+async def test_title_at_the_question_for_the_purpose_leaves_no_trace(stage: Stage, way_out: str) -> None:
+    await stage.says("Anna", "/top")
+    await stage.says("Anna", f"Hilfe für {NAME}")
+
+    await stage.says("Anna", way_out)
+
+    assert await traces() == []
+
+
+@pytest.mark.only_on("sqlite")
+async def test_title_of_a_case_consultation_leaves_no_trace(stage: Stage) -> None:
+    await stage.says("Anna", "/top")
+    await stage.says("Anna", f"Hilfe für {NAME}")
+
+    for label in ("Fallberatung", "1", "Weiß ich noch nicht", "✅ Einreichen"):
+        await stage.presses("Anna", await stage.button(stage.chat("Anna"), label))
 
     assert await traces() == []
 

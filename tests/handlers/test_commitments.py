@@ -128,7 +128,7 @@ async def test_record_asks_for_the_body_of_a_meeting(stage: Stage) -> None:
 
     lines, _ = await heard(stage, PETRA)
 
-    assert refused == ["Bitte einen der Knöpfe wählen, oder mit /abbrechen aufhören."]
+    assert refused == ["Dieses Gremium kenne ich nicht. Bitte wählen, oder das Kürzel eintippen."]
     assert lines[-1] == "🗓 in der nächsten Sitzung: RLK (noch nicht geplant), TK (noch nicht geplant)"
 
 
@@ -306,7 +306,7 @@ async def test_record_in_the_only_body_and_refuses_what_it_cannot_take(stage: St
     assert first[0] == "Sozialraumteam Mitte · Commitment"
     assert too_long == ["Das ist zu lang: höchstens 500 Zeichen."]
     assert too_long_a_name == ["Das ist zu lang: höchstens 200 Zeichen."]
-    assert toast == ["Bitte einen der Knöpfe wählen, oder mit /abbrechen aufhören."]
+    assert toast == ["Bitte einen der Knöpfe wählen, mit /zurueck einen Schritt zurück oder mit /abbrechen aufhören."]
     assert lines[-3:-1] == ["👤 Sie", "🗓 dauerhaft"]
 
 

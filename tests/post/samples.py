@@ -186,6 +186,8 @@ def _item_page() -> Facts:
         "leads": True,
         "may_change": True,
         "may_decide": True,
+        "missed": True,
+        "next": meeting(),
     }
 
 
@@ -199,7 +201,7 @@ def _commitment_page() -> Facts:
 
 
 def _guided_meeting(**more: Any) -> Facts:  # noqa: ANN401  # facts of every kind
-    at = {"at": STARTS, "day": DAY, "stored": Plain("2026-12-03T14:30")}
+    at = {"at": STARTS, "day": DAY, "stored": Plain("2026-12-03T14:30-16:00"), "minutes": 90}
     return {
         "level": 3,
         "first": False,
@@ -345,7 +347,8 @@ def _rearranged(facts: Mapping[str, Any]) -> Facts:
 
 
 def _guided_place() -> Facts:
-    planned = {**_arranged("planned"), "format": Plain("hybrid")}
+    dial_in = sentinel(JoinLink, "planned.join_link")
+    planned = {**_arranged("planned"), "format": Plain("hybrid"), "join_link": dial_in}
     return _guided_meeting(meeting=meeting(), planned=planned, changed={**CHANGED, "time": False})
 
 
@@ -474,7 +477,7 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "invited": lambda: {"meeting": meeting(), "people": 6, "short_notice_reason": True},
     "item": _item_page,
     "item_accepted": _told,
-    "item_accepted_toast": lambda: {"item": item()},
+    "item_accepted_toast": lambda: {"item": item(), "next": meeting()},
     "item_changed": _told,
     "item_entered": _told,
     "item_handed_in": lambda: {
@@ -504,11 +507,12 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     },
     "moved": lambda: _rearranged({"meeting": meeting(), "document": document(), "anew": True}),
     "moved_by_me": lambda: _rearranged({"meeting": meeting(), "told": True}),
+    "nothing_open": dict,
     "nudge": dict,
     "nudge_toast": dict,
     "organise": lambda: {"bodies": [body(waiting=2, orphaned=1)]},
     "organise_body": lambda: {
-        "body": body(), "meetings": [meeting()], "items": [item()],
+        "body": body(), "meetings": [meeting()], "items": [item(missed=STARTS)],
         "orphaned": [{"id": 1, "code": Plain("RLK"), "number": 5, "what": sentinel(Text, "organise.orphaned")}],
         "people": [{
             "name": sentinel(PersonName, "organise.person"), "role": Plain("chair"), "organisation": Plain("Caritas"),
@@ -616,6 +620,7 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "refusals/not_on_telegram": dict,
     "refusals/not_over_telegram": dict,
     "refusals/not_understood": lambda: {"step": Plain("when"), "why": Plain("past")},
+    "refusals/nothing_planned": lambda: {"code": Plain("TK")},
     "refusals/outdated": dict,
     "refusals/owner_missing": dict,
     "refusals/paper_too_large": lambda: {"limit": 10},

@@ -183,3 +183,23 @@ def test_flow_knows_its_steps() -> None:
 
 def test_entries_are_forgotten_after_a_day() -> None:
     assert dialogue.LIFETIME.total_seconds() == 24 * 3600
+
+
+def test_back_from_half_an_answer_forgets_only_that() -> None:
+    data: Data = {"body": 1, "day": "2026-12-10", "options": [], "month": "2026-12", "preset": []}
+
+    assert MEETING.back(data) == {"body": 1, "options": [], "month": "2026-12", "preset": []}
+
+
+@pytest.mark.parametrize(
+    ("data", "begins"),
+    [
+        ({"preset": []}, True),
+        ({"body": 1, "preset": ["body"]}, True),
+        ({"body": 1, "day": "2026-12-10", "preset": ["body"]}, True),
+        ({"body": 1, "preset": []}, False),
+        ({"body": 1, "day": "2026-12-10", "preset": []}, False),
+    ],
+)
+def test_entry_begins_where_nothing_is_behind_the_open_step(data: Data, begins: bool) -> None:  # noqa: FBT001  # a table
+    assert MEETING.begins(data) is begins

@@ -60,6 +60,25 @@ async def test_agenda_shows_items_with_times_and_papers(
     assert "das passt in die Sitzung" in text
 
 
+@pytest.mark.parametrize(
+    ("link", "told"),
+    [
+        (
+            "https://meet.example.org/tk",
+            '<dd><a href="https://meet.example.org/tk">https://meet.example.org/tk</a></dd>',
+        ),
+        ("Einwahl 0911 1234", "<dd>Einwahl 0911 1234</dd>"),
+    ],
+)
+async def test_agenda_tells_the_way_in(visitor: Visitor, town: Town, outside: Outside, link: str, told: str) -> None:
+    await Meeting.filter(id=town.meeting.id).update(join_link=link)
+    await signed_in(visitor, town.ben, outside)
+
+    text = await (await get(visitor, f"/sitzung/{town.meeting.id}/tagesordnung")).text()
+
+    assert told in text
+
+
 async def test_agenda_without_items_says_so(visitor: Visitor, town: Town, outside: Outside) -> None:
     await signed_in(visitor, town.ben, outside)
 

@@ -2,8 +2,8 @@
 
 from bot.rules.reading.answers import Choices, Exact, NotADate, Reason
 from bot.rules.reading.durations import duration
-from bot.rules.reading.lines import AgendaLine, CommitmentLine, agenda_line, commitment_line
-from bot.rules.reading.moments import when
+from bot.rules.reading.lines import AgendaLine, CommitmentLine, agenda_line, commitment_line, purpose
+from bot.rules.reading.moments import at, when
 
 __all__ = [
     "AgendaLine",
@@ -13,7 +13,9 @@ __all__ = [
     "NotADate",
     "Reason",
     "agenda_line",
+    "at",
     "commitment_line",
     "duration",
+    "purpose",
     "when",
 ]

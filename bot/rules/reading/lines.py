@@ -8,9 +8,14 @@ from bot.rules.reading.durations import duration
 from bot.rules.reading.words import fold
 
 _PURPOSES = {
-    "information": ("information", "info", "kenntnisnahme", "zur kenntnis", "zur information"),
-    "consultation": ("beratung", "zur beratung", "diskussion", "austausch", "consultation", "discussion"),
-    "decision": ("beschluss", "beschlussfassung", "zum beschluss", "entscheidung", "decision"),
+    "information": ("information", "info", "kenntnisnahme", "zur kenntnis", "zur information", "for information"),
+    "consultation": (
+        *("beratung", "zur beratung", "diskussion", "austausch", "consultation", "discussion", "for discussion"),
+    ),
+    "decision": (
+        *("beschluss", "beschlussfassung", "zum beschluss", "entscheidung", "zur entscheidung"),
+        *("decision", "for decision"),
+    ),
     "report": ("bericht", "report"),
     "case_consultation": ("fallberatung", "fallberatungen", "case consultation", "case slot", "case slots"),
     "other": ("verschiedenes", "sonstiges", "any other business", "aob", "other"),
@@ -43,6 +48,11 @@ class CommitmentLine:
     what: str
     parties: tuple[str, ...] = ()
     due_text: str | None = None
+
+
+def purpose(text: str) -> str | None:
+    """The purpose that somebody names in a word ("Beschluss", "for information"), as a code; None when it is none."""
+    return _PURPOSE_WORDS.get(fold(text).strip(" .!"))
 
 
 def agenda_line(text: str) -> AgendaLine | None:

@@ -7,7 +7,7 @@ moment, or several to choose from. Nothing is guessed, and nothing is left out.
 
 import datetime as dt
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -28,6 +28,7 @@ _SAID_OTHERWISE = (
     (re.compile(r"\bthis (?=morning|afternoon|evening)"), "today "),
     (re.compile(r"(?<=[0-9])t(?=[0-9])"), " "),  # 2026-12-03T14:30
 )
+_BARE = re.compile(r"([0-9]{1,2}?)(?:\.?([0-5][0-9]))?")
 _ROUGHLY = re.compile(r"\b(?:um )?(?:gegen|ca\.?|circa|etwa|ungefaehr|around|about) (?:um )?(?![0-9]+\.[0-9])")
 
 
@@ -43,6 +44,36 @@ def when(text: str, *, now: dt.datetime, zone: ZoneInfo) -> Exact | Choices | No
         return _read(text, now.astimezone(zone), zone)
     except Unreadable as unreadable:
         return NotADate(unreadable.reason)
+
+
+def at(
+    text: str, *, days: Sequence[dt.date], sure: bool, now: dt.datetime, zone: ZoneInfo
+) -> Exact | Choices | NotADate:
+    """The same where a day has been chosen, or some are offered (then it is not `sure` which is meant).
+
+    It is a time on those days, however bare ("9", "930"), or else a moment of its own; "9.10" may be either.
+    """
+    alone = when(text, now=now, zone=zone)
+    if isinstance(alone, Exact):
+        return alone
+    bare = _BARE.fullmatch(text.strip())
+    time = f"um {bare[1]}:{bare[2]}" if bare and bare[2] else f"um {bare[1]}" if bare else text
+    read = [when(f"{day} {time}", now=now, zone=zone) for day in days]
+    timed = [option for one in read for option in _found(one)]
+    if not timed:
+        return read[0] if alone == NotADate(Reason.NOT_UNDERSTOOD) else alone
+    options = tuple(dict.fromkeys([*timed, *(option for option in _found(alone) if bare and option.time is None)]))
+    return options[0] if sure and len(options) == 1 and options[0] in read else Choices(options)
+
+
+def _found(read: Exact | Choices | NotADate) -> tuple[Exact, ...]:
+    match read:
+        case Exact():
+            return (read,)
+        case Choices(options):
+            return options
+        case _:
+            return ()
 
 
 def _read(text: str, now: dt.datetime, zone: ZoneInfo) -> Exact | Choices:

@@ -1,0 +1,101 @@
+"""What is typed in a guided entry that its question did not ask for in so many words."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+
+import pytest
+
+from storage.models import AgendaItem, Meeting
+from storage.vocabulary import Network, Purpose
+from tests.stage import Stage, raise_curtain
+
+PETRA = "Petra Wimmer"
+
+
+@pytest.fixture
+async def stage(store: str, now: datetime) -> AsyncIterator[Stage]:  # noqa: ARG001  # the store must be open
+    made = await raise_curtain(network=Network.WEBCHAT, moment=now)
+    yield made
+    await made.faden.stop()
+
+
+async def heard(stage: Stage) -> list[str]:
+    """The lines of what Petra heard last."""
+    last = max(await stage.heard(stage.chat(PETRA)), key=lambda message: message.change)
+    return last.text.splitlines()
+
+
+async def presses(stage: Stage, *labels: str) -> None:
+    for label in labels:
+        await stage.presses(PETRA, await stage.button(stage.chat(PETRA), label))
+
+
+async def planned_until(stage: Stage, *acts: str) -> None:
+    """Petra plans a meeting of the RLK; what is in brackets is pressed."""
+    await stage.says(PETRA, "/organisieren")
+    await presses(stage, "RLK", "➕ Sitzung planen")
+    for act in acts:
+        await (presses(stage, act[1:-1]) if act.startswith("[") else stage.says(PETRA, act))
+
+
+@pytest.mark.parametrize(
+    ("acts", "sentence"),
+    [
+        (("3.12.", "nachher"), "Das habe ich nicht als Uhrzeit verstanden."),
+        (("nachher",), "Das habe ich nicht als Termin verstanden."),
+        (("3.12. 9-11 Uhr", "[In Präsenz]", "📎"), "Bitte den Ort als Text eintippen oder einen der Knöpfe wählen."),
+        (
+            ("3.12. 9-11 Uhr", "[Online]", "📎"),
+            "Bitte den Link oder die Einwahl als Text eintippen oder einen der Knöpfe wählen.",
+        ),
+    ],
+)
+async def test_step_that_takes_text_says_what_it_takes(stage: Stage, acts: tuple[str, ...], sentence: str) -> None:
+    await planned_until(stage, *(act for act in acts if act != "📎"))
+    if "📎" in acts:
+        await stage.sends(PETRA, "Lageplan.pdf")
+
+    assert (await heard(stage))[0] == sentence
+
+
+@pytest.mark.parametrize("command", ["/zurück", "/ZURÜCK", "/zurueck", "/back"])
+async def test_back_is_typed_in_every_spelling(stage: Stage, command: str) -> None:
+    await planned_until(stage, "3.12. 9-11 Uhr", "[In Präsenz]", command)
+
+    assert (await heard(stage))[-1] == "In welcher Form?"
+
+
+async def test_title_is_kept_where_the_purpose_is_asked(stage: Stage) -> None:
+    await stage.says(PETRA, "/top")
+    await presses(stage, "Regionalleiterkonferenz")
+    for text in ("Rufbereitschaft", "Beratung", "20 min"):
+        await stage.says(PETRA, text)
+    await presses(stage, "✅ Einreichen")
+
+    item = await AgendaItem.get()
+
+    assert (item.title, item.purpose, item.minutes) == ("Rufbereitschaft", Purpose.CONSULTATION, 20)
+
+
+async def test_text_with_a_slash_that_is_no_command_is_not_taken_for_an_answer(stage: Stage) -> None:
+    await planned_until(stage, "3.12. 9-11 Uhr", "[In Präsenz]", "/müsli")
+
+    assert (await heard(stage))[0].startswith("Diesen Befehl kenne ich nicht.")
+
+
+@pytest.mark.parametrize(
+    ("typed", "link", "told"),
+    [
+        ("Einwahl 0911 1234 PIN 44", "Einwahl 0911 1234 PIN 44", "💻 Einwahl 0911 1234 PIN 44"),
+        ("meet.jit.si/abc", "https://meet.jit.si/abc", "💻 Zur Videokonferenz"),
+        ("kein Link", None, "💻 online, der Zugang folgt"),
+    ],
+)
+async def test_typed_way_into_the_meeting_is_told_to_its_members(
+    stage: Stage, typed: str, link: str | None, told: str
+) -> None:
+    await planned_until(stage, "3.12. 9-11 Uhr", "[Online]", typed)
+    await presses(stage, "✅ So planen")
+
+    assert (await Meeting.get()).join_link == link
+    assert told in await heard(stage)

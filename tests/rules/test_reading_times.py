@@ -1,0 +1,87 @@
+"""A time that is typed when the day is known, and the names of purposes."""
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bot.rules.reading import Choices, Exact, NotADate, Reason, at, purpose
+
+BERLIN = ZoneInfo("Europe/Berlin")
+NOW = dt.datetime(2026, 11, 18, 9, 0, tzinfo=BERLIN)
+CHOSEN, LATER = dt.date(2026, 12, 10), dt.date(2026, 12, 17)
+
+
+def on(day: dt.date, start: str | None = None, end: str | None = None) -> Exact:
+    start_and_end = (dt.time.fromisoformat(clock) if clock else None for clock in (start, end))
+    return Exact(day, *start_and_end)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("9", on(CHOSEN, "09:00")),
+        (" 14 ", on(CHOSEN, "14:00")),
+        ("9:30", on(CHOSEN, "09:30")),
+        ("9.30", on(CHOSEN, "09:30")),
+        ("930", on(CHOSEN, "09:30")),
+        ("1430", on(CHOSEN, "14:30")),
+        ("9-11", on(CHOSEN, "09:00", "11:00")),
+        ("14:30-16:00", on(CHOSEN, "14:30", "16:00")),
+        ("8", Choices((on(CHOSEN, "08:00"), on(CHOSEN, "20:00")))),
+        ("9.10", Choices((on(CHOSEN, "09:10"), on(dt.date(2027, 10, 9))))),
+        ("31.12", Choices((on(dt.date(2026, 12, 31)),))),
+        ("17.12. 9 Uhr", on(LATER, "09:00")),
+        ("17.12.", on(LATER)),
+        (
+            "nächsten Mittwoch 14:30",
+            Choices((on(dt.date(2026, 11, 25), "14:30"), on(dt.date(2026, 12, 2), "14:30"))),
+        ),
+        (
+            "nächsten Donnerstag 14:30",
+            Choices((on(dt.date(2026, 11, 19), "14:30"), on(dt.date(2026, 11, 26), "14:30"))),
+        ),
+        ("25", NotADate(Reason.NO_SUCH_TIME)),
+        ("nachmittags", NotADate(Reason.NO_TIME)),
+        ("gestern 14 Uhr", NotADate(Reason.PAST)),
+        ("nachher", NotADate(Reason.NOT_UNDERSTOOD)),
+    ],
+)
+def test_at_a_chosen_day_reads_bare_times_and_other_moments(text: str, expected: object) -> None:
+    assert at(text, days=[CHOSEN], sure=True, now=NOW, zone=BERLIN) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("14:30-16:00", Choices((on(CHOSEN, "14:30", "16:00"), on(LATER, "14:30", "16:00")))),
+        ("9", Choices((on(CHOSEN, "09:00"), on(LATER, "09:00")))),
+        ("17.12. 9 Uhr", on(LATER, "09:00")),
+        ("nachher", NotADate(Reason.NOT_UNDERSTOOD)),
+    ],
+)
+def test_at_offered_days_keeps_the_question_which(text: str, expected: object) -> None:
+    assert at(text, days=[CHOSEN, LATER], sure=False, now=NOW, zone=BERLIN) == expected
+
+
+def test_at_the_only_offered_day_still_asks() -> None:
+    assert at("9", days=[CHOSEN], sure=False, now=NOW, zone=BERLIN) == Choices((on(CHOSEN, "09:00"),))
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Beschluss", "decision"),
+        ("zum Beschluss.", "decision"),
+        ("for decision", "decision"),
+        ("BERATUNG", "consultation"),
+        ("zur  Information", "information"),
+        ("report", "report"),
+        ("Fallberatung", "case_consultation"),
+        ("sonstiges", "other"),
+        ("Beschluss zum Ferienprogramm", None),
+        ("", None),
+    ],
+)
+def test_purpose_is_named_in_a_word(text: str, code: str | None) -> None:
+    assert purpose(text) == code
