@@ -28,8 +28,10 @@ from bot.handlers import agenda, commitments, dialogues, groups, joining, meetin
 from bot.handlers.context import Context, Desk, Town
 from bot.handlers.dialogues import Guide
 from bot.messages import Voice
+from bot.rules import guard
 from bot.rules.facts import Plain
-from bot.rules.refusals import Outdated
+from bot.rules.refusals import Outdated, Refusal
+from storage.db import savepoint
 
 Handler = Callable[[Update, Context], Coroutine[Any, Any, None]]
 
@@ -62,7 +64,14 @@ COMMANDS = (
 _GERMAN = {name: command.german for command in COMMANDS for name in (command.german, command.english)}
 MENU = tuple(command for command in COMMANDS if command.german not in ("start", "commitment"))
 
+
+async def _discard_warned(_update: Update, context: Context) -> None:
+    """Take the texts that they were warned about out of the chat."""
+    await dialogues.discard_warned(context, GUIDES)
+
+
 BUTTONS: dict[str, Handler] = {
+    "drop": _discard_warned,
     "menu": start.menu,
     "help": start.help_,
     "privacy": start.privacy,
@@ -111,13 +120,15 @@ def application(bot: Bot, town: Town) -> Desk:
     made.bot_data["town"] = town
     private = filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
     for command in COMMANDS:
-        made.add_handler(CommandHandler(list({command.german, command.english}), command.handler, filters=private))
+        names = list({command.german, command.english})
+        handler = command.handler if command.german == "start" else _watched(command.handler)
+        made.add_handler(CommandHandler(names, handler, filters=private))
     made.add_handler(CommandHandler(sorted(_GERMAN), start.in_group, filters=~private & filters.UpdateType.MESSAGE))
     made.add_handler(CallbackQueryHandler(_pressed))
     made.add_handler(MessageHandler(filters.StatusUpdate.MIGRATE, groups.migrated))
     made.add_handler(ChatMemberHandler(joining.membership, ChatMemberHandler.MY_CHAT_MEMBER))
-    made.add_handler(MessageHandler(private & filters.COMMAND, _unknown_command))
-    made.add_handler(MessageHandler(private & ~filters.StatusUpdate.ALL, _typed))
+    made.add_handler(MessageHandler(private & filters.COMMAND, _watched(_unknown_command)))
+    made.add_handler(MessageHandler(private & ~filters.StatusUpdate.ALL, _watched(_typed)))
     return made  # type: ignore[return-value]  # the builder does not know its own application class
 
 
@@ -161,6 +172,27 @@ async def _pressed(update: Update, context: Context) -> None:
             await (handler or start.outdated)(update, context)
     except (IndexError, ValueError) as error:  # arguments that no button of ours has
         raise Outdated from error
+
+
+def _watched(handler: Handler) -> Handler:
+    """Warn of a text that looks like case data and answers nothing, instead of saying why it does not."""
+
+    async def watched(update: Update, context: Context) -> None:
+        text = (context.message.text or "") if context.message else ""
+        if not guard.suspicious(text) or not await context.known():
+            await handler(update, context)
+            return
+        answers = len(context.turn.answers)
+        try:
+            async with savepoint():
+                await handler(update, context)
+        except Refusal:
+            context.taken = False
+        if not context.taken:
+            del context.turn.answers[answers:]
+            await dialogues.warn(context)
+
+    return watched
 
 
 async def _typed(update: Update, context: Context) -> None:

@@ -13,7 +13,7 @@ from bot.rules import permissions, reading
 from bot.rules.dialogue import ITEM, REJECT, RETITLE
 from bot.rules.facts import Plain, Text, Title
 from bot.rules.procedure import LateItems
-from bot.rules.refusals import NotAMember, NotUnderstood
+from bot.rules.refusals import NotAMember, NotUnderstood, Outdated
 from storage.models import Body
 from storage.vocabulary import Purpose
 
@@ -298,6 +298,9 @@ async def _submitted(context: Context, answers: Answers, _choice: str) -> None:
         papers=() if case else tuple(answers.get("papers", ())),
         kept=bool(answers.get("kept")),
     )
+    if case:
+        dialogues.erase_texts(context, answers)
+        await papers.forget(by=await context.speaker(), papers=answers.get("papers", ()))
     facts = await agenda_items.submit(
         by=await context.speaker(),
         body=answers["body"],
@@ -311,9 +314,8 @@ async def _submitted(context: Context, answers: Answers, _choice: str) -> None:
 
 async def discard(_update: Update, context: Context) -> None:
     """Erase every trace of a text that looked like case data, the message in which it was typed included."""
-    source = await dialogues.discard(context)
-    if source is not None:
-        context.erase(source)
+    if not await dialogues.give_up(context):
+        raise Outdated
     context.show("discarded")
 
 

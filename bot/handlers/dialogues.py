@@ -37,7 +37,8 @@ class Guide:
 async def begin(context: Context, guide: Guide, answers: Answers) -> None:
     """Start an entry, perhaps half filled; an older one in this chat is given up."""
     person = await context.speaker()
-    await _ask(context, guide, person.id, {**answers, "preset": list(answers)})
+    await give_up(context)
+    await _ask(context, guide, person.id, {**_with(context, {}, answers), "preset": list(answers)})
 
 
 async def pressed(_update: Update, context: Context, guides: Mapping[str, Guide]) -> None:
@@ -54,8 +55,7 @@ async def pressed(_update: Update, context: Context, guides: Mapping[str, Guide]
     elif step == "redo" and current == guide.flow.steps[-1].name and guide.flow.has(value):
         await _ask(context, guide, entry.person_id, guide.flow.redo(entry.data, value))
     elif step == "again" and current == "kept":
-        _erase_source(context, entry)
-        await _ask(context, guide, entry.person_id, _without_text(entry.data))
+        await _ask(context, guide, entry.person_id, _without_text(context, entry.data))
     elif step == current:
         await _take(context, guide, entry, step, value, pressed=True)
     else:
@@ -86,10 +86,10 @@ async def _take(
     given = {key: value for key, value in entry.data.items() if key != "redo"}
     if step == "kept" and not pressed and text:
         step = given["suspicious"]  # no button, but another wording at once
-        _erase_source(context, entry)
-        given = _without_text(given)
+        given = _without_text(context, given)
     added = await guide.take(context, dict(given), step, text, pressed)
-    await _ask(context, guide, entry.person_id, {**given, **added})
+    context.taken = True
+    await _ask(context, guide, entry.person_id, _with(context, given, added))
 
 
 async def _ask(context: Context, guide: Guide, person: int, answers: Answers) -> None:
@@ -110,49 +110,68 @@ async def _ask(context: Context, guide: Guide, person: int, answers: Answers) ->
 # --- texts that look like case data ---------------------------------------------------------------------------------
 
 
-def worded(context: Context, name: str, text: str, *, limit: int) -> Answers:
+def worded(context: Context, name: str, text: str, *, limit: int, whereabouts: bool = False) -> Answers:
     """A typed text as the answer `name`; when it looks like case data, the step "kept" asks what is to become of it.
 
-    Raises TooLong.
+    `whereabouts` as in `bot.rules.guard`. Raises TooLong.
     """
     if len(text) > limit:
         raise TooLong(limit=limit)
+    context.taken = True
     source = context.message.message_id if context.message else None
-    return {name: text, "suspicious": name if guard.suspicious(text) else "", "source": source}
+    suspicious = guard.suspicious(text, whereabouts=whereabouts)
+    return {name: text, "suspicious": name if suspicious else "", "source": source}
 
 
-def _without_text(data: Mapping[str, Any]) -> Answers:
+def _with(context: Context, given: Mapping[str, Any], added: Answers) -> Answers:
+    """The answers and a new one. A new text asks anew whether it may stay; `doubtful` are the messages of those that asked."""
+    if "source" not in added:
+        return {**given, **added}
+    doubtful = dict(given.get("doubtful", {}))
+    for name in doubtful.keys() & added.keys():
+        context.erase(doubtful.pop(name))
+    if added["suspicious"] and added["source"] is not None:
+        doubtful[added["suspicious"]] = added["source"]
+    return {**{key: value for key, value in given.items() if key != "kept"}, **added, "doubtful": doubtful}
+
+
+def _without_text(context: Context, data: Mapping[str, Any]) -> Answers:
+    """Without the text that is asked about; its message goes too."""
+    doubtful = dict(data.get("doubtful", {}))
+    if data["suspicious"] in doubtful:
+        context.erase(doubtful.pop(data["suspicious"]))
     gone = {data["suspicious"], "suspicious", "source", "kept"}
-    return {key: value for key, value in data.items() if key not in gone}
+    return {**{key: value for key, value in data.items() if key not in gone}, "doubtful": doubtful}
 
 
-def _erase_source(context: Context, entry: dialogues.OpenEntry) -> None:
-    source = _source(entry)
-    if source is not None:
+def erase_texts(context: Context, answers: Mapping[str, Any]) -> None:
+    """Nothing of what was typed is wanted after all."""
+    sources = {answers.get("source"), *answers.get("doubtful", {}).values()}
+    for source in sorted(source for source in sources if source is not None):
         context.erase(source)
 
 
-async def give_up(context: Context) -> Mapping[str, Any] | None:
-    """Forget the open entry, and take back a text that nobody has said may stay; gives the answers that it had."""
+async def give_up(context: Context) -> bool:
+    """Forget the open entry, with the papers and the doubtful texts that were sent for it; whether there was one."""
+    return await dialogues.give_up(await context.speaker(), context.turn.network, context.turn.chat_id, now=context.now)
+
+
+async def warn(context: Context) -> None:
+    """Say that what was typed looks like case data; it goes within a day, or at once when they discard it."""
+    if context.message is not None:
+        network, chat_id = context.turn.network, context.turn.chat_id
+        await dialogues.warned(network, chat_id, context.message.message_id, now=context.now)
+        context.reply("warned")
+
+
+async def discard_warned(context: Context, guides: Mapping[str, Guide]) -> None:
+    """Take what they were warned about out of the chat; an entry that is open asks on."""
+    for message in await dialogues.discard(context.turn.network, context.turn.chat_id):
+        context.erase(message)
     entry = await _open(context)
-    if entry is None:
-        return None
-    await dialogues.end(await context.speaker(), context.turn.network, context.turn.chat_id)
-    if entry.data.get("suspicious") and not entry.data.get("kept"):
-        _erase_source(context, entry)
-    return entry.data
-
-
-async def discard(context: Context) -> int | None:
-    """Forget the open entry; gives the message in which its text was typed."""
-    person, entry = await context.speaker(), await _open(context)
-    if entry is None:
-        raise Outdated
-    await dialogues.end(person, context.turn.network, context.turn.chat_id)
-    return _source(entry)
-
-
-def _source(entry: dialogues.OpenEntry) -> int | None:
-    """The message in which the text of an entry was typed."""
-    source = entry.data.get("source")
-    return int(source) if source is not None else None
+    guide = guides.get(entry.kind) if entry else None
+    if entry is None or guide is None:
+        context.show("discarded")
+        return
+    context.toast("discarded")
+    await _ask(context, guide, entry.person_id, dict(entry.data))
