@@ -24,13 +24,14 @@ from telegram.ext import (
 )
 
 from bot import messages
+from bot.actions.papers import NothingToAttachTo
 from bot.handlers import agenda, commitments, dialogues, groups, joining, meetings, organise, people, settings, start
 from bot.handlers.context import Context, Desk, Town
 from bot.handlers.dialogues import Guide
 from bot.messages import Voice
 from bot.rules import guard
 from bot.rules.facts import Plain
-from bot.rules.refusals import Outdated, Refusal
+from bot.rules.refusals import NotUnderstood, Outdated, Refusal
 from storage.db import savepoint
 
 Handler = Callable[[Update, Context], Coroutine[Any, Any, None]]
@@ -197,8 +198,15 @@ def _watched(handler: Handler) -> Handler:
 
 async def _typed(update: Update, context: Context) -> None:
     """Text or a file: the answer to an open question, a list of people, or else the menu; never silence."""
-    if not await dialogues.typed(update, context, GUIDES) and not await people.sent(update, context):
-        await start.menu(update, context)
+    try:
+        if await dialogues.typed(update, context, GUIDES) or await people.sent(update, context):
+            return
+    except NotUnderstood:
+        if context.upload is None:
+            raise
+    if context.upload is not None:
+        raise NothingToAttachTo
+    await start.menu(update, context)
 
 
 async def _unknown_command(_update: Update, context: Context) -> None:

@@ -14,7 +14,7 @@ from telegram import Update
 from bot.actions import dialogues
 from bot.handlers.context import Context
 from bot.rules import guard
-from bot.rules.dialogue import Flow
+from bot.rules.dialogue import PAPERS, Flow
 from bot.rules.refusals import Outdated, TooLong
 
 Answers = dict[str, Any]
@@ -152,8 +152,11 @@ def erase_texts(context: Context, answers: Mapping[str, Any]) -> None:
 
 
 async def give_up(context: Context) -> bool:
-    """Forget the open entry, with the papers and the doubtful texts that were sent for it; whether there was one."""
-    return await dialogues.give_up(await context.speaker(), context.turn.network, context.turn.chat_id, now=context.now)
+    """Forget the open entry, with the papers and the doubtful texts that were sent for it; whether anything is lost by it."""
+    entry = await _open(context)
+    network, chat_id = context.turn.network, context.turn.chat_id
+    given_up = await dialogues.give_up(await context.speaker(), network, chat_id, now=context.now)
+    return given_up and not (entry is not None and entry.kind == PAPERS.kind)  # what came belongs to its item at once
 
 
 async def warn(context: Context) -> None:

@@ -134,6 +134,8 @@ INVITE = Flow(
 
 REJECT = Flow("reject", (Step("item"), Step("reason"), Step("kept", _is("suspicious")), Step("confirm")))
 
+PAPERS = Flow("papers", (Step("item"), Step("confirm")))
+
 RETITLE = Flow("retitle", (Step("item"), Step("title"), Step("kept", _is("suspicious")), Step("confirm")))
 
 COMMITMENT = Flow(
@@ -181,6 +183,7 @@ FLOWS: dict[str, Flow] = {
         INVITE,
         REJECT,
         RETITLE,
+        PAPERS,
         COMMITMENT,
         DUE,
         COMMITMENT_DECLINE,

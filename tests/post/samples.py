@@ -184,6 +184,7 @@ def _item_page() -> Facts:
         "entered_by": sentinel(PersonName, "entered_by"),
         "leads": True,
         "may_change": True,
+        "may_attach": True,
         "may_decide": True,
     }
 
@@ -565,6 +566,7 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "guided/move_confirm": lambda: _guided_meeting(meeting=meeting()),
     "guided/move_minutes": lambda: _guided_meeting(meeting=meeting()),
     "guided/move_when": lambda: _guided_meeting(meeting=meeting()),
+    "guided/papers_confirm": lambda: {**_item_page(), "first": True},
     "guided/place_confirm": _guided_place,
     "guided/place_format": _guided_place,
     "guided/place_join_link": _guided_place,
@@ -593,6 +595,8 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "refusals/may_not_record": lambda: {"body": Plain("TK")},
     "refusals/meeting_over": lambda: {"state": Plain("held")},
     "refusals/no_such_time": dict,
+    "refusals/no_papers_here": dict,
+    "refusals/nothing_to_attach_to": dict,
     "refusals/not_a_member": lambda: {"body": Plain("TK")},
     "refusals/not_allowed": lambda: {"body": Plain("TK")},
     "refusals/not_found_here": dict,
