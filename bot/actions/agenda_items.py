@@ -281,10 +281,13 @@ def _changeable_until(item: AgendaItem, body: Body) -> datetime | None:
     return item.meeting.starts_at if deadline is None or item.late else deadline
 
 
-async def _own(by: Person, item: int, now: datetime) -> tuple[AgendaItem, Body]:
-    """One's own item while it can be changed. Raises NotFoundHere, ItemOver, DeadlineOver."""
+async def _own(by: Person, item: int, now: datetime, *, entered: bool = False) -> tuple[AgendaItem, Body]:
+    """One's own item, or one that was `entered` for somebody, while it can be changed.
+
+    Raises NotFoundHere, ItemOver, DeadlineOver.
+    """
     found, body, _ = await _found(by, item, now)
-    if found.submitted_by_id != by.id:
+    if by.id not in {found.submitted_by_id, found.entered_by_id if entered else None}:
         access.not_found()
     if found.state not in OPEN:
         raise ItemOver(item=item_facts(found, body))
@@ -301,12 +304,15 @@ async def view(*, by: Person, item: int, now: datetime) -> Facts:
     is_open = found.state in OPEN
     missed = _missed(found, now)
     following = await _following(body, now) if missed and decides else None
+    changeable = is_open and (until is None or now <= until)
+    handed_in = by.id in {found.submitted_by_id, found.entered_by_id}
     return {
         "item": item_facts(found, body, by=by),
         "meeting": facts_of(found.meeting, body) if found.meeting else None,
         "entered_by": access.name_of(found.entered_by) if found.entered_by else None,
         "papers": (await papers.of_items([found])).get(item, []),
-        "may_change": found.submitted_by_id == by.id and is_open and (until is None or now <= until),
+        "may_change": found.submitted_by_id == by.id and changeable,
+        "may_attach": handed_in and changeable and found.purpose is not Purpose.CASE_CONSULTATION,
         "may_decide": decides and is_open,
         "missed": missed,
         "next": facts_of(following, body) if following else None,
@@ -344,6 +350,28 @@ async def change(
         waiting = await notices.withdraw(f"item:{item}", except_for=["item_accepted", "item_entered"])
         anew = any(notice.template == "item_submitted" for notice in waiting)
         await _tell_leads(found, body, found.meeting, by, now, template="item_submitted" if anew else "item_changed")
+    return await view(by=by, item=item, now=now)
+
+
+async def for_papers(*, by: Person, item: int, now: datetime) -> AgendaItem:
+    """An item to which this person may send papers: who submitted it or entered it, while it can be changed.
+
+    Raises NotFoundHere, ItemOver, DeadlineOver, NoPapersHere.
+    """
+    found, _ = await _own(by, item, now, entered=True)
+    if found.purpose is Purpose.CASE_CONSULTATION:
+        raise papers.NoPapersHere
+    return found
+
+
+async def add_paper(*, by: Person, item: int, paper: int, now: datetime) -> None:
+    """Put a file that one sent to an item. Raises what `for_papers` raises."""
+    await papers.attach([paper], await for_papers(by=by, item=item, now=now), by)
+
+
+async def remove_paper(*, by: Person, item: int, paper: int, now: datetime) -> Facts:
+    """Take a paper off an item, whoever of the two sent it. Raises what `for_papers` raises."""
+    await papers.detach(paper, await for_papers(by=by, item=item, now=now))
     return await view(by=by, item=item, now=now)
 
 

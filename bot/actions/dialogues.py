@@ -1,14 +1,22 @@
-"""Guided entries under way are rows: they survive a restart, and nobody can answer another's questions."""
+"""Guided entries under way are rows: they survive a restart, and nobody can answer another's questions.
 
-from collections.abc import Mapping
+What comes of a text that looks like case data is decided by who typed it. The message of one that nobody took responsibility
+for is taken out of the chat: at once when its entry is given up, replaced or too old, and within a day when it stands alone.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from bot.actions import notices, papers
+from bot.actions.notices import Draft
 from bot.rules.dialogue import LIFETIME
 from storage.db import transaction
 from storage.models import Dialogue, Person
-from storage.vocabulary import Network
+from storage.vocabulary import Lane, Network, NoticeKind
+
+ERASED = "discarded"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +46,78 @@ async def keep(
 
 
 async def end(person: Person, network: Network, chat_id: int) -> bool:
-    """Forget the open entry and all that was answered; whether there was one."""
+    """Forget the open entry, because what was answered is done; whether there was one."""
     async with transaction():
         return bool(await Dialogue.filter(network=network, chat_id=chat_id, person_id=person.id).delete())
 
 
-async def expire(*, now: datetime) -> int:
-    """Forget what nobody finished."""
+async def give_up(person: Person, network: Network, chat_id: int, *, now: datetime) -> bool:
+    """Forget the open entry, also one that is too old, with all that was sent for it; whether there was one."""
+    found = await Dialogue.get_or_none(network=network, chat_id=chat_id, person_id=person.id).select_related("person")
+    if found is None:
+        return False
     async with transaction():
-        return await Dialogue.filter(expires_at__lte=now).delete()
+        await found.delete()
+        await _forget(found, now)
+    return True
+
+
+async def expire(*, now: datetime) -> int:
+    """Forget what nobody finished, with all that was sent for it."""
+    async with transaction():
+        old = await Dialogue.filter(expires_at__lte=now).select_related("person")
+        await Dialogue.filter(id__in=[0, *(entry.id for entry in old)]).delete()
+        for entry in old:
+            await _forget(entry, now)
+    return len(old)
+
+
+async def _forget(entry: Dialogue, now: datetime) -> None:
+    data: Mapping[str, Any] = entry.data
+    await papers.forget(by=entry.person, papers=data.get("papers", ()))
+    await _erase(entry.network, entry.chat_id, data.get("doubtful", {}).values(), now, now)
+
+
+# --- a text that looks like case data and answers nothing -----------------------------------------------------------
+
+
+async def warned(network: Network, chat_id: int, message: int, *, now: datetime) -> None:
+    """Its sender was warned; it goes within a day, whatever they do."""
+    await _erase(network, chat_id, [message], now + LIFETIME, now, about=_about(network, chat_id))
+
+
+async def discard(network: Network, chat_id: int) -> list[int]:
+    """The messages that their sender was warned about and that are still to go: they are the caller's to erase."""
+    waiting = await notices.withdraw(_about(network, chat_id))
+    return [int(notice.target_id) for notice in waiting if notice.target_id is not None]
+
+
+def _about(network: Network, chat_id: int) -> str:
+    return f"warned:{network.value}:{chat_id}"
+
+
+async def _erase(
+    network: Network,
+    chat_id: int,
+    messages: Iterable[int],
+    due_at: datetime,
+    now: datetime,
+    *,
+    about: str | None = None,
+) -> None:
+    drafts = [
+        Draft(
+            key=f"erase:{network.value}:{chat_id}:{message}",
+            template=ERASED,
+            facts={},
+            due_at=due_at,
+            network=network,
+            chat_id=chat_id,
+            target_id=str(message),
+            about=about,
+            kind=NoticeKind.ERASE,
+            lane=Lane.ANSWER,
+        )
+        for message in messages
+    ]
+    await notices.queue(drafts, now=now)

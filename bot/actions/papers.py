@@ -22,6 +22,14 @@ class PaperTooLarge(Refusal):
     """A paper may have at most `limit` MB."""
 
 
+class NoPapersHere(Refusal):
+    """A Fallberatung has no papers: no case data, ever."""
+
+
+class NothingToAttachTo(Refusal):
+    """A file belongs to an item, and none is open that takes one."""
+
+
 async def keep(*, by: Person, name: str, mime: str, size: int, network: Network, file_id: str, now: datetime) -> int:
     """Note a file that somebody sent; `bot.post` fetches it from its network. Raises PaperTooLarge."""
     if size > PAPER_BYTES:
@@ -44,8 +52,17 @@ async def attach(papers: Sequence[int], item: AgendaItem, by: Person) -> list[in
     if not papers:
         return []
     own = await queries.column(Document.filter(id__in=papers, uploaded_by_id=by.id).order_by("id"), "id")
-    await AgendaItemPaper.bulk_create([AgendaItemPaper(item=item, document_id=number) for number in own])
+    async with transaction():
+        await AgendaItemPaper.bulk_create([AgendaItemPaper(item=item, document_id=number) for number in own])
     return own
+
+
+async def detach(document: int, item: AgendaItem) -> None:
+    """Take a paper off an item and forget it, unless another item carries it. Raises NotFoundHere."""
+    async with transaction():
+        if not await AgendaItemPaper.filter(item_id=item.id, document_id=document).delete():
+            access.not_found()
+        await Document.filter(id=document, papers__id=None).delete()
 
 
 async def forget(*, by: Person, papers: Sequence[int]) -> None:

@@ -63,6 +63,7 @@ async def take(
     if network is Network.TELEGRAM and await reach(by, now) <= NOTHING:
         raise NotOverTelegram
     data = {"file_id": file_id, "name": name[:200], "update": update_id}
+    await dialogues.give_up(by, network, chat_id, now=now)
     await dialogues.keep(person=by.id, network=network, chat_id=chat_id, kind=KIND, step=FETCH, data=data, now=now)
 
 

@@ -25,13 +25,16 @@ from telegram.ext import (
 )
 
 from bot import messages
+from bot.actions.papers import NothingToAttachTo
 from bot.handlers import agenda, commitments, dialogues, groups, joining, meetings, organise, people, settings, start
 from bot.handlers.context import Context, Desk, Town
 from bot.handlers.dialogues import Guide
 from bot.messages import Voice
+from bot.rules import guard
 from bot.rules.facts import Plain
 from bot.rules.reading.words import fold
-from bot.rules.refusals import Outdated
+from bot.rules.refusals import NotUnderstood, Outdated, Refusal
+from storage.db import savepoint
 
 Handler = Callable[[Update, Context], Coroutine[Any, Any, None]]
 
@@ -71,7 +74,14 @@ COMMANDS = (
 _BY_NAME = {name: command for command in COMMANDS for name in (command.german, command.english)}
 MENU = tuple(command for command in COMMANDS if command.german not in ("start", "commitment"))
 
+
+async def _discard_warned(_update: Update, context: Context) -> None:
+    """Take the texts that they were warned about out of the chat."""
+    await dialogues.discard_warned(context, GUIDES)
+
+
 BUTTONS: dict[str, Handler] = {
+    "drop": _discard_warned,
     "menu": start.menu,
     "help": start.help_,
     "privacy": start.privacy,
@@ -120,13 +130,15 @@ def application(bot: Bot, town: Town) -> Desk:
     made.bot_data["town"] = town
     private = filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
     for command in COMMANDS:
-        made.add_handler(CommandHandler(list({command.german, command.english}), command.handler, filters=private))
+        names = list({command.german, command.english})
+        handler = command.handler if command.german == "start" else _watched(command.handler)
+        made.add_handler(CommandHandler(names, handler, filters=private))
     made.add_handler(CommandHandler(sorted(_BY_NAME), start.in_group, filters=~private & filters.UpdateType.MESSAGE))
     made.add_handler(CallbackQueryHandler(_pressed))
     made.add_handler(MessageHandler(filters.StatusUpdate.MIGRATE, groups.migrated))
     made.add_handler(ChatMemberHandler(joining.membership, ChatMemberHandler.MY_CHAT_MEMBER))
-    made.add_handler(MessageHandler(private & filters.COMMAND, _unknown_command))
-    made.add_handler(MessageHandler(private & ~filters.StatusUpdate.ALL, _typed))
+    made.add_handler(MessageHandler(private & filters.COMMAND, _watched(_unknown_command)))
+    made.add_handler(MessageHandler(private & ~filters.StatusUpdate.ALL, _watched(_typed)))
     return made  # type: ignore[return-value]  # the builder does not know its own application class
 
 
@@ -172,6 +184,27 @@ async def _pressed(update: Update, context: Context) -> None:
         raise Outdated from error
 
 
+def _watched(handler: Handler) -> Handler:
+    """Warn of a text that looks like case data and answers nothing, instead of saying why it does not."""
+
+    async def watched(update: Update, context: Context) -> None:
+        text = (context.message.text or "") if context.message else ""
+        if not guard.suspicious(text) or not await context.known():
+            await handler(update, context)
+            return
+        answers = len(context.turn.answers)
+        try:
+            async with savepoint():
+                await handler(update, context)
+        except Refusal:
+            context.taken = False
+        if not context.taken:
+            del context.turn.answers[answers:]
+            await dialogues.warn(context)
+
+    return watched
+
+
 async def _typed(update: Update, context: Context) -> None:
     """Text or a file: the answer to an open question, a list of people, or else the menu; never silence.
 
@@ -180,8 +213,16 @@ async def _typed(update: Update, context: Context) -> None:
     if re.match(r"/[^\W\d_]", context.written):
         command = _BY_NAME.get(fold(_name(context)))
         await (command.handler if command else _unknown_command)(update, context)
-    elif not await dialogues.typed(update, context, GUIDES) and not await people.sent(update, context):
-        await start.menu(update, context)
+        return
+    try:
+        if await dialogues.typed(update, context, GUIDES) or await people.sent(update, context):
+            return
+    except NotUnderstood:
+        if context.upload is None:
+            raise
+    if context.upload is not None:
+        raise NothingToAttachTo
+    await start.menu(update, context)
 
 
 def _name(context: Context) -> str:

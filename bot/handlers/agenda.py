@@ -10,10 +10,10 @@ from bot.handlers import dialogues
 from bot.handlers.context import Context
 from bot.handlers.dialogues import Answers, Guide
 from bot.rules import permissions, reading
-from bot.rules.dialogue import ITEM, REJECT, RETITLE
+from bot.rules.dialogue import ITEM, PAPERS, REJECT, RETITLE
 from bot.rules.facts import Plain, Text, Title
 from bot.rules.procedure import LateItems
-from bot.rules.refusals import NotAMember, NotUnderstood
+from bot.rules.refusals import NotAMember, NotUnderstood, Outdated
 from storage.models import Body
 from storage.vocabulary import Purpose
 
@@ -158,6 +158,19 @@ async def change_length(_update: Update, context: Context) -> None:
     context.show("item_length", {**facts, "lengths": list(MINUTES), "slot_choices": list(SLOTS)})
 
 
+async def attach(_update: Update, context: Context) -> None:
+    """Papers for an item that is handed in: what is there, and files are taken until one is done."""
+    await agenda_items.for_papers(by=await context.speaker(), item=_id(context), now=context.now)
+    await dialogues.begin(context, GUIDES["papers"], {"item": _id(context)})
+
+
+async def detach(update: Update, context: Context) -> None:
+    """Not this paper."""
+    paper = int(context.codes[2])
+    await agenda_items.remove_paper(by=await context.speaker(), item=_id(context), paper=paper, now=context.now)
+    await attach(update, context)
+
+
 async def shift(_update: Update, context: Context) -> None:
     """One place up or down."""
     up = context.codes[2] == "up"
@@ -183,6 +196,8 @@ def _id(context: Context) -> int:
 
 
 async def _take(context: Context, answers: Answers, step: str, text: str, pressed: bool) -> Answers:  # noqa: C901, FBT001, PLR0911  # a guide's signature; one case for each step
+    if context.upload is not None and "item" not in answers:
+        return await _paper(context, answers)
     match step:
         case "body":
             body = await access.body(
@@ -204,8 +219,6 @@ async def _take(context: Context, answers: Answers, step: str, text: str, presse
             return {"minutes": _minutes(text, pressed=pressed)}
         case "person":
             return {"person": await _person(context, answers, text, pressed=pressed)}
-        case "confirm" if context.upload is not None:
-            return await _paper(context, answers)
         case "reason" if not pressed and text:
             return dialogues.worded(context, "reason", text, limit=agenda_items.REASON_LIMIT)
         case _:
@@ -247,11 +260,17 @@ async def _person(context: Context, answers: Answers, text: str, *, pressed: boo
 
 
 async def _paper(context: Context, answers: Answers) -> Answers:
-    """A file that belongs to the item; several may come."""
+    """A file that belongs to the item; several may come, at any step."""
+    if answers.get("purpose") == Purpose.CASE_CONSULTATION:
+        raise papers.NoPapersHere
+    return {"papers": [*answers.get("papers", ()), await _uploaded(context)]}
+
+
+async def _uploaded(context: Context) -> int:
     upload = context.upload
     if upload is None:
-        raise NotUnderstood(step=Plain("confirm"))
-    number = await papers.keep(
+        raise NotUnderstood(step=Plain("file"))
+    return await papers.keep(
         by=await context.speaker(),
         name=upload.name,
         mime=upload.mime,
@@ -260,7 +279,22 @@ async def _paper(context: Context, answers: Answers) -> Answers:
         file_id=upload.file_id,
         now=context.now,
     )
-    return {"papers": [*answers.get("papers", ()), number]}
+
+
+async def _attach(context: Context, answers: Answers, _step: str, _text: str, _pressed: bool) -> Answers:  # noqa: FBT001  # a guide's signature
+    """A file for an item that is handed in already: it belongs to it at once."""
+    by = await context.speaker()
+    await agenda_items.for_papers(by=by, item=answers["item"], now=context.now)
+    await agenda_items.add_paper(by=by, item=answers["item"], paper=await _uploaded(context), now=context.now)
+    return {}
+
+
+async def _attached(context: Context, answers: Answers) -> dict[str, Any]:
+    return await agenda_items.view(by=await context.speaker(), item=answers["item"], now=context.now)
+
+
+async def _all_attached(context: Context, answers: Answers, _choice: str) -> None:
+    context.show("item", await _attached(context, answers))
 
 
 async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
@@ -312,6 +346,9 @@ async def _submitted(context: Context, answers: Answers, _choice: str) -> None:
         papers=() if case else tuple(answers.get("papers", ())),
         kept=bool(answers.get("kept")),
     )
+    if case:
+        dialogues.erase_texts(context, answers)
+        await papers.forget(by=await context.speaker(), papers=answers.get("papers", ()))
     facts = await agenda_items.submit(
         by=await context.speaker(),
         body=answers["body"],
@@ -325,9 +362,8 @@ async def _submitted(context: Context, answers: Answers, _choice: str) -> None:
 
 async def discard(_update: Update, context: Context) -> None:
     """Erase every trace of a text that looked like case data, the message in which it was typed included."""
-    source = await dialogues.discard(context)
-    if source is not None:
-        context.erase(source)
+    if not await dialogues.give_up(context):
+        raise Outdated
     context.show("discarded")
 
 
@@ -353,6 +389,7 @@ GUIDES = {
     "item": Guide(ITEM, _take, _facts, _submitted),
     "reject": Guide(REJECT, _take, _facts, _rejected),
     "retitle": Guide(RETITLE, _take, _facts, _retitled),
+    "papers": Guide(PAPERS, _attach, _attached, _all_attached),
 }
 
 BUTTONS = {
@@ -363,6 +400,8 @@ BUTTONS = {
     "inew": submit_for_meeting,
     "it": change_title,
     "il": change_length,
+    "ip": attach,
+    "ipx": detach,
     "iw": withdraw,
     "ia": accept,
     "ir": reject,

@@ -49,6 +49,7 @@ class Context(CallbackContext[ExtBot[None], dict[Any, Any], dict[Any, Any], dict
         super().__init__(application=application, chat_id=chat_id, user_id=user_id)
         self._speaker: Person | None = None
         self.incoming: Update | None = None
+        self.taken = False  # what was typed answered something, or is erased
 
     @classmethod
     def from_update(cls, update: object, application: "AnyDesk") -> "Context":
@@ -155,6 +156,14 @@ class Context(CallbackContext[ExtBot[None], dict[Any, Any], dict[Any, Any], dict
             self.turn.speaker = found.id
         return self._speaker
 
+    async def known(self) -> bool:
+        """Whether the account belongs to somebody of this town."""
+        try:
+            await self.speaker()
+        except Stranger:
+            return False
+        return True
+
     def reply(self, template: str, facts: Facts | None = None) -> None:
         """Answer with a new message."""
         self.turn.answer(template, facts or {}, kind=NoticeKind.MESSAGE)
@@ -176,6 +185,7 @@ class Context(CallbackContext[ExtBot[None], dict[Any, Any], dict[Any, Any], dict
 
     def erase(self, message_id: int) -> None:
         """Take a message out of the chat."""
+        self.taken |= self.message is not None and self.message.message_id == message_id
         self.turn.answer("", {}, kind=NoticeKind.ERASE, target_id=str(message_id))
 
 

@@ -14,7 +14,7 @@ from telegram import Update
 from bot.actions import dialogues
 from bot.handlers.context import Context
 from bot.rules import guard
-from bot.rules.dialogue import Flow
+from bot.rules.dialogue import PAPERS, Flow
 from bot.rules.refusals import Outdated, TooLong
 
 Answers = dict[str, Any]
@@ -37,7 +37,8 @@ class Guide:
 async def begin(context: Context, guide: Guide, answers: Answers) -> None:
     """Start an entry, perhaps half filled; an older one in this chat is given up."""
     person = await context.speaker()
-    await _ask(context, guide, person.id, {**answers, "preset": list(answers)})
+    await give_up(context)
+    await _ask(context, guide, person.id, {**_with(context, {}, answers), "preset": list(answers)})
 
 
 async def pressed(_update: Update, context: Context, guides: Mapping[str, Guide]) -> None:
@@ -82,13 +83,9 @@ async def back(context: Context, guides: Mapping[str, Guide]) -> bool:
 
 
 async def _step_back(context: Context, guide: Guide, entry: dialogues.OpenEntry) -> None:
-    """The question before this one; a text that looked like case data goes, and its message with it."""
+    """The question before this one; from the question whether a text may stay, the one for another wording."""
     warned = guide.flow.current(entry.data) == "kept"
-    answers = dict(entry.data) if warned else guide.flow.back(entry.data)
-    text = entry.data.get("suspicious")
-    if text and not entry.data.get("kept") and (warned or text not in answers):
-        _erase_source(context, entry)
-        answers = _without_text(answers)
+    answers = _without_text(context, entry.data) if warned else guide.flow.back(entry.data)
     await _ask(context, guide, entry.person_id, answers)
 
 
@@ -106,10 +103,10 @@ async def _take(
     given = {key: value for key, value in entry.data.items() if key != "redo"}
     if step == "kept" and not pressed and text:
         step = given["suspicious"]  # no button, but another wording at once
-        _erase_source(context, entry)
-        given = _without_text(given)
+        given = _without_text(context, given)
     added = await guide.take(context, dict(given), step, text, pressed)
-    await _ask(context, guide, entry.person_id, {**given, **added})
+    context.taken = True
+    await _ask(context, guide, entry.person_id, _with(context, given, added))
 
 
 async def _ask(context: Context, guide: Guide, person: int, answers: Answers) -> None:
@@ -130,49 +127,71 @@ async def _ask(context: Context, guide: Guide, person: int, answers: Answers) ->
 # --- texts that look like case data ---------------------------------------------------------------------------------
 
 
-def worded(context: Context, name: str, text: str, *, limit: int) -> Answers:
+def worded(context: Context, name: str, text: str, *, limit: int, whereabouts: bool = False) -> Answers:
     """A typed text as the answer `name`; when it looks like case data, the step "kept" asks what is to become of it.
 
-    Raises TooLong.
+    `whereabouts` as in `bot.rules.guard`. Raises TooLong.
     """
     if len(text) > limit:
         raise TooLong(limit=limit)
+    context.taken = True
     source = context.message.message_id if context.message else None
-    return {name: text, "suspicious": name if guard.suspicious(text) else "", "source": source}
+    suspicious = guard.suspicious(text, whereabouts=whereabouts)
+    return {name: text, "suspicious": name if suspicious else "", "source": source}
 
 
-def _without_text(data: Mapping[str, Any]) -> Answers:
+def _with(context: Context, given: Mapping[str, Any], added: Answers) -> Answers:
+    """The answers and a new one. A new text asks anew whether it may stay; `doubtful` are the messages of those that asked."""
+    if "source" not in added:
+        return {**given, **added}
+    doubtful = dict(given.get("doubtful", {}))
+    for name in doubtful.keys() & added.keys():
+        context.erase(doubtful.pop(name))
+    if added["suspicious"] and added["source"] is not None:
+        doubtful[added["suspicious"]] = added["source"]
+    return {**{key: value for key, value in given.items() if key != "kept"}, **added, "doubtful": doubtful}
+
+
+def _without_text(context: Context, data: Mapping[str, Any]) -> Answers:
+    """Without the text that is asked about; its message goes too."""
+    doubtful = dict(data.get("doubtful", {}))
+    if data["suspicious"] in doubtful:
+        context.erase(doubtful.pop(data["suspicious"]))
     gone = {data["suspicious"], "suspicious", "source", "kept"}
-    return {key: value for key, value in data.items() if key not in gone}
+    return {**{key: value for key, value in data.items() if key not in gone}, "doubtful": doubtful}
 
 
-def _erase_source(context: Context, entry: dialogues.OpenEntry) -> None:
-    source = _source(entry)
-    if source is not None:
+def erase_texts(context: Context, answers: Mapping[str, Any]) -> None:
+    """Nothing of what was typed is wanted after all."""
+    sources = {answers.get("source"), *answers.get("doubtful", {}).values()}
+    for source in sorted(source for source in sources if source is not None):
         context.erase(source)
 
 
-async def give_up(context: Context) -> Mapping[str, Any] | None:
-    """Forget the open entry, and take back a text that nobody has said may stay; gives the answers that it had."""
+async def give_up(context: Context) -> bool:
+    """Forget the open entry, with the papers and the doubtful texts that were sent for it; whether anything is lost by it."""
     entry = await _open(context)
-    if entry is None:
-        return None
-    await dialogues.end(await context.speaker(), context.turn.network, context.turn.chat_id)
-    if entry.data.get("suspicious") and not entry.data.get("kept"):
-        _erase_source(context, entry)
-    return entry.data
+    network, chat_id = context.turn.network, context.turn.chat_id
+    given_up = await dialogues.give_up(await context.speaker(), network, chat_id, now=context.now)
+    return given_up and not (entry is not None and entry.kind == PAPERS.kind)  # what came belongs to its item at once
 
 
-async def discard(context: Context) -> int | None:
-    """Forget the open entry; gives the message in which its text was typed."""
-    person, entry = await context.speaker(), await _open(context)
-    if entry is None:
-        raise Outdated
-    await dialogues.end(person, context.turn.network, context.turn.chat_id)
-    return _source(entry)
+async def warn(context: Context) -> None:
+    """Say that what was typed looks like case data; it goes within a day, or at once when they discard it."""
+    if context.message is not None:
+        network, chat_id = context.turn.network, context.turn.chat_id
+        await dialogues.warned(network, chat_id, context.message.message_id, now=context.now)
+        context.reply("warned")
 
 
-def _source(entry: dialogues.OpenEntry) -> int | None:
-    """The message in which the text of an entry was typed."""
-    source = entry.data.get("source")
-    return int(source) if source is not None else None
+async def discard_warned(context: Context, guides: Mapping[str, Guide]) -> None:
+    """Take what they were warned about out of the chat; an entry that is open asks on."""
+    for message in await dialogues.discard(context.turn.network, context.turn.chat_id):
+        context.erase(message)
+    entry = await _open(context)
+    guide = guides.get(entry.kind) if entry else None
+    if entry is None or guide is None:
+        context.show("discarded")
+        return
+    context.toast("discarded")
+    await _ask(context, guide, entry.person_id, dict(entry.data))

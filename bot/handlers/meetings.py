@@ -172,10 +172,10 @@ async def _take(context: Context, answers: Answers, step: str, text: str, presse
             return {"kept": True}
         case "reason" if not pressed and text:
             return dialogues.worded(context, "reason", text, limit=invitations.REASON_LIMIT)
-        case "place" if text:
-            return {"place": text}
-        case "join_link" if text:
-            return {"join_link": join_links.read(text)}
+        case "place" | "join_link" if text:
+            limit = meetings.TITLE_LIMIT if step == "place" else meetings.LINK_LIMIT
+            added = dialogues.worded(context, step, text, limit=limit, whereabouts=True)
+            return added if step == "place" else {**added, step: join_links.read(text)}
         case _:
             raise NotUnderstood(step=Plain(step))
 
@@ -235,7 +235,9 @@ def _stored(exact: reading.Exact) -> str:
 
 
 async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
-    """What the questions about a meeting show."""
+    """What the questions about a meeting show; a text that looks like case data is not repeated."""
+    if answers.get("suspicious") and not answers.get("kept"):
+        answers = {**answers, answers["suspicious"]: None}
     person = await context.speaker()
     zone = ZoneInfo(person.zone)
     bodies = await access.bodies(person, context.now, permissions.may_schedule)
@@ -244,7 +246,6 @@ async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
     month = date.fromisoformat(f"{answers['month']}-01") if answers.get("month") else today.replace(day=1)
     existing = await _existing(context, answers)
     link = existing["meeting"]["join_link"] if existing else None
-    told = answers.get("kept") or not answers.get("suspicious")
     return {
         "bodies": [{"id": body.id, "name": Title(body.name), "level": body.level} for body in bodies],
         "level": chosen.level if chosen else None,
@@ -261,7 +262,7 @@ async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
         "place": Place(answers["place"]) if answers.get("place") else None,
         "join_link": JoinLink(answers["join_link"]) if answers.get("join_link") else None,
         "linked": bool(answers.get("join_link")),
-        "reason": Text(answers["reason"]) if answers.get("reason") and told else None,
+        "reason": Text(answers["reason"]) if answers.get("reason") else None,
         **existing,
     }
 

@@ -4,7 +4,7 @@ import re
 
 from telegram import Update
 
-from bot.actions import access, meetings, papers
+from bot.actions import access, meetings
 from bot.handlers import agenda, dialogues
 from bot.handlers.context import Context
 from bot.rules import permissions
@@ -65,10 +65,7 @@ async def privacy(_update: Update, context: Context) -> None:
 
 async def give_up(_update: Update, context: Context) -> None:
     """/abbrechen: whatever is being asked is forgotten, with the papers that were sent for it."""
-    given = await dialogues.give_up(context)
-    if given is not None:
-        await papers.forget(by=await context.speaker(), papers=given.get("papers", ()))
-    context.show("given_up", {"something": given is not None})
+    context.show("given_up", {"something": await dialogues.give_up(context)})
 
 
 async def outdated(_update: Update, context: Context) -> None:  # a handler's signature

@@ -2,7 +2,8 @@
 
 A guided entry is a form that is filled in one answer at a time: the current step is the first one that is needed and not yet
 answered. So it survives a restart, going back is forgetting the last answer, and an entry that begins half filled (the
-one-line command) simply starts further on.
+one-line command) simply starts further on. Whether a text that looks like case data may stay ("kept") is the first step where
+such a text can be there before another question is asked.
 """
 
 from collections.abc import Callable, Mapping
@@ -102,12 +103,12 @@ _WHEN = Step("when", parts=("day", "options"))
 ITEM = Flow(
     "item",
     (
+        Step("kept", lambda data: bool(data.get("suspicious")) and data.get("purpose") != "case_consultation"),
         Step("body"),
         Step("meeting"),
         Step("purpose"),
         Step("slots", _has("purpose", "case_consultation")),
         Step("title", _lacks("purpose", "case_consultation")),
-        Step("kept", lambda data: bool(data.get("suspicious")) and data.get("purpose") != "case_consultation"),
         Step("minutes"),
         Step("person", _on_request("person")),
         Step("confirm"),
@@ -117,6 +118,7 @@ ITEM = Flow(
 MEETING = Flow(
     "meeting",
     (
+        Step("kept", _is("suspicious")),
         Step("body"),
         _WHEN,
         Step("minutes"),
@@ -133,6 +135,7 @@ PLACE = Flow(
     "place",
     (
         Step("meeting"),
+        Step("kept", _is("suspicious")),
         Step("format"),
         Step("place", _lacks("format", "online")),
         Step("join_link", _lacks("format", "presence")),
@@ -149,14 +152,16 @@ INVITE = Flow(
 
 REJECT = Flow("reject", (Step("item"), Step("reason"), Step("kept", _is("suspicious")), Step("confirm")))
 
+PAPERS = Flow("papers", (Step("item"), Step("confirm")))
+
 RETITLE = Flow("retitle", (Step("item"), Step("title"), Step("kept", _is("suspicious")), Step("confirm")))
 
 COMMITMENT = Flow(
     "commitment",
     (
+        Step("kept", _is("suspicious")),
         Step("body"),
         Step("what"),
-        Step("kept", _is("suspicious")),
         Step("owners"),
         Step("counterparts"),
         Step("due"),
@@ -196,6 +201,7 @@ FLOWS: dict[str, Flow] = {
         INVITE,
         REJECT,
         RETITLE,
+        PAPERS,
         COMMITMENT,
         DUE,
         COMMITMENT_DECLINE,

@@ -53,7 +53,9 @@ _SIGNS = (
     rf"\bhp[gk]\s+(?:familie\s+)?(?P<name>[{_LOW}]{{3,}})",
     r"\b(?:Az\b\.?|Aktenzeichen|Fallnummer|Fall-?\s?Nr\.?)\s*:?\s*[\w./-]*\d",
     r"\bFall\s+\d{3,}",
-    # an address, a telephone number
+)
+# an address, a telephone number
+_WHEREABOUTS = (
     rf"\b(?!Rathaus)[{_UP}][{_LOW}{_UP}-]*{_STREET}{_HOUSE}",
     rf"\b[{_UP}](?:traße|tr\.|llee|eg|asse){_HOUSE}",
     rf"\b(?:Am|Im|An der|In der|Auf dem)\s+{_NAME}{_HOUSE}",
@@ -87,9 +89,18 @@ _ORDINARY = (
 )
 
 
-def suspicious(text: str) -> bool:
-    """Whether the text looks as if it named a case."""
-    return any(_tells(found) for sign in _SIGNS for found in re.finditer(sign, text))
+_BETWEEN_WORDS = r"[-_/+?&=#]|%20"  # of a link
+
+
+def suspicious(text: str, *, whereabouts: bool = False) -> bool:
+    """Whether the text looks as if it named a case.
+
+    Where `whereabouts` are asked for, of a meeting, an address and a number to dial are what is to be expected.
+    """
+    signs = _SIGNS if whereabouts else (*_SIGNS, *_WHEREABOUTS)
+    links = [word for word in text.split() if "/" in word and "." in word]
+    said = (text, *(re.sub(_BETWEEN_WORDS, " ", link) for link in links))
+    return any(_tells(found) for sign in signs for part in said for found in re.finditer(sign, part))
 
 
 def _tells(found: re.Match[str]) -> bool:

@@ -17,7 +17,7 @@ from bot.actions.agenda_items import (
     UnlikelyLength,
 )
 from bot.actions.meetings import MeetingOver
-from bot.actions.papers import PaperTooLarge
+from bot.actions.papers import NoPapersHere, PaperTooLarge
 from bot.rules.facts import Plain
 from bot.rules.refusals import (
     ChangedMeanwhile,
@@ -889,6 +889,89 @@ async def test_paper_that_belongs_to_nothing_yet_is_for_who_sent_it(town: Town, 
     assert (await papers.fetch(by=town.ben, document=number, now=now)).id == number
     with pytest.raises(NotFoundHere):
         await papers.fetch(by=town.anna, document=number, now=now)
+
+
+async def papers_of(item: int) -> list[int]:
+    return [link.document_id for link in await AgendaItemPaper.filter(item_id=item).order_by("id")]
+
+
+async def test_papers_can_be_added_and_removed_until_the_deadline(town: Town, now: datetime) -> None:
+    number = await accepted(town, now)
+    first, second = [await a_paper(town.ben, now, name) for name in ("Entwurf.pdf", "Kosten.pdf")]
+
+    for paper in (first, second):
+        await agenda_items.add_paper(by=town.ben, item=number, paper=paper, now=DEADLINE)
+    facts = await agenda_items.remove_paper(by=town.ben, item=number, paper=first, now=DEADLINE)
+
+    assert ([paper["name"] for paper in facts["papers"]], facts["may_attach"]) == (["Kosten.pdf"], True)
+    assert [document.id for document in await Document.all()] == [second]
+
+
+async def test_removed_paper_stays_with_the_other_item_that_carries_it(town: Town, now: datetime) -> None:
+    paper = await a_paper(town.ben, now)
+    one, other = [await submitted(town, now, what=proposal(papers=(paper,))) for _ in range(2)]
+
+    await agenda_items.remove_paper(by=town.ben, item=one, paper=paper, now=now)
+
+    assert [await papers_of(item) for item in (one, other)] == [[], [paper]]
+
+
+async def test_papers_are_for_the_submitter_and_who_entered_it(town: Town, now: datetime) -> None:
+    number = await submitted(town, now, "anna", person=town.carla.id)
+    annas, carlas = await a_paper(town.anna, now), await a_paper(town.carla, now)
+
+    await agenda_items.add_paper(by=town.anna, item=number, paper=annas, now=now)
+    await agenda_items.add_paper(by=town.carla, item=number, paper=carlas, now=now)
+    await agenda_items.remove_paper(by=town.carla, item=number, paper=annas, now=now)
+    views = [await agenda_items.view(by=town.person(name), item=number, now=now) for name in ("anna", "carla", "ada")]
+
+    assert await papers_of(number) == [carlas]
+    assert [view["may_attach"] for view in views] == [True, True, False]
+
+
+async def test_papers_of_somebody_elses_item_are_refused(town: Town, now: datetime) -> None:
+    number = await accepted(town, now, what=proposal(papers=(await a_paper(town.ben, now),)))
+    (paper,) = await papers_of(number)
+
+    for name in ("ada", "carla", "gesa", *OUTSIDERS):
+        person = town.person(name)
+        with pytest.raises(NotFoundHere):
+            await agenda_items.add_paper(by=person, item=number, paper=await a_paper(person, now), now=now)
+        with pytest.raises(NotFoundHere):
+            await agenda_items.remove_paper(by=person, item=number, paper=paper, now=now)
+    for unknown in (await a_paper(town.ben, now), 999):
+        with pytest.raises(NotFoundHere):
+            await agenda_items.remove_paper(by=town.ben, item=number, paper=unknown, now=now)
+
+    assert await papers_of(number) == [paper]
+
+
+async def test_paper_that_somebody_else_sent_is_not_added(town: Town, now: datetime) -> None:
+    number = await submitted(town, now)
+
+    await agenda_items.add_paper(by=town.ben, item=number, paper=await a_paper(town.carla, now), now=now)
+
+    assert await papers_of(number) == []
+
+
+async def test_papers_of_an_item_that_cannot_be_changed_are_refused(town: Town, now: datetime) -> None:
+    late, over = [await submitted(town, now, what=proposal(papers=(await a_paper(town.ben, now),))) for _ in range(2)]
+    case = await submitted(town, now, what=Proposal(purpose=Purpose.CASE_CONSULTATION, slots=1))
+    await agenda_items.withdraw(by=town.ben, item=over, now=now)
+    refusals: list[tuple[int, datetime, type[Refusal]]] = [
+        (late, DEADLINE + SECOND, DeadlineOver),
+        (over, now, ItemOver),
+        (case, now, NoPapersHere),
+    ]
+
+    for item, at, refusal in refusals:
+        before = await papers_of(item)
+        assert not (await agenda_items.view(by=town.ben, item=item, now=at))["may_attach"]
+        with pytest.raises(refusal):
+            await agenda_items.add_paper(by=town.ben, item=item, paper=await a_paper(town.ben, now), now=at)
+        with pytest.raises(refusal):
+            await agenda_items.remove_paper(by=town.ben, item=item, paper=before[0] if before else 1, now=at)
+        assert await papers_of(item) == before
 
 
 async def test_papers_that_were_not_handed_in_are_forgotten(town: Town, now: datetime) -> None:

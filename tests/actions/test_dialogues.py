@@ -1,9 +1,9 @@
 from datetime import datetime, timedelta
 
-from bot.actions import dialogues
+from bot.actions import dialogues, papers
 from bot.actions.dialogues import OpenEntry
-from storage.models import Dialogue
-from storage.vocabulary import Network
+from storage.models import Dialogue, Document, Notice
+from storage.vocabulary import Network, NoticeKind
 from tests.actions.cast import Town
 
 HOUR = timedelta(hours=1)
@@ -76,6 +76,49 @@ async def test_end_forgets_all_that_was_answered(town: Town, now: datetime) -> N
 
     assert ended == [True, False]
     assert [row.person_id for row in await Dialogue.all()] == [town.carla.id]
+
+
+async def a_paper(town: Town, now: datetime) -> int:
+    return await papers.keep(by=town.ben, name="a", mime="b", size=1, network=WEB, file_id="f", now=now)
+
+
+async def to_erase() -> list[tuple[object, ...]]:
+    return [
+        (notice.network, notice.chat_id, notice.target_id, notice.due_at)
+        for notice in await Notice.filter(kind=NoticeKind.ERASE).order_by("target_id")
+    ]
+
+
+async def test_given_up_entry_takes_its_papers_and_doubtful_texts_along(town: Town, now: datetime) -> None:
+    sent = [await a_paper(town, now) for _ in range(2)]
+    await kept(town, now - 25 * HOUR, data={"papers": sent[:1], "doubtful": {"title": 71, "what": 72}, "source": 73})
+
+    given_up = [await dialogues.give_up(town.ben, WEB, 7, now=now) for _ in range(2)]
+
+    assert given_up == [True, False]
+    assert await Dialogue.all().count() == 0
+    assert [document.id for document in await Document.all()] == sent[1:]
+    assert await to_erase() == [(WEB, 7, "71", now), (WEB, 7, "72", now)]
+
+
+async def test_expired_entry_takes_its_papers_and_doubtful_texts_along(town: Town, now: datetime) -> None:
+    await kept(town, now - 24 * HOUR, data={"papers": [await a_paper(town, now)], "doubtful": {"title": 71}})
+    await kept(town, now, chat_id=8, data={"doubtful": {"title": 81}})
+
+    await dialogues.expire(now=now)
+
+    assert await Document.all().count() == 0
+    assert await to_erase() == [(WEB, 7, "71", now)]
+
+
+async def test_text_that_was_warned_of_goes_a_day_later_or_when_it_is_discarded(town: Town, now: datetime) -> None:  # noqa: ARG001  # its store
+    for chat, message in ((7, 71), (7, 72), (8, 81)):
+        await dialogues.warned(TELEGRAM, chat, message, now=now)
+
+    discarded = [await dialogues.discard(TELEGRAM, 7) for _ in range(2)]
+
+    assert [sorted(messages) for messages in discarded] == [[71, 72], []]
+    assert await to_erase() == [(TELEGRAM, 8, "81", now + 24 * HOUR)]
 
 
 async def test_expire_forgets_what_nobody_finished(town: Town, now: datetime) -> None:

@@ -58,3 +58,38 @@ async def test_photographed_and_unnamed_papers_belong_to_the_item(
     paper = await Document.get()
     assert (paper.name, paper.mime, paper.size, paper.file_id) == expected
     assert (await AgendaItem.get(papers__document_id=paper.id)).title == "Ferienprogramm"
+
+
+async def test_paper_that_came_early_is_forgotten_with_a_case_consultation(stage: Stage) -> None:
+    await stage.says(PETRA, "/top RLK: Kinderbauernhof")
+    await comes(stage, UNNAMED)
+    for label in ("Fallberatung", "2", "✅ Einreichen"):
+        await stage.presses(PETRA, await stage.button(stage.chat(PETRA), label))
+
+    assert (await AgendaItem.get()).slots == 2
+    assert await Document.all().count() == 0
+
+
+async def test_file_for_another_entry_is_told_where_it_can_go_and_the_question_stays(stage: Stage) -> None:
+    await stage.says(PETRA, "/organisieren")
+    for label in ("➕ Sitzung planen", "Regionalleiterkonferenz"):
+        await stage.presses(PETRA, await stage.button(stage.chat(PETRA), label))
+
+    await comes(stage, UNNAMED)
+    told = (await stage.news(stage.chat(PETRA)))[-1]
+    await stage.says(PETRA, "3.12. 14:30-16 Uhr")
+
+    assert "Eine Datei gehört als Anlage zu einem Thema" in told.text
+    assert "In welcher Form?" in (await stage.news(stage.chat(PETRA)))[-1].text
+
+
+async def test_too_large_paper_for_an_item_is_refused_and_the_next_is_taken(stage: Stage) -> None:
+    await stage.says(PETRA, "/top RLK: Kinderbauernhof, Beratung")
+    await stage.presses(PETRA, await stage.button(stage.chat(PETRA), "📎 Anlage"))
+
+    await comes(stage, {"document": {"file_id": "large", "file_unique_id": "l", "file_size": 21 * 1024 * 1024}})
+    told = (await stage.news(stage.chat(PETRA)))[-1]
+    await stage.sends(PETRA, "Konzept.pdf")
+
+    assert "zu groß" in told.text
+    assert [paper.name for paper in await Document.filter(papers__item__title="Kinderbauernhof")] == ["Konzept.pdf"]

@@ -85,10 +85,10 @@ async def test_list_that_would_do_something_else_by_now_is_shown_again(stage: St
     assert (await said(stage, RAINER))[-1].startswith("⚠️ Inzwischen hat sich in Faden etwas geändert.")
 
 
-async def test_file_that_is_no_table_leads_to_the_menu(stage: Stage) -> None:
+async def test_file_that_is_no_table_is_told_where_it_can_go(stage: Stage) -> None:
     await stage.sends(RAINER, "foto.jpg")
 
-    assert (await said(stage, RAINER))[-1].startswith("Damit kann ich nichts anfangen")
+    assert (await said(stage, RAINER))[-1].startswith("Eine Datei gehört als Anlage zu einem Thema")
 
 
 async def test_who_is_no_administrator_is_refused(stage: Stage) -> None:

@@ -232,9 +232,27 @@ def test_tables_are_long_enough_to_mean_something() -> None:
     assert (len(set(CASES)) >= 40, len(set(HARMLESS)) >= 60) == (True, True)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Stadtteilzentrum, Gartenweg 3", (True, False)),
+        ("80331 Lindental, Am Anger 3", (True, False)),
+        ("Einwahl 089 1234567, PIN 0815", (True, False)),
+        ("https://meet.example.org/0891234567", (True, False)),
+        ("https://meet.example.org/RLK-Sitzung-Nord", (False, False)),
+        ("bei Familie Huber, Gartenweg 3", (True, True)),
+        ("https://meet.example.org/HPG-Familie-Huber", (True, True)),
+        ("meet.example.org/Familie%20Huber", (True, True)),
+    ],
+)
+def test_whereabouts_of_a_meeting_may_have_an_address(text: str, expected: tuple[bool, bool]) -> None:
+    assert (suspicious(text), suspicious(text, whereabouts=True)) == expected
+
+
 def test_empty_text_is_not_suspicious() -> None:
     assert not suspicious("")
 
 
 def test_long_text_is_judged_at_once() -> None:
+    assert not suspicious("https://meet.example.org/" + "a.b/" * 3000)
     assert not suspicious("Kinderbauernhof " * 2000 + "1" * 4000 + "A" * 4000 + "a" * 4000)
