@@ -208,7 +208,7 @@ async def _take(context: Context, answers: Answers, step: str, text: str, presse
         case "meeting" if pressed:
             return {"meeting": int(text)}
         case "purpose" if text:
-            return _purpose(context, answers, text, pressed=pressed)
+            return _purpose(context, text, pressed=pressed)
         case "slots" if text.isdigit():
             return {"slots": int(text)}
         case "title" if not pressed and text:
@@ -225,18 +225,10 @@ async def _take(context: Context, answers: Answers, step: str, text: str, presse
             raise NotUnderstood(step=Plain(step))
 
 
-def _purpose(context: Context, answers: Answers, text: str, *, pressed: bool) -> Answers:
-    """The purpose, pressed or named; other words are the title, and the purpose is asked again.
-
-    A Fallberatung has no text: what was typed as its title is taken back, as is what looked like case data before another title.
-    """
+def _purpose(context: Context, text: str, *, pressed: bool) -> Answers:
+    """The purpose, pressed or named; other words are the title, and the purpose is asked again."""
     named = Purpose(text).value if pressed else reading.purpose(text)
-    given_up = named == Purpose.CASE_CONSULTATION or (named is None and answers.get("suspicious"))
-    if given_up and answers.get("source"):
-        context.erase(answers["source"])
-    if named is None:
-        return _titled(text, context)
-    return {"purpose": named, **({"source": None} if given_up else {})}
+    return _titled(text, context) if named is None else {"purpose": named}
 
 
 def _minutes(text: str, *, pressed: bool) -> int | None:
@@ -304,7 +296,7 @@ async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
     return {
         "purposes": [Plain(purpose.value) for purpose in Purpose],
         "purpose": Plain(answers["purpose"]) if "purpose" in answers else None,
-        "title": Title(answers["title"]) if answers.get("title") and told else None,
+        "title": Title(answers["title"]) if answers.get("title") and told and _has_title(answers) else None,
         "slots": answers.get("slots"),
         "minutes": answers.get("minutes"),
         "lengths": list(MINUTES),
@@ -315,6 +307,12 @@ async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
         **await _place(context, answers),
         **(await agenda_items.view(by=by, item=answers["item"], now=context.now) if "item" in answers else {}),
     }
+
+
+def _has_title(answers: Answers) -> bool:
+    """Whether what may stay will be a title: not before the purpose is known, for a Fallberatung has none."""
+    new = "item" not in answers and answers.get("suspicious")
+    return not new or answers.get("purpose", Purpose.CASE_CONSULTATION) != Purpose.CASE_CONSULTATION
 
 
 async def _place(context: Context, answers: Answers) -> dict[str, Any]:
