@@ -77,7 +77,9 @@ def in_full() -> list[str]:
     told = []
     for template, facts in samples.TEMPLATES.items():
         given = {key: fact for key, fact in facts().items() if key != "language"}
-        shown = channels.everything(given) | {"join_link": links, "calendar": feed}.get(template, {})
+        shown = channels.everything(given) | {"join_link": links, "join_again": links, "calendar": feed}.get(
+            template, {}
+        )
         told.append(messages.chat(template, shown, voice).text)
     return told
 
