@@ -1,7 +1,7 @@
 """How people come to Faden: an invitation link, the privacy notice, then a channel.
 
 The link works once, for 14 days. On Telegram it is used up when it is opened, and the account waits, unlinked, until the
-person has said "Gelesen"; in the browser the page shows the notice and its button does both.
+person has said "Gelesen"; until then the account before it stays. In the browser the page shows the notice and its button does both.
 
 The operator's code makes an administrator: of somebody whom the town knows, or, while the town is empty, of whoever has it.
 """
@@ -61,6 +61,7 @@ async def invite(*, by: Person, person: int, mails: bool, now: datetime, machine
     shared = await _led_together(by, invited, now)
     if not shared and not permissions.may_administer(administrator=by.administrator):
         access.not_found()
+    level = min((body.level for body in shared), default=None)
     telegram = await _level(invited, now) > NOTHING
     joined = bool(await have_joined([invited.id]))
     by_mail = mails and invited.mail is not None
@@ -68,14 +69,14 @@ async def invite(*, by: Person, person: int, mails: bool, now: datetime, machine
     handed_on = bool(shared) and not (joined and (by_mail or chat))
     drafts = [mailed(invited, telegram=telegram, now=now)] if by_mail else []
     if chat is not None:
-        drafts.append(_sent(chat, by, telegram=telegram, now=now))
+        drafts.append(_sent(chat, by, level, telegram=telegram, now=now))
     async with transaction():
         await notices.queue(drafts, now=now)
         if drafts or handed_on:
             about = f"person:{invited.id}"
             await audit.record(by, "person.invited", about, now=now, joined=joined, handed_on=handed_on)
     return {
-        "level": min((body.level for body in shared), default=None),
+        "level": level,
         "name": access.name_of(invited),
         "joined": joined,
         "by_mail": by_mail,
@@ -105,13 +106,13 @@ def mailed(invited: Person, *, telegram: bool, now: datetime) -> Draft:
     )
 
 
-def _sent(chat: Channel, by: Person, *, telegram: bool, now: datetime) -> Draft:
+def _sent(chat: Channel, by: Person, level: int | None, *, telegram: bool, now: datetime) -> Draft:
     """The invitation in a chat of the person's own."""
     link = OneTimeLink(TokenPurpose.INVITATION.value, telegram=telegram)
     return Draft(
         key=f"join:{chat.person_id}:{int(now.timestamp()) // 60}:{chat.network.value}",
         template="join_again",
-        facts={"by": access.name_of(by), "link": link},
+        facts={"level": level, "by": access.name_of(by), "link": link},
         due_at=now,
         network=chat.network,
         chat_id=int(chat.address),

@@ -159,7 +159,11 @@ async def test_without_mail_the_link_goes_into_the_web_chat_of_who_is_signed_in(
         town.carla.id,
         Lane.ANSWER,
     )
-    assert typed.decode(sent.facts) == {"by": "Anna Arendt", "link": OneTimeLink("invitation", telegram=True)}
+    assert typed.decode(sent.facts) == {
+        "level": 2,
+        "by": "Anna Arendt",
+        "link": OneTimeLink("invitation", telegram=True),
+    }
 
 
 @pytest.mark.parametrize(("level", "by_chat"), [(1, False), (2, True)])

@@ -184,7 +184,7 @@ async def test_seats_of_a_large_body_come_in_pages(stage: Stage) -> None:
 
     assert first[-2:] == [["1/5", "▶"], ["‹ Zurück"]]
     assert last[-2:] == [["◀", "5/5"], ["‹ Zurück"]]
-    assert "Zoe Zz109" in last[-3]
+    assert last[-3][-1].endswith("Zoe Zz109")
     assert await Notice.filter(state=NoticeState.DEAD).count() == 0
 
 
@@ -223,7 +223,11 @@ async def test_administrator_invites_all_of_a_body(stage: Stage) -> None:
         "Eine Einladung ist per Mail unterwegs.",
         "Eine Person hat keine Mail-Adresse: Die kommt mit einer Liste.",
     ]
-    assert await Notice.filter(template="join").values_list("person__key", flat=True) == ["z0"]
+    assert (
+        await Notice.filter(template="join", person__key="z0").count()
+        == await Notice.filter(template="join").count()
+        == 1
+    )
 
 
 async def test_who_is_no_administrator_finds_no_town(stage: Stage) -> None:

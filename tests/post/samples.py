@@ -481,7 +481,7 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
         "level": 3, "name": sentinel(PersonName, "join.name"), "joined": False, "by_mail": True, "by_chat": False,
         "handed_on": True, "link": OneTimeLink("invitation", 7),
     },
-    "join_again": lambda: {"by": sentinel(PersonName, "join.by"), "link": OneTimeLink("invitation")},
+    "join_again": lambda: {"level": 3, "by": sentinel(PersonName, "join.by"), "link": OneTimeLink("invitation")},
     "join_privacy": lambda: {"name": Plain("Nora Quint"), "language": "de"},
     "meeting": lambda: {
         "meeting": meeting(), "counts": COUNTS, "answer": Plain("declined"), "items": 2, "over": False,

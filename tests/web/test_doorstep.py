@@ -80,6 +80,7 @@ async def test_another_browser_is_refused(
     where = await link(outside, town.ben, purpose)
     await get(visitor, where)
     jar = CookieJar(unsafe=True, treat_as_secure_origin=visitor.make_url("/").origin())
+    other: Visitor
     async with TestClient(visitor.server, cookie_jar=jar, headers={"Accept": "text/html"}) as other:
         await get(other, where)
 
