@@ -86,10 +86,11 @@ async def _one(by: Person, body: int, now: datetime) -> tuple[Body, Sequence[Per
 async def _seated(wanted: Sequence[int], by: Person, now: datetime) -> dict[int, list[Person]]:
     """Who has a seat in these bodies, now or later, each once and by name."""
     found = Membership.filter(queries.not_over(access.today(by, now)), body_id__in=[0, *wanted], person__left_at=None)
-    seated: dict[int, dict[int, Person]] = {body: {} for body in wanted}
-    for seat in await found.exclude(person_id=None).select_related("person"):
-        if seat.person is not None:
-            seated[seat.body_id][seat.person.id] = seat.person
+    seats = await found.exclude(person_id=None).select_related("person")
+    seated = {
+        body: {seat.person.id: seat.person for seat in seats if seat.body_id == body and seat.person is not None}
+        for body in wanted
+    }
     return {
         body: sorted(people.values(), key=lambda person: names.sort_key(person.given_name, person.family_name))
         for body, people in seated.items()

@@ -279,6 +279,12 @@ async def test_new_sign_in_is_told_of_on_all_other_ways(town: Town, now: datetim
     assert typed.decode(told.facts) == {"network": "webchat", "device": "Firefox, Linux", "language": "de"}
 
 
+async def test_first_way_of_somebody_without_mail_is_told_to_nobody(town: Town, now: datetime) -> None:
+    await entered(await token_for(town.carla, now), now)
+
+    assert await new_ways() == []
+
+
 async def test_enter_works_once_and_not_for_those_who_left(town: Town, now: datetime) -> None:
     token, left = await token_for(town.ben, now), await token_for(town.lars, now)
     await entered(token, now)
