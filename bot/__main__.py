@@ -527,7 +527,7 @@ def _admin_code(options: argparse.Namespace) -> int:
 
 def _invite(options: argparse.Namespace) -> int:
     settings = _settings(options)
-    from bot.actions import sessions
+    from bot.actions import audit, sessions
     from bot.app import system_clock
     from bot.rules.fields import nearest
     from storage.models import Person
@@ -539,10 +539,12 @@ def _invite(options: argparse.Namespace) -> int:
             if key not in known:
                 meant = nearest(key, known)
                 raise Stop(f"There is nobody called {key}." + (f" Did you mean {meant}?" if meant else ""))
-        return [
-            (key, await sessions.issue(person=known[key], purpose=TokenPurpose.INVITATION, now=system_clock()))
-            for key in dict.fromkeys(options.people)
-        ]
+        links = []
+        for key in dict.fromkeys(options.people):
+            now = system_clock()
+            links.append((key, await sessions.issue(person=known[key], purpose=TokenPurpose.INVITATION, now=now)))
+            await audit.record(None, "person.invited", f"person:{known[key]}", now=now, handed_on=True)
+        return links
 
     for key, token in _run(_in_store(settings, work), settings):
         print(f"{key}\t{settings.web.public_url}/einladung/{token}")

@@ -209,6 +209,7 @@ async def assemble(
         host=urlsplit(base_url).hostname or "faden.invalid",
         area_label=settings.town.area_label,
         key=key,
+        mails=bool(settings.mail.smtp_url and settings.mail.sender),
     )
     if settings.telegram.token is not None and stage is Network.WEBCHAT:
         bots[Network.TELEGRAM] = _telegram_bot(settings.telegram)

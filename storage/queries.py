@@ -35,7 +35,17 @@ async def person_at(network: Network, address: str) -> Person | None:
 
 
 def _current(on: date) -> Q:
-    return Q(begins_on__lte=on) & (Q(ends_on=None) | Q(ends_on__gte=on))
+    return Q(begins_on__lte=on) & not_over(on)
+
+
+def held(on: date) -> QuerySet[Membership]:
+    """The seats that somebody holds on that day."""
+    return Membership.filter(_current(on)).exclude(person_id=None)
+
+
+def not_over(on: date) -> Q:
+    """Seats that somebody holds on that day or will hold."""
+    return Q(ends_on=None) | Q(ends_on__gte=on)
 
 
 async def seats_of(person: int, on: date) -> list[Membership]:

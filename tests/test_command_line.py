@@ -21,7 +21,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 from bot import __main__ as command_line
 from storage import db
-from storage.models import Membership, OneTimeToken, Person
+from storage.models import AuditEvent, Membership, OneTimeToken, Person
 from storage.vocabulary import TokenPurpose
 from tests.conftest import run_apart
 from tests.postgres import Server
@@ -758,6 +758,8 @@ def test_invite_gives_a_link_for_each_person_once(command: Command) -> None:
     assert rows(lambda: OneTimeToken.all().values_list("purpose", "person__key")) == [
         (TokenPurpose.INVITATION, "seidl")
     ]
+    recorded = rows(lambda: AuditEvent.filter(what="person.invited").values_list("person_id", "facts"))
+    assert recorded == [(None, {"handed_on": True})]
 
 
 @pytest.mark.usefixtures("town")

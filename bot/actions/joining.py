@@ -1,23 +1,23 @@
 """How people come to Faden: an invitation link, the privacy notice, then a channel.
 
 The link works once, for 14 days. On Telegram it is used up when it is opened, and the account waits, unlinked, until the
-person has said "Gelesen"; in the browser the page shows the notice and its button does both.
+person has said "Gelesen"; until then the account before it stays. In the browser the page shows the notice and its button does both.
 
 The operator's code makes an administrator: of somebody whom the town knows, or, while the town is empty, of whoever has it.
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-
-from tortoise.expressions import Q
 
 from bot.actions import access, audit, notices, sessions
 from bot.actions.notices import Draft
 from bot.rules import channels, names, permissions
 from bot.rules.facts import NOTHING, TITLES, OneTimeLink, Plain
 from bot.rules.refusals import Refusal
+from storage import queries
 from storage.db import transaction
 from storage.models import Body, Channel, Membership, Organisation, Person
 from storage.vocabulary import ChannelState, Lane, Network, NoticeKind, TokenPurpose
@@ -46,11 +46,14 @@ class Introduction:
     mail: str
 
 
-async def invite(*, by: Person, person: int, now: datetime) -> Facts:
+async def invite(*, by: Person, person: int, mails: bool, now: datetime, machine_now: datetime) -> Facts:
     """Invite somebody with a seat in a body that one leads, or anybody as an administrator.
 
-    The link goes by mail where an address is known, once a minute at most, and to the one who invites, for handing on. It
-    leads to Telegram, too, where the person's level lets anything through there. Raises NotFoundHere.
+    The link goes by mail where the town `mails` and an address is known, once a minute at most. A lead also gets it for
+    handing on while the person has never been here: whoever opens it is taken for them. Somebody who has been here gets it
+    themself, by mail or in a chat that works, and the lead only where neither is left: then the only way back is through
+    somebody who knows them. An administrator never gets it, for with it they would see content. It leads to Telegram, too,
+    where the person's level lets anything through there. Raises NotFoundHere.
     """
     invited = await Person.get_or_none(id=person, left_at=None)
     if invited is None:
@@ -58,37 +61,81 @@ async def invite(*, by: Person, person: int, now: datetime) -> Facts:
     shared = await _led_together(by, invited, now)
     if not shared and not permissions.may_administer(administrator=by.administrator):
         access.not_found()
-    stamp = int(now.timestamp()) // 60
+    level = min((body.level for body in shared), default=None)
     telegram = await _level(invited, now) > NOTHING
-    link = OneTimeLink(TokenPurpose.INVITATION.value, telegram=telegram)
-    drafts = []
-    if invited.mail:
-        drafts.append(
-            Draft(
-                key=f"join:{invited.id}:{stamp}",
-                template="join",
-                facts={"link": link},
-                due_at=now,
-                person=invited.id,
-                kind=NoticeKind.MAIL,
-                lane=Lane.ANSWER,
-            )
-        )
+    joined = bool(await have_joined([invited.id]))
+    by_mail = mails and invited.mail is not None
+    chat = await _chat_for_a_link(invited, now, machine_now) if joined and not by_mail else None
+    handed_on = bool(shared) and not (joined and (by_mail or chat))
+    drafts = [mailed(invited, telegram=telegram, now=now)] if by_mail else []
+    if chat is not None:
+        drafts.append(_sent(chat, by, level, telegram=telegram, now=now))
     async with transaction():
         await notices.queue(drafts, now=now)
-        await audit.record(by, "person.invited", f"person:{invited.id}", now=now)
+        if drafts or handed_on:
+            about = f"person:{invited.id}"
+            await audit.record(by, "person.invited", about, now=now, joined=joined, handed_on=handed_on)
     return {
-        "level": min((body.level for body in shared), default=None),
+        "level": level,
         "name": access.name_of(invited),
-        "by_mail": bool(invited.mail),
-        "link": OneTimeLink(link.purpose, invited.id, telegram),
+        "joined": joined,
+        "by_mail": by_mail,
+        "by_chat": chat is not None,
+        "handed_on": handed_on,
+        "link": OneTimeLink(TokenPurpose.INVITATION.value, invited.id, telegram) if handed_on else None,
     }
+
+
+async def have_joined(people: Collection[int]) -> set[int]:
+    """Who of them has been here: has read the notice, or has a channel, by whatever link."""
+    read = Person.filter(id__in=[0, *people]).exclude(privacy_read_at=None)
+    linked = Channel.filter(person_id__in=[0, *people]).exclude(state=ChannelState.UNLINKED)
+    return {*await queries.column(read, "id"), *await queries.column(linked, "person_id")}
+
+
+def mailed(invited: Person, *, telegram: bool, now: datetime) -> Draft:
+    """The invitation by mail; asked twice within a minute, it is sent once."""
+    return Draft(
+        key=f"join:{invited.id}:{int(now.timestamp()) // 60}",
+        template="join",
+        facts={"link": OneTimeLink(TokenPurpose.INVITATION.value, telegram=telegram)},
+        due_at=now,
+        person=invited.id,
+        kind=NoticeKind.MAIL,
+        lane=Lane.ANSWER,
+    )
+
+
+def _sent(chat: Channel, by: Person, level: int | None, *, telegram: bool, now: datetime) -> Draft:
+    """The invitation in a chat of the person's own."""
+    link = OneTimeLink(TokenPurpose.INVITATION.value, telegram=telegram)
+    return Draft(
+        key=f"join:{chat.person_id}:{int(now.timestamp()) // 60}:{chat.network.value}",
+        template="join_again",
+        facts={"level": level, "by": access.name_of(by), "link": link},
+        due_at=now,
+        network=chat.network,
+        chat_id=int(chat.address),
+        lane=Lane.ANSWER,
+    )
+
+
+async def _chat_for_a_link(person: Person, now: datetime, machine_now: datetime) -> Channel | None:
+    """A chat that the person can read, and that may carry a link: the browser's needs somebody who is signed in."""
+    for channel in await Channel.filter(person_id=person.id, state=ChannelState.ACTIVE).order_by("-network"):
+        if channel.network is Network.WEBCHAT:
+            works = bool(await sessions.of_person(person, now=machine_now))
+        else:
+            works = await _carried(person, now) >= TITLES
+        if works:
+            return channel
+    return None
 
 
 async def _led_together(by: Person, invited: Person, now: datetime) -> list[Body]:
     """The bodies that one leads and where the other has a seat, now or later."""
     led = {body.id: body for body in await access.bodies(by, now, permissions.may_keep_seats)}
-    not_over = Q(ends_on=None) | Q(ends_on__gte=access.today(by, now))
+    not_over = queries.not_over(access.today(by, now))
     theirs = await Membership.filter(not_over, person_id=invited.id, body_id__in=[0, *led])
     return [led[seat.body_id] for seat in theirs]
 
@@ -113,32 +160,45 @@ async def open_link(*, token: str, network: Network, address: str, now: datetime
 
 async def _level(person: Person, now: datetime) -> int:
     """The most that Telegram may ever carry for the person."""
+    places = [(seat.organisation_level, seat.body_level) for seat in await _seats(person, now)]
+    return channels.highest_level(person.level, places)
+
+
+async def _carried(person: Person, now: datetime) -> int:
+    """How much Telegram carries for the person of what is about no body."""
+    return channels.person_level(person.level, await _seats(person, now), None)
+
+
+async def _seats(person: Person, now: datetime) -> list[channels.Seat]:
     held = await access.memberships(person, now)
     organisations = await Organisation.filter(
         id__in=[0, *(seat.organisation_id for seat in held if seat.organisation_id)]
     )
     levels = {organisation.id: organisation.level for organisation in organisations}
-    return channels.highest_level(
-        person.level, [(levels.get(seat.organisation_id or 0), seat.body.level) for seat in held]
-    )
+    return [
+        channels.Seat(
+            body=seat.body_id, body_level=seat.body.level, organisation_level=levels.get(seat.organisation_id or 0)
+        )
+        for seat in held
+    ]
 
 
 async def _link(person: Person, network: Network, address: str, now: datetime) -> None:
-    """One account of a network belongs to one person, and a person has one account there."""
+    """One account of a network belongs to one person, and a person has one account there: the old one, until "Gelesen"."""
     known = await Channel.get_or_none(network=network, address=address)
     if known is not None and known.state is not ChannelState.UNLINKED:
         if known.person_id != person.id:
             raise AlreadyLinked
         return
     await Channel.filter(network=network, address=address).delete()
-    await Channel.filter(network=network, person_id=person.id).delete()
+    await Channel.filter(network=network, person_id=person.id, state=ChannelState.UNLINKED).delete()
     await Channel.create(person=person, network=network, address=address, state=ChannelState.UNLINKED, linked_at=now)
 
 
 async def privacy_read(*, network: Network, address: str, language: str | None, now: datetime) -> None:
-    """After "Gelesen" the account is linked. Raises NotFoundHere for an account that was not invited.
+    """After "Gelesen" the account is linked, instead of the one before. Raises NotFoundHere for one that was not invited.
 
-    At the first contact the person gets the `language` of their client, if Faden speaks it.
+    The person is told of it on all other ways, the old account too. At the first contact the person gets the `language` of their client, if Faden speaks it.
     """
     async with transaction():
         channel = await Channel.get_or_none(network=network, address=address).select_related("person")
@@ -146,8 +206,11 @@ async def privacy_read(*, network: Network, address: str, language: str | None, 
             access.not_found()
         await _welcome(channel.person, language, now)
         if channel.state is not ChannelState.ACTIVE:
+            await _tell_of_new_way(channel.person, network, "", but=channel.id, now=now)
+            await Channel.filter(network=network, person_id=channel.person.id).exclude(id=channel.id).delete()
             await Channel.filter(id=channel.id).update(state=ChannelState.ACTIVE, linked_at=now)
             await _record_link(channel.person, network, now)
+            await sessions.forget_invitations(channel.person.id)
 
 
 async def _welcome(person: Person, language: str | None, now: datetime) -> None:
@@ -156,12 +219,37 @@ async def _welcome(person: Person, language: str | None, now: datetime) -> None:
         await Person.filter(id=person.id).update(privacy_read_at=now, language=language or person.language)
 
 
+async def _tell_of_new_way(person: Person, network: Network, device: str, *, but: int | None, now: datetime) -> None:
+    """Tell the person on every way they had, by mail and in each chat `but` that one, that an invitation made a new one."""
+    facts = {"network": Plain(network.value), "device": Plain(device), "language": person.language}
+    new_way = f"new_way:{person.id}:{int(now.timestamp())}"
+    common: Facts = {"template": "new_way", "facts": facts, "due_at": now, "lane": Lane.ANSWER}
+    drafts = [
+        Draft(key=f"{new_way}:{chat.id}", network=chat.network, chat_id=int(chat.address), **common)
+        for chat in await Channel.filter(person_id=person.id, state=ChannelState.ACTIVE).exclude(id=but or 0)
+    ]
+    if person.mail:
+        drafts.append(Draft(key=new_way, person=person.id, kind=NoticeKind.MAIL, **common))
+    await notices.queue(drafts, now=now)
+
+
 async def _record_link(person: Person, network: Network, now: datetime) -> None:
     await audit.record(person, "channel.linked", f"person:{person.id}", now=now, network=network.value)
 
 
-async def enter(*, token: str, label: str, language: str | None, now: datetime, machine_now: datetime) -> str:
-    """Join in the browser: "Gelesen" and signed in with one button; gives the session's token. Raises LinkUsedUp."""
+async def enter(
+    *,
+    token: str,
+    label: str,
+    language: str | None,
+    now: datetime,
+    machine_now: datetime,
+    session: str | None = None,
+) -> str:
+    """Join in the browser: "Gelesen" and signed in with one button; gives the session's token. Raises LinkUsedUp.
+
+    The person is told of it on all other ways.
+    """
     async with transaction():
         number = await sessions.consume(token=token, purpose=TokenPurpose.INVITATION, now=machine_now)
         person = await Person.get_or_none(id=number, left_at=None)
@@ -169,7 +257,9 @@ async def enter(*, token: str, label: str, language: str | None, now: datetime, 
             raise sessions.LinkUsedUp
         await _welcome(person, language, now)
         await _record_link(person, Network.WEBCHAT, now)
-        return await sessions.begin(person=person.id, label=label, now=machine_now)
+        await _tell_of_new_way(person, Network.WEBCHAT, label, but=None, now=now)
+        await sessions.forget_invitations(person.id)
+        return await sessions.begin(person=person.id, label=label, now=machine_now, session=session)
 
 
 # --- the administration -----------------------------------------------------------------------------------------------
@@ -197,6 +287,7 @@ async def found_town(
     label: str,
     now: datetime,
     machine_now: datetime,
+    session: str | None = None,
 ) -> str:
     """Be the first person of an empty town, and its administrator, by the operator's code; gives the session's token.
 
@@ -218,7 +309,7 @@ async def found_town(
         )
         await audit.record(person, "administrator.made", f"person:{person.id}", now=now)
         await _record_link(person, Network.WEBCHAT, now)
-        return await sessions.begin(person=person.id, label=label, now=machine_now)
+        return await sessions.begin(person=person.id, label=label, now=machine_now, session=session)
 
 
 def _key(introduction: Introduction) -> str:

@@ -11,7 +11,7 @@ from tortoise.expressions import F, Q
 from bot.actions import access, audit, feeds, invitations, meetings, notices, sessions
 from bot.actions.notices import Draft
 from bot.rules import facts as typed
-from bot.rules import names, permissions
+from bot.rules import names, paging, permissions
 from bot.rules.facts import Plain, Title
 from bot.rules.followup import OPEN
 from bot.rules.refusals import NotAllowed
@@ -44,13 +44,14 @@ NEVER_ARRIVED = (NoticeState.WAITING, NoticeState.DEAD, NoticeState.DROPPED)
 Facts = dict[str, Any]
 
 
-async def seats(*, by: Person, body: int, now: datetime) -> Facts:
-    """The seats of the others in a body, for whoever may end them, and who of them cannot be reached.
+async def seats(*, by: Person, body: int, page: int = 0, now: datetime) -> Facts:
+    """The seats of the others in a body, a page of them, for whoever may end them, and who of them cannot be reached.
 
     Raises NotAllowed, NotAMember.
     """
     found = await access.body(by, body, now, permissions.may_keep_seats)
-    held = [seat for seat in await queries.seats_in(body, access.today(by, now)) if seat.person_id != by.id]
+    others = [seat for seat in await queries.seats_in(body, access.today(by, now)) if seat.person_id != by.id]
+    held, turned = paging.turned(sorted(others, key=_by_name), page)
     working = Channel.filter(person_id__in=[0, *(seat.person_id or 0 for seat in held)], state=ChannelState.ACTIVE)
     reached = set(await queries.column(working, "person_id"))
     return {
@@ -63,9 +64,10 @@ async def seats(*, by: Person, body: int, now: datetime) -> Facts:
                 "role": Plain(seat.role.value),
                 "reachable": seat.person.id in reached or seat.person.mail is not None,
             }
-            for seat in sorted(held, key=_by_name)
+            for seat in held
             if seat.person is not None
         ],
+        **turned,
     }
 
 
@@ -142,7 +144,7 @@ async def seats_over(*, now: datetime) -> int:
         deputy_for_id=None, person__left_at=None, meeting__starts_at__gt=now, meeting__state=MeetingState.INVITED
     ).exclude(person_id=None)
     day = now.date()
-    seats = Membership.filter(Q(ends_on=None) | Q(ends_on__gte=day), begins_on__lte=day)
+    seats = Membership.filter(queries.not_over(day), begins_on__lte=day)
     held = set(await seats.values_list("person_id", "body_id"))
     rows = await invited.select_related("person", "meeting__body")
     places = {(row.person, row.meeting.body) for row in rows if row.person is not None}
@@ -231,7 +233,7 @@ async def _free(place: Attendance, person: Person, body: Body, key: str, now: da
 
 async def _has_a_place(person: Person, today: date) -> bool:
     """Whether something keeps the person in the town: a seat now or later, somebody to stand in for, or its administration."""
-    not_over = Q(ends_on=None) | Q(ends_on__gte=today)
+    not_over = queries.not_over(today)
     return person.administrator or await Membership.exists(not_over, Q(person_id=person.id) | Q(deputy_id=person.id))
 
 

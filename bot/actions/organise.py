@@ -17,7 +17,7 @@ LISTED = 8
 
 
 async def overview(*, by: Person, now: datetime) -> Facts:
-    """The bodies that the person runs, with what waits there."""
+    """The bodies that the person runs, with what waits there; and whether they also invite for the whole town."""
     bodies = await access.bodies(by, now, permissions.may_schedule)
     waiting = await queries.column(
         AgendaItem.filter(body_id__in=[body.id for body in bodies], state=ItemState.PROPOSED), "body_id"
@@ -36,7 +36,8 @@ async def overview(*, by: Person, now: datetime) -> Facts:
                 "orphaned": orphaned.count(body.id),
             }
             for body in bodies
-        ]
+        ],
+        "administrator": permissions.may_administer(administrator=by.administrator),
     }
 
 

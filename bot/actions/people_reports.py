@@ -10,7 +10,7 @@ from typing import Any
 from bot.actions import people, people_files
 from bot.actions.people import Difference, PeopleReport, RowReport, RowState
 from bot.actions.people_files import CONFIRM, Waiting
-from bot.rules import merge
+from bot.rules import merge, paging
 from bot.rules.facts import PersonName, Plain, Text
 from bot.rules.peoplefile import PeopleFile
 from storage.db import transaction
@@ -71,15 +71,13 @@ def _digest(report: PeopleReport) -> str:
 async def _report_facts(report: PeopleReport, file: PeopleFile, *, by: Person, now: datetime, page: int = 0) -> Facts:
     """The report as facts, a page of it: what is wrong first, what stays as it is last."""
     ordered = sorted(report.rows, key=lambda row: (_ORDER.index(row.state), not row.kept, row.line))
-    pages = -(-len(ordered) // ROWS_OF_A_PAGE)
-    page = min(page, pages - 1)
+    listed, turned = paging.turned(ordered, page, ROWS_OF_A_PAGE)
     return {
         "level": people_files.in_full_or_not(min(report.level, await people_files.reach(by, now))),
         "file": Text(file.name),
         "counts": {state.value: report.count(state) for state in RowState},
-        "rows": [_row(row, report) for row in ordered[page * ROWS_OF_A_PAGE :][:ROWS_OF_A_PAGE]],
-        "page": page,
-        "pages": pages,
+        "rows": [_row(row, report) for row in listed],
+        **turned,
         "unknown": [Text(heading) for heading in report.unknown],
         "idle": list(report.idle),
         "again": False,

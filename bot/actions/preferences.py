@@ -68,7 +68,7 @@ async def prefer(*, by: Person, network: Network) -> None:
     async with transaction():
         if await Channel.exists(person_id=by.id, network=network, state=ChannelState.ACTIVE):
             await Channel.filter(person_id=by.id).update(preferred=False)
-            await Channel.filter(person_id=by.id, network=network).update(preferred=True)
+            await Channel.filter(person_id=by.id, network=network, state=ChannelState.ACTIVE).update(preferred=True)
 
 
 async def _write(by: Person, version: int, now: datetime, **values: Any) -> None:  # noqa: ANN401  # columns of every type

@@ -23,6 +23,7 @@ LINK_LASTS = {
 }
 SESSION_LASTS = timedelta(days=30)
 TOUCHED_EVERY = timedelta(hours=1)
+PRESSED_TWICE = timedelta(minutes=1)
 
 
 class LinkUsedUp(Refusal):
@@ -102,7 +103,7 @@ async def consume(*, token: str, purpose: TokenPurpose, now: datetime) -> int | 
         return used.person_id
 
 
-async def sign_in(*, token: str, label: str, now: datetime) -> str:
+async def sign_in(*, token: str, label: str, now: datetime, session: str | None = None) -> str:
     """Trade a sign-in link for a session; gives the session's token. `label` is what the browser calls itself.
 
     Raises LinkUsedUp, also when the person has left since.
@@ -111,12 +112,15 @@ async def sign_in(*, token: str, label: str, now: datetime) -> str:
         person = await consume(token=token, purpose=TokenPurpose.SIGN_IN, now=now)
         if not await Person.exists(id=person, left_at=None):
             raise LinkUsedUp
-        return await begin(person=person, label=label, now=now)
+        return await begin(person=person, label=label, now=now, session=session)
 
 
-async def begin(*, person: int | None, label: str, now: datetime) -> str:
-    """Open a session for somebody who has shown who they are; gives its token. From now on the web chat reaches them."""
-    token = secrets.token_urlsafe(32)
+async def begin(*, person: int | None, label: str, now: datetime, session: str | None = None) -> str:
+    """Open a session for somebody who has shown who they are; gives its token. From now on the web chat reaches them.
+
+    The door may bring the token as `session`: one that only this browser and this link come to.
+    """
+    token = session or secrets.token_urlsafe(32)
     async with transaction():
         chat = Channel(
             person_id=person, network=Network.WEBCHAT, address=str(person), state=ChannelState.ACTIVE, linked_at=now
@@ -131,6 +135,33 @@ async def begin(*, person: int | None, label: str, now: datetime) -> str:
             expires_at=now + SESSION_LASTS,
         )
     return token
+
+
+async def pressed_twice(*, token: str, session: str, now: datetime) -> bool:
+    """Whether this very session was begun with the link within the last minute, and still holds.
+
+    Its browser pressed again before the first answer had arrived.
+    """
+    just_used = OneTimeToken.filter(token_hash=tokens.hashed(token), used_at__gt=now - PRESSED_TWICE)
+    begun = WebSession.filter(token_hash=tokens.hashed(session), expires_at__gt=now, person__left_at=None)
+    return await just_used.exists() and await begun.exists()
+
+
+async def has_done_its_work(*, token: str, by: Person) -> bool:
+    """Whether a link that works no more was for the person, or the code for the administrator they are.
+
+    What is so old that nobody knows it any more counts as theirs.
+    """
+    found = await OneTimeToken.get_or_none(token_hash=tokens.hashed(token))
+    if found is None or found.person_id == by.id:
+        return True
+    return found.purpose is TokenPurpose.ADMINISTRATOR and by.administrator
+
+
+async def forget_invitations(person: int | None) -> None:
+    """Make the invitations worthless that are still on their way to somebody who has come."""
+    async with transaction():
+        await OneTimeToken.filter(person_id=person, purpose=TokenPurpose.INVITATION, used_at=None).delete()
 
 
 async def resume(*, token: str, now: datetime) -> SignedIn | None:

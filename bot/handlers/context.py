@@ -32,13 +32,14 @@ class Upload:
 
 @dataclass(frozen=True, kw_only=True)
 class Town:
-    """What handlers know of the town. `key` signs links."""
+    """What handlers know of the town. `key` signs links; `mails` says whether there is a mail server."""
 
     zone: str
     land: str
     host: str
     area_label: str
     key: bytes = field(repr=False)
+    mails: bool = False
 
 
 class Context(CallbackContext[ExtBot[None], dict[Any, Any], dict[Any, Any], dict[Any, Any]]):

@@ -24,7 +24,10 @@ PATIENCE = timedelta(minutes=5)
 
 async def seats(_update: Update, context: Context) -> None:
     """The seats of a body."""
-    facts = await leaving.seats(by=await context.speaker(), body=int(context.codes[1]), now=context.now)
+    _, body, *page = context.codes
+    facts = await leaving.seats(
+        by=await context.speaker(), body=int(body), page=int(page[0]) if page else 0, now=context.now
+    )
     context.show("seats", facts)
 
 
@@ -47,8 +50,14 @@ async def end(_update: Update, context: Context) -> None:
 
 
 async def invite(_update: Update, context: Context) -> None:
-    """An invitation to Faden: by mail, and as a link to hand on."""
-    facts = await joining.invite(by=await context.speaker(), person=int(context.codes[1]), now=context.now)
+    """An invitation to Faden: by mail, in a chat, or as a link to hand on."""
+    facts = await joining.invite(
+        by=await context.speaker(),
+        person=int(context.codes[1]),
+        mails=context.town.mails,
+        now=context.now,
+        machine_now=context.machine_now,
+    )
     context.show("join_link", facts)
 
 

@@ -38,7 +38,8 @@ async def menu(_update: Update, context: Context) -> None:
         {
             "name": Plain(access.name_of(person)),
             "meetings": next_meetings,
-            "may_organise": any(permissions.may_schedule(seats, seat.body_id) for seat in held),
+            "may_organise": permissions.may_administer(administrator=person.administrator)
+            or any(permissions.may_schedule(seats, seat.body_id) for seat in held),
             "lost": typed,
         },
     )
@@ -54,8 +55,8 @@ async def in_group(_update: Update, context: Context) -> None:
 
 async def help_(_update: Update, context: Context) -> None:
     """/hilfe."""
-    await context.speaker()
-    context.show("help")
+    speaker = await context.speaker()
+    context.show("help", {"administrator": permissions.may_administer(administrator=speaker.administrator)})
 
 
 async def privacy(_update: Update, context: Context) -> None:

@@ -211,7 +211,8 @@ async def block(person: int, network: Network) -> None:
 
     async def write() -> None:
         async with transaction():
-            await Channel.filter(person_id=person, network=network).update(state=ChannelState.BLOCKED)
+            open_there = Channel.filter(person_id=person, network=network, state=ChannelState.ACTIVE)
+            await open_there.update(state=ChannelState.BLOCKED)
 
     await unit_of_work(write)
 

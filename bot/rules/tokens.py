@@ -12,6 +12,7 @@ import re
 ANSWER = "answer"
 COMMITMENT = "commitment"
 FEED = "feed"
+SESSION = "session"
 
 _PART = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
@@ -69,3 +70,8 @@ def commitment_of(key: bytes, token: str) -> tuple[int, int] | None:
 def feed(key: bytes, person: int, generation: int) -> str:
     """The secret of a person's calendar link. It says nothing about the person; a new generation is a new secret."""
     return tag(key, FEED, person, generation)
+
+
+def session(key: bytes, link: str, browser: str) -> str:
+    """The token of the session that one browser comes to with one link: nobody has it who lacks the key or either of them."""
+    return tag(key, SESSION, link, browser)

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from bot.actions import joining, sessions
 from bot.actions.joining import Introduction
-from bot.web import middlewares
+from bot.web import doorstep, middlewares
 from bot.web.settings import CLOCKS, SETTINGS
 from bot.web.sign_in import device, is_mail
 from bot.web.words import SignInFirst, do, form, page
@@ -22,37 +22,43 @@ async def redeem(request: web.Request) -> web.Response:
     typed = (await form(request)).get("code", "").strip().rpartition("/")[2]
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,200}", typed):
         raise sessions.LinkUsedUp
+    await _purpose(request, typed)
     return web.Response(status=303, headers={"Location": f"/einladung/{typed}"})
 
 
-async def offer(request: web.Request) -> web.Response:
+@doorstep.works_once
+async def offer(request: web.Request) -> web.StreamResponse:
     """The notice; nothing is used up by looking."""
-    if await _purpose(request) is TokenPurpose.INVITATION:
-        return page(request, "join")
+    if await _purpose(request, request.match_info["token"]) is TokenPurpose.INVITATION:
+        return doorstep.known_again(request, page(request, "join"))
     await _only_known_or_first(request)
-    return page(request, "administrator", {"given_name": "", "family_name": "", "mail": "", "mistaken": []})
+    asked = {"given_name": "", "family_name": "", "mail": "", "mistaken": []}
+    return doorstep.known_again(request, page(request, "administrator", asked))
 
 
+@doorstep.works_once
 async def enter(request: web.Request) -> web.StreamResponse:
     """After "Gelesen" the browser is signed in, and who had the operator's code is an administrator."""
-    if await _purpose(request) is TokenPurpose.ADMINISTRATOR:
+    if await _purpose(request, request.match_info["token"]) is TokenPurpose.ADMINISTRATOR:
         return await _administer(request)
     token, label = request.match_info["token"], device(request.headers.get("User-Agent", ""))
     now, machine_now = request.app[CLOCKS].domain(), request.app[CLOCKS].machine()
-    language = request["voice"].language
+    language, known = request["voice"].language, doorstep.session_of(request)
     session = await do(
         request,
-        lambda: joining.enter(token=token, label=label, language=language, now=now, machine_now=machine_now),
+        lambda: joining.enter(
+            token=token, label=label, language=language, now=now, machine_now=machine_now, session=known
+        ),
     )
     response = web.Response(status=303, headers={"Location": request.app[SETTINGS].home})
     middlewares.keep_signed_in(request, response, session)
     return response
 
 
-async def _purpose(request: web.Request) -> TokenPurpose:
+async def _purpose(request: web.Request, token: str) -> TokenPurpose:
     """Whether it is an invitation or the operator's code. Raises LinkUsedUp for anything else."""
     machine_now = request.app[CLOCKS].machine()
-    purpose = await sessions.purpose_of(token=request.match_info["token"], now=machine_now)
+    purpose = await sessions.purpose_of(token=token, now=machine_now)
     if purpose not in {TokenPurpose.INVITATION, TokenPurpose.ADMINISTRATOR}:
         raise sessions.LinkUsedUp
     return purpose
@@ -88,6 +94,7 @@ async def _administer(request: web.Request) -> web.Response:
             label=device(request.headers.get("User-Agent", "")),
             now=now,
             machine_now=machine_now,
+            session=doorstep.session_of(request),
         ),
     )
     response = page(request, "administrator_made")

@@ -89,7 +89,7 @@ async def tell_errors(request: web.Request, handler: Handler) -> web.StreamRespo
     except SignInFirst:
         response: web.StreamResponse = web.Response(status=303, headers={"Location": "/anmelden"})
         if request.method == hdrs.METH_GET:
-            _set_cookie(request, response, NEXT_COOKIE, request.path_qs, NEXT_SECONDS)
+            set_cookie(request, response, NEXT_COOKIE, request.path_qs, NEXT_SECONDS)
         return response
     except Refusal as refusal:
         return _refused(request, refusal)
@@ -189,7 +189,7 @@ async def still_signed_in(request: web.Request) -> bool:
 
 def keep_signed_in(request: web.Request, response: web.StreamResponse, token: str) -> None:
     """Give the browser its session's token."""
-    _set_cookie(request, response, SESSION_COOKIE, token, int(sessions.SESSION_LASTS.total_seconds()))
+    set_cookie(request, response, SESSION_COOKIE, token, int(sessions.SESSION_LASTS.total_seconds()))
 
 
 def sign_out(request: web.Request, response: web.StreamResponse) -> None:
@@ -204,7 +204,8 @@ def take_next(request: web.Request, response: web.StreamResponse) -> str:
     return wanted if re.fullmatch(r"/(?![/\\])[!-~]*", wanted) else request.app[SETTINGS].home
 
 
-def _set_cookie(request: web.Request, response: web.StreamResponse, name: str, value: str, seconds: int) -> None:
+def set_cookie(request: web.Request, response: web.StreamResponse, name: str, value: str, seconds: int) -> None:
+    """Give the browser something to bring back, kept from scripts and from other sites."""
     secure = request.app[SETTINGS].https or request[CLIENT].https
     response.set_cookie(name, value, max_age=seconds, path="/", httponly=True, samesite="Lax", secure=secure)
 

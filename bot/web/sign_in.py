@@ -6,7 +6,7 @@ from typing import Final
 from aiohttp import web
 
 from bot.actions import sessions
-from bot.web import middlewares
+from bot.web import doorstep, middlewares
 from bot.web.clients import CLIENT
 from bot.web.settings import CLOCKS, LIMITS
 from bot.web.words import do, form, page
@@ -49,18 +49,20 @@ async def send_link(request: web.Request) -> web.Response:
     return page(request, "sign_in_sent")
 
 
-async def offer(request: web.Request) -> web.Response:
+@doorstep.works_once
+async def offer(request: web.Request) -> web.StreamResponse:
     """Only a button: mail programs open links by themselves, and must not use them up."""
     machine_now = request.app[CLOCKS].machine()
     await sessions.check(token=request.match_info["token"], purpose=TokenPurpose.SIGN_IN, now=machine_now)
-    return page(request, "sign_in_confirm")
+    return doorstep.known_again(request, page(request, "sign_in_confirm"))
 
 
+@doorstep.works_once
 async def enter(request: web.Request) -> web.StreamResponse:
     """Trade the link for a session, and go where the person wanted to go."""
     token, label = request.match_info["token"], device(request.headers.get("User-Agent", ""))
-    machine_now = request.app[CLOCKS].machine()
-    session = await do(request, lambda: sessions.sign_in(token=token, label=label, now=machine_now))
+    machine_now, known = request.app[CLOCKS].machine(), doorstep.session_of(request)
+    session = await do(request, lambda: sessions.sign_in(token=token, label=label, now=machine_now, session=known))
     response = web.Response(status=303)
     response.headers["Location"] = middlewares.take_next(request, response)
     middlewares.keep_signed_in(request, response, session)

@@ -325,7 +325,7 @@ class Migration(migrations.Migration):
             options={
                 "table": "channel",
                 "app": "models",
-                "unique_together": (("network", "address"), ("person", "network")),
+                "unique_together": (("network", "address"), ("person", "network", "state")),
                 "pk_attr": "id",
                 "table_description": "A way to reach a person; `address` is the user id on Telegram and in the web chat.",
             },

@@ -103,7 +103,10 @@ class Person(Model):
 
 
 class Channel(Model):
-    """A way to reach a person; `address` is the user id on Telegram and in the web chat."""
+    """A way to reach a person; `address` is the user id on Telegram and in the web chat.
+
+    A new account waits, unlinked, beside the one whose place it will take.
+    """
 
     id = fields.IntField(primary_key=True)
     person: fields.ForeignKeyRelation[Person] = fields.ForeignKeyField(
@@ -119,7 +122,7 @@ class Channel(Model):
 
     class Meta:
         table = "channel"
-        unique_together = (("network", "address"), ("person", "network"))
+        unique_together = (("network", "address"), ("person", "network", "state"))
 
 
 class Membership(Model):

@@ -7,7 +7,7 @@ from bot.actions import joining, sessions
 from bot.actions.joining import AlreadyLinked, Introduction, NotIntroduced, NotOnTelegram
 from bot.actions.sessions import LinkUsedUp
 from bot.rules import facts as typed
-from bot.rules.facts import OneTimeLink, PersonName, Plain
+from bot.rules.facts import OneTimeLink, Plain
 from bot.rules.refusals import NotFoundHere, Refusal
 from storage.models import AuditEvent, Body, Channel, Membership, Notice, OneTimeToken, Organisation, Person, WebSession
 from storage.vocabulary import ChannelState, Lane, Network, NoticeKind, TokenPurpose
@@ -41,74 +41,6 @@ async def channels(person: Person) -> list[tuple[str, str, str]]:
 
 async def audited() -> list[tuple[str, str]]:
     return [(event.what, event.about) for event in await AuditEvent.all().order_by("id")]
-
-
-# --- inviting ---------------------------------------------------------------------------------------------------------
-
-
-async def test_invite_sends_the_link_by_mail_and_to_whoever_invites(town: Town, now: datetime) -> None:
-    facts = await joining.invite(by=town.anna, person=town.ben.id, now=now)
-
-    assert facts == {
-        "level": 2,
-        "name": PersonName("Ben Özdemir"),
-        "by_mail": True,
-        "link": OneTimeLink("invitation", town.ben.id, telegram=True),
-    }
-    (mail,) = await Notice.all()
-    assert (mail.template, mail.kind, mail.lane, mail.person_id) == (
-        "join",
-        NoticeKind.MAIL,
-        Lane.ANSWER,
-        town.ben.id,
-    )
-    assert typed.decode(mail.facts) == {"link": LINK}
-    assert await audited() == [("person.invited", f"person:{town.ben.id}")]
-
-
-async def test_invite_without_an_address_gives_the_link_only(town: Town, now: datetime) -> None:
-    facts = await joining.invite(by=town.anna, person=town.carla.id, now=now)
-
-    assert (facts["by_mail"], facts["link"]) == (False, OneTimeLink("invitation", town.carla.id, telegram=True))
-    assert await Notice.all().count() == 0
-
-
-async def test_invite_twice_in_a_minute_sends_one_mail(town: Town, now: datetime) -> None:
-    for seconds in (0, 20, 60):
-        await joining.invite(by=town.anna, person=town.ben.id, now=now + timedelta(seconds=seconds))
-
-    assert await Notice.filter(template="join").count() == 2
-
-
-async def test_invite_of_anybody_by_an_administrator(town: Town, now: datetime) -> None:
-    town.nora.administrator = True
-
-    facts = await joining.invite(by=town.nora, person=town.kim.id, now=now)
-
-    assert (facts["name"], facts["level"]) == (PersonName("Kim Krause"), None)
-
-
-@pytest.mark.parametrize(
-    ("by", "person"),
-    [
-        pytest.param("ben", "carla", id="by a member"),
-        pytest.param("emil", "ben", id="by the lead of another body"),
-        pytest.param("anna", "frida", id="of somebody whose seat has ended"),
-        pytest.param("anna", "lars", id="of somebody who left"),
-        pytest.param("anna", "nora", id="of somebody without a seat"),
-    ],
-)
-async def test_invite_is_refused(town: Town, now: datetime, by: str, person: str) -> None:
-    with pytest.raises(NotFoundHere):
-        await joining.invite(by=town.person(by), person=town.person(person).id, now=now)
-
-
-async def test_invite_before_the_seat_begins(town: Town, now: datetime) -> None:
-    await Membership.create(body=town.tk, person=town.nora, role="member", begins_on=now.date() + timedelta(days=7))
-
-    facts = await joining.invite(by=town.anna, person=town.nora.id, now=now)
-
-    assert facts["name"] == PersonName("Nora Niemand")
 
 
 # --- Telegram ---------------------------------------------------------------------------------------------------------
@@ -164,8 +96,20 @@ async def test_new_account_takes_the_place_of_the_old_one(town: Town, now: datet
     await Channel.create(person=town.ben, network=TELEGRAM, address="60000", linked_at=now)
 
     await opened(await token_for(town.ben, now), now)
+    until_read = await channels(town.ben)
+    await read(now)
 
-    assert await channels(town.ben) == [("telegram", ACCOUNT, "unlinked")]
+    assert until_read == [("telegram", "60000", "active"), ("telegram", ACCOUNT, "unlinked")]
+    assert await channels(town.ben) == [("telegram", ACCOUNT, "active")]
+
+
+async def test_third_account_waits_instead_of_the_second(town: Town, now: datetime) -> None:
+    await Channel.create(person=town.ben, network=TELEGRAM, address="60000", linked_at=now)
+    await opened(await token_for(town.ben, now), now, address="60001")
+
+    await opened(await token_for(town.ben, now), now)
+
+    assert await channels(town.ben) == [("telegram", "60000", "active"), ("telegram", ACCOUNT, "unlinked")]
 
 
 async def test_account_that_waited_for_somebody_else_is_given_on(town: Town, now: datetime) -> None:
@@ -185,6 +129,39 @@ async def test_account_of_somebody_else_is_refused(town: Town, now: datetime, st
         await opened(await token_for(town.ben, now), now)
 
     assert await channels(town.carla) == [("telegram", ACCOUNT, state.value)]
+
+
+async def new_ways() -> list[tuple[str, str | None, int | None]]:
+    """Where it is told that an invitation made a new way in: the mail's reader, or a chat."""
+    rows = await Notice.filter(template="new_way").order_by("id").select_related("person")
+    assert {row.lane for row in rows} <= {Lane.ANSWER}
+    return [(row.kind.value, row.person.given_name if row.person else None, row.chat_id) for row in rows]
+
+
+async def test_new_account_is_told_of_on_all_other_ways(town: Town, now: datetime) -> None:
+    await Channel.create(person=town.ben, network=TELEGRAM, address="60000", linked_at=now)
+    await Channel.create(person=town.ben, network=WEBCHAT, address="2", linked_at=now)
+    await opened(await token_for(town.ben, now), now)
+    before = await new_ways()
+
+    await read(now)
+    await read(now)
+
+    assert before == []
+    assert await new_ways() == [("message", None, 60000), ("message", None, 2), ("mail", "Ben", None)]
+
+
+async def test_whoever_has_come_makes_the_other_invitations_worthless(town: Town, now: datetime) -> None:
+    handed_on, by_mail, later = [await token_for(town.ben, now) for _ in range(3)]
+    sign_in = await token_for(town.ben, now, TokenPurpose.SIGN_IN)
+    of_another = await token_for(town.carla, now)
+
+    await entered(by_mail, now)
+    told = [await refused_link(token, now) for token in (handed_on, later)]
+    await sessions.sign_in(token=sign_in, label="", now=now)
+
+    assert told == [LinkUsedUp, LinkUsedUp]
+    assert await refused_link(of_another, now) is None
 
 
 async def refused_link(token: str, now: datetime) -> type[Refusal] | None:
@@ -238,21 +215,6 @@ async def test_name_is_said_on_telegram_from_level_2_on(  # noqa: PLR0917  # the
     assert facts == {"name": named}
 
 
-@pytest.mark.parametrize(("level", "telegram"), [(0, False), (1, True)])
-async def test_invitation_leads_to_telegram_where_anything_may_go_there(
-    town: Town,
-    now: datetime,
-    level: int,
-    telegram: bool,  # noqa: FBT001  # a parameter of the test
-) -> None:
-    await Person.filter(id=town.ben.id).update(level=level)
-
-    facts = await joining.invite(by=town.anna, person=town.ben.id, now=now)
-
-    (mail,) = await Notice.all()
-    assert (facts["link"].telegram, typed.decode(mail.facts)["link"].telegram) == (telegram, telegram)
-
-
 @pytest.mark.parametrize("who", ["person", "organisation", "body"])
 async def test_level_0_links_nothing_on_telegram_and_leaves_the_link_for_the_browser(
     town: Town, now: datetime, who: str
@@ -304,6 +266,23 @@ async def test_enter_later_keeps_the_chosen_language_and_when_it_was_read(town: 
 
     ben = await Person.get(id=town.ben.id)
     assert (ben.privacy_read_at, ben.language, await WebSession.all().count()) == (now, "de", 2)
+
+
+async def test_new_sign_in_is_told_of_on_all_other_ways(town: Town, now: datetime) -> None:
+    await Channel.create(person=town.ben, network=TELEGRAM, address="60000", linked_at=now)
+    await Channel.create(person=town.ben, network=WEBCHAT, address="2", state=ChannelState.BLOCKED, linked_at=now)
+
+    await entered(await token_for(town.ben, now), now)
+
+    assert await new_ways() == [("message", None, 60000), ("mail", "Ben", None)]
+    told = await Notice.get(template="new_way", kind=NoticeKind.MAIL)
+    assert typed.decode(told.facts) == {"network": "webchat", "device": "Firefox, Linux", "language": "de"}
+
+
+async def test_first_way_of_somebody_without_mail_is_told_to_nobody(town: Town, now: datetime) -> None:
+    await entered(await token_for(town.carla, now), now)
+
+    assert await new_ways() == []
 
 
 async def test_enter_works_once_and_not_for_those_who_left(town: Town, now: datetime) -> None:

@@ -46,7 +46,8 @@ async def test_overview_lists_the_bodies_that_one_runs_and_what_waits_there(town
         "bodies": [
             {"id": town.srt.id, "level": 3, "code": "SRT", "name": "Sozialraumteam", "waiting": 0, "orphaned": 0},
             {"id": town.tk.id, "level": 2, "code": "TK", "name": "Trägerkonferenz", "waiting": 2, "orphaned": 1},
-        ]
+        ],
+        "administrator": False,
     }
     assert list(untyped(facts)) == []
 
@@ -56,7 +57,7 @@ async def test_overview_is_empty_for_who_runs_nothing(town: Town, now: datetime)
         await organise.overview(by=town.person(name), now=now) for name in ("ben", "dora", "gesa", "frida", "lars")
     ]
 
-    assert shown == [{"bodies": []}] * 5
+    assert shown == [{"bodies": [], "administrator": False}] * 5
 
 
 async def test_one_shows_meetings_items_and_people_of_the_body(town: Town, now: datetime) -> None:

@@ -145,6 +145,7 @@ async def test_level_0_sends_to_the_browser(stage: Stage) -> None:
 
 
 async def test_lead_invites_from_the_list_of_seats(stage: Stage) -> None:
+    await Channel.filter(person_id=stage.people[STEFAN].id).delete()
     chat = stage.chat(PETRA)
     await stage.says(PETRA, "/organisieren")
     for label in ("RLK", "👤 Mitgliedschaften", "Stefan Aumüller", "🔗 Zu Faden einladen"):
@@ -162,6 +163,42 @@ async def test_lead_invites_from_the_list_of_seats(stage: Stage) -> None:
     assert await sessions.consume(token=token, purpose=TokenPurpose.INVITATION, now=stage.clock.moment) == (
         stage.people[STEFAN].id
     )
+
+
+async def test_who_has_joined_gets_the_link_and_the_lead_is_told_so(stage: Stage) -> None:
+    chat = stage.chat(PETRA)
+    await stage.says(PETRA, "/start")
+    await code(stage, PETRA, f"oi:{stage.people[STEFAN].id}")
+
+    assert (await lines(stage, chat))[:3] == [
+        "🔗 Einladung für Stefan Aumüller",
+        "Diese Person war schon bei Faden.",
+        "Der Link ist in ihrem eigenen Chat, nur für sie selbst.",
+    ]
+    assert "einladung/" not in (await last(stage, chat)).text
+    told = await lines(stage, stage.chat(STEFAN))
+    assert told[0] == "🔗 Einladung zu Faden, von Petra Wimmer"
+    token = told[2].rpartition("/")[2]
+    assert await sessions.consume(token=token, purpose=TokenPurpose.INVITATION, now=stage.clock.moment) == (
+        stage.people[STEFAN].id
+    )
+
+
+async def test_old_account_stays_until_gelesen_and_is_told(stage: Stage) -> None:
+    token = await sessions.issue(
+        person=stage.people[STEFAN].id, purpose=TokenPurpose.INVITATION, now=stage.clock.moment
+    )
+
+    await stage.says(STRANGER, f"/start {token}")
+    await stage.says(STEFAN, "/termine")
+    still = await lines(stage, stage.chat(STEFAN))
+    await stage.presses(STRANGER, await stage.button(STRANGER_ID, "Gelesen"))
+
+    assert still[0] == "Nächste Sitzungen"
+    assert (await lines(stage, stage.chat(STEFAN)))[0] == "🔑 Neu verknüpft mit einer Einladung: Telegram"
+    assert [where for where in await accounts(stage, STEFAN) if where[0] == "telegram"] == [
+        ("telegram", str(STRANGER_ID), "active")
+    ]
 
 
 # --- the operator's code ----------------------------------------------------------------------------------------------

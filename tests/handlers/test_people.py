@@ -2,7 +2,8 @@
 
 import io
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from typing import cast
 
 import pytest
@@ -12,10 +13,10 @@ from telegram import Bot
 from telegram.error import TimedOut
 
 from bot.handlers.people import PATIENCE, fetch
-from storage.models import Body, Dialogue, Membership, Person
+from storage.models import Body, Dialogue, Membership, Notice, Person
 from storage.models.webchat import WebchatFile
-from storage.vocabulary import Network
-from tests.stage import Stage, raise_curtain
+from storage.vocabulary import Network, NoticeState, Role
+from tests.stage import Button, Stage, raise_curtain
 
 RAINER, PETRA = "Rainer Puchner", "Petra Wimmer"
 LIST = b"Vorname;Nachname;Gremium\nMara;Neuner;RLK\n"
@@ -153,3 +154,90 @@ async def test_defect_is_logged_and_told_once(stage: Stage, now: datetime) -> No
         await fetch({}, zone="Europe/Berlin", now=now)
 
     assert [entry["event"] for entry in logged] == ["list cannot be read"]
+
+
+# --- long lists, and inviting -----------------------------------------------------------------------------------------
+
+
+async def pressed(stage: Stage, who: str, data: str) -> list[list[str]]:
+    """Press a button with that code; the labels of what is shown then."""
+    if not await stage.heard(stage.chat(who)):
+        await stage.says(who, "/start")
+    await stage.presses(who, Button(label=data, message_id=0, data=data))
+    heard = max(await stage.heard(stage.chat(who)), key=lambda heard: heard.change)
+    return [[button.label for button in row] for row in heard.buttons]
+
+
+async def crowd(body: Body, count: int) -> None:
+    for number in range(count):
+        person = await Person.create(key=f"z{number}", given_name="Zoe", family_name=f"Zz{number:03}")
+        await Membership.create(body=body, person=person, role=Role.MEMBER, begins_on=date(2026, 1, 1))
+
+
+async def test_seats_of_a_large_body_come_in_pages(stage: Stage) -> None:
+    body = await Body.get(code="RLK")
+    await crowd(body, 110)
+
+    first = await pressed(stage, PETRA, f"os:{body.id}")
+    await stage.presses(PETRA, await stage.button(stage.chat(PETRA), "▶"))
+    last = await pressed(stage, PETRA, f"os:{body.id}:99")
+
+    assert first[-2:] == [["1/5", "▶"], ["‹ Zurück"]]
+    assert last[-2:] == [["◀", "5/5"], ["‹ Zurück"]]
+    assert last[-3][-1].endswith("Zoe Zz109")
+    assert await Notice.filter(state=NoticeState.DEAD).count() == 0
+
+
+async def test_administrator_finds_everybody_to_invite(stage: Stage) -> None:
+    body = await Body.get(code="RLK")
+    await crowd(body, 110)
+    await Body.bulk_create([Body(code=f"X{n}", name=f"Zirkel {n:02}", kind=body.kind, level=3) for n in range(120)])
+    chat = stage.chat(RAINER)
+
+    await stage.says(RAINER, "/organisieren")
+    await stage.presses(RAINER, await stage.button(chat, "👥 Zu Faden einladen"))
+    bodies = await pressed(stage, RAINER, "tl:1")
+    seats = await pressed(stage, RAINER, f"tb:{body.id}:4")
+    await stage.presses(RAINER, await stage.button(chat, "Zoe Zz109"))
+
+    assert bodies[-2][0] == "◀"
+    assert seats[-2] == ["◀", "5/5"]
+    assert (await stage.heard(chat))[-1].text.splitlines()[1].startswith("⚠️ Es ist nichts verschickt")
+    assert await Notice.filter(state=NoticeState.DEAD).count() == 0
+
+
+async def test_administrator_invites_all_of_a_body(stage: Stage) -> None:
+    body = await Body.get(code="RLK")
+    await crowd(body, 2)
+    await Person.filter(key="z0").update(mail="z0@example.org")
+    stage.faden.desks[stage.network].bot_data["town"] = replace(
+        stage.faden.desks[stage.network].bot_data["town"], mails=True
+    )
+    chat = stage.chat(RAINER)
+
+    await pressed(stage, RAINER, f"tb:{body.id}:0")
+    await stage.presses(RAINER, await stage.button(chat, "✉️ Alle einladen, die noch fehlen (1)"))
+    await stage.presses(RAINER, await stage.button(chat, "Ja, einladen"))
+
+    assert (await stage.heard(chat))[-1].text.splitlines()[1:] == [
+        "Eine Einladung ist per Mail unterwegs.",
+        "Eine Person hat keine Mail-Adresse: Die kommt mit einer Liste.",
+    ]
+    assert (
+        await Notice.filter(template="join", person__key="z0").count()
+        == await Notice.filter(template="join").count()
+        == 1
+    )
+
+
+async def test_who_is_no_administrator_finds_no_town(stage: Stage) -> None:
+    await stage.says(PETRA, "/organisieren")
+    labels = [button.label for row in (await stage.heard(stage.chat(PETRA)))[-1].buttons for button in row]
+    body = await Body.get(code="RLK")
+
+    assert "👥 Zu Faden einladen" not in labels
+    for data in ("tl:0", f"tb:{body.id}:0", f"ta:{body.id}", f"taa:{body.id}"):
+        before = await stage.heard(stage.chat(PETRA))
+        await stage.presses(PETRA, Button(label=data, message_id=0, data=data))
+        assert await stage.heard(stage.chat(PETRA)) == before
+    assert await Notice.filter(template="join").count() == 0

@@ -129,6 +129,13 @@ def _person(name: str, **more: Any) -> Facts:  # noqa: ANN401  # facts of every 
     return {"id": 7, "name": sentinel(PersonName, name), **more}
 
 
+def _town_body() -> Facts:
+    return {
+        "body": body(), "people": [_person("town", joined=True)], "seats": 3, "joined": 1, "mailable": 2,
+        "page": 0, "pages": 2,
+    }  # fmt: skip
+
+
 def _invited(name: str, answer: str) -> Facts:
     return _person(
         name,
@@ -470,7 +477,7 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     },
     "group_choice": lambda: {"bodies": [body()]},
     "group_linked": lambda: {"level": 3, "body": sentinel(Title, "group.body")},
-    "help": dict,
+    "help": lambda: {"administrator": True},
     "invitation": lambda: {"meeting": meeting(), "document": document()},
     "invitation_as_deputy": lambda: {
         "meeting": meeting(), "instead_of": sentinel(PersonName, "instead_of"), "document": document(),
@@ -492,8 +499,10 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "item_taken_back": _told,
     "item_withdrawn": lambda: {"item": item()},
     "join_link": lambda: {
-        "level": 3, "name": sentinel(PersonName, "join.name"), "by_mail": True, "link": OneTimeLink("invitation", 7),
+        "level": 3, "name": sentinel(PersonName, "join.name"), "joined": False, "by_mail": True, "by_chat": False,
+        "handed_on": True, "link": OneTimeLink("invitation", 7),
     },
+    "join_again": lambda: {"level": 3, "by": sentinel(PersonName, "join.by"), "link": OneTimeLink("invitation")},
     "join_privacy": lambda: {"name": Plain("Nora Quint"), "language": "de"},
     "meeting": lambda: {
         "meeting": meeting(), "counts": COUNTS, "answer": Plain("declined"), "items": 2, "over": False,
@@ -508,10 +517,11 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     },
     "moved": lambda: _rearranged({"meeting": meeting(), "document": document(), "anew": True}),
     "moved_by_me": lambda: _rearranged({"meeting": meeting(), "told": True}),
+    "new_way": lambda: {"network": Plain("webchat"), "device": Plain("Firefox, Linux"), "language": "de"},
     "nothing_open": dict,
     "nudge": dict,
     "nudge_toast": dict,
-    "organise": lambda: {"bodies": [body(waiting=2, orphaned=1)]},
+    "organise": lambda: {"bodies": [body(waiting=2, orphaned=1)], "administrator": True},
     "organise_body": lambda: {
         "body": body(), "meetings": [meeting()], "items": [item(missed=STARTS)],
         "orphaned": [{"id": 1, "code": Plain("RLK"), "number": 5, "what": sentinel(Text, "organise.orphaned")}],
@@ -534,13 +544,20 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "seat_ended": _seat_ended,
     "seat_ended_by_me": _seat_ended,
     "seat_lost": lambda: {"level": 3, "body": sentinel(Title, "seat.body"), "meetings": [meeting()]},
-    "seats": lambda: {"body": body(), "seats": [_person("seats", person=7, role=Plain("member"), reachable=False)]},
+    "seats": lambda: {
+        "body": body(), "seats": [_person("seats", person=7, role=Plain("member"), reachable=False)],
+        "page": 0, "pages": 2,
+    },
     "settings": lambda: {
         "speaks": Plain("de"), "quiet_from": Plain("19:00"), "quiet_until": Plain("07:00"), "quiet": True,
         "choices": [Plain("19-7")], "absent_until": DAY,
     },
     "told_at_once": lambda: {"meeting": meeting(), "told": True},
     "topics": lambda: {"items": [item(meeting=meeting())], "stored": [item()]},
+    "town_bodies": lambda: {"bodies": [body(seats=3, joined=1)], "page": 1, "pages": 3},
+    "town_body": _town_body,
+    "town_invite_all": _town_body,
+    "town_invited": lambda: {"body": body(), "invited": 2, "left": 1},
     "trouble": lambda: {"code": Plain("ABC123")},
     "warned": dict,
     "unknown_command": lambda: {"commands": [{"code": Plain("termine"), "name": Plain("meetings")}]},

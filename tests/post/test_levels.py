@@ -73,11 +73,14 @@ def in_full() -> list[str]:
     """What every template says when nothing is hidden."""
     voice = Voice(base_url="https://faden.example", start_url="https://faden.example/chat?start=")
     links: dict[str, Any] = {"link": Invitation(page="https://faden.example/anmelden/1-1")}
+    again: dict[str, Any] = {"link": Invitation(page="https://faden.example/anmelden/1-2")}
     feed: dict[str, Any] = {"link": "https://faden.example/feed/1-1"}
     told = []
     for template, facts in samples.TEMPLATES.items():
         given = {key: fact for key, fact in facts().items() if key != "language"}
-        shown = channels.everything(given) | {"join_link": links, "calendar": feed}.get(template, {})
+        shown = channels.everything(given) | {"join_link": links, "join_again": again, "calendar": feed}.get(
+            template, {}
+        )
         told.append(messages.chat(template, shown, voice).text)
     return told
 
@@ -195,7 +198,7 @@ async def test_answer_folds_what_may_not_be_said(office: Office, nora: Person) -
 async def test_person_whose_bodies_all_forbid_telegram_has_no_telegram(office: Office, nora: Person) -> None:
     for code in ("TK", "RLK"):
         await seat(nora, await body(code, level=0))
-    draft = Draft(key="k", template="help", facts={}, due_at=office.clock.now, person=nora.id)
+    draft = Draft(key="k", template="help", facts={"administrator": False}, due_at=office.clock.now, person=nora.id)
 
     await queue(draft, now=office.clock.now)
     await office.open().drain()

@@ -10,11 +10,12 @@ import pytest
 from bot import messages
 from bot.messages import Voice
 from bot.rules import channels
-from bot.rules.facts import FULL, TITLES
+from bot.rules.facts import FULL, TITLES, OneTimeLink
 from tests.post import samples
 
 FORMAL = re.compile(r"\b(?:Sie|Ihnen|Ihr(?:e[mnrs]?)?)\b")
 BASE = Voice(base_url="https://faden.example", start_url="https://faden.example/chat?start=")
+INVITATION = {"page": "https://faden.example/einladung/1", "telegram": None}
 EXCEPT = {  # said to strangers, all but one
     "join_link",  # words for somebody who is to be invited
     "join_privacy",
@@ -51,7 +52,8 @@ def test_message_about_a_body_that_says_du_says_it(template: str, level: int) ->
 def test_message_to_somebody_whose_bodies_all_say_du_says_it(template: str) -> None:
     facts = {key: fact for key, fact in samples.TEMPLATES[template]().items() if key != "language"}
 
-    shown = channels.shown_on_telegram(facts, body=FULL, person=FULL)
+    links = {key: INVITATION for key, fact in facts.items() if isinstance(fact, OneTimeLink)}
+    shown = channels.shown_on_telegram(facts, body=FULL, person=FULL) | links
     message = messages.chat(template, shown, replace(BASE, informal=True))
 
     said = " ".join([message.text, *(button.label for row in message.buttons for button in row)])

@@ -186,3 +186,9 @@ async def link_web_chat(person: Person, now: datetime) -> Channel:
     return await Channel.create(
         person=person, network=Network.WEBCHAT, address=f"1{person.id}", preferred=True, linked_at=now
     )
+
+
+@pytest.fixture
+async def first_visitor(settings: WebSettings, outside: Outside, store: str) -> AsyncIterator[Visitor]:  # noqa: ARG001  # open and empty
+    async for visitor in serve(made(settings, outside)):
+        yield visitor

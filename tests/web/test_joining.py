@@ -1,14 +1,12 @@
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 
 from bot.actions import sessions
-from bot.web.settings import WebSettings
 from storage.db import unit_of_work
 from storage.models import Channel, OneTimeToken, Person
 from storage.vocabulary import Network, TokenPurpose
-from tests.web.conftest import Outside, Town, Visitor, get, made, post, serve, signed_in
+from tests.web.conftest import Outside, Town, Visitor, get, post, signed_in
 
 
 async def link(outside: Outside, person: Person, purpose: TokenPurpose = TokenPurpose.INVITATION) -> str:
@@ -67,6 +65,7 @@ async def test_link_that_does_not_work_is_gone(visitor: Visitor, town: Town, out
     where = await link(outside, town.ben, purpose) if why != "invented" else f"/einladung/{'x' * 43}"
     if why == "used":
         await post(visitor, where)
+        visitor.session.cookie_jar.clear()
     elif why == "expired":
         outside.machine += timedelta(days=14)
 
@@ -86,12 +85,6 @@ async def code(outside: Outside) -> str:
     return await unit_of_work(
         lambda: sessions.issue(person=None, purpose=TokenPurpose.ADMINISTRATOR, now=outside.machine)
     )
-
-
-@pytest.fixture
-async def first_visitor(settings: WebSettings, outside: Outside, store: str) -> AsyncIterator[Visitor]:  # noqa: ARG001  # open and empty
-    async for visitor in serve(made(settings, outside)):
-        yield visitor
 
 
 @pytest.mark.parametrize("typed", ["{}", " {} ", "https://faden.beispielstadt.example/einladung/{}"])
