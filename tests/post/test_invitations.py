@@ -74,7 +74,10 @@ async def test_lead_gets_both_ways_to_hand_on(office: Office, nora: Person) -> N
     facts = {
         "level": 3,
         "name": PersonName("Ben Özdemir"),
+        "joined": False,
         "by_mail": False,
+        "by_chat": False,
+        "handed_on": True,
         "link": OneTimeLink("invitation", 77, telegram=True),
     }
     draft = Draft(key="k", template="join_link", facts=facts, due_at=office.clock.now, person=nora.id)
