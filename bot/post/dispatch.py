@@ -81,7 +81,7 @@ class Post:
         """Take back what a dead predecessor left half done; before anything is handed over, so that nothing overtakes it."""
         self._took_over = True
         await outbox.give_back(leased_before=self._started_at, except_for=self._in_hand)
-        for number, network, chat_id in await outbox.waiting_answers():
+        for number, network, chat_id in await outbox.waiting_answers(domain_now=self._domain_now()):
             self._waiting_answers[network, chat_id].add(number)
 
     async def run(self) -> None:

@@ -190,9 +190,15 @@ def _in_full(notice: Notice, web_chat: int, machine_now: datetime) -> Notice:
     )
 
 
-async def waiting_answers() -> list[tuple[int, Network, int]]:
-    """Answers by chat that nobody has in hand: ids, networks and chats."""
-    waiting = Notice.filter(state=NoticeState.WAITING, lane=Lane.ANSWER, chat_id__isnull=False, network__isnull=False)
+async def waiting_answers(*, domain_now: datetime) -> list[tuple[int, Network, int]]:
+    """Answers by chat that are due and that nobody has in hand: ids, networks and chats."""
+    waiting = Notice.filter(
+        state=NoticeState.WAITING,
+        lane=Lane.ANSWER,
+        chat_id__isnull=False,
+        network__isnull=False,
+        due_at__lte=domain_now,
+    )
     return [
         (number, Network(network), chat)
         for number, network, chat in await waiting.values_list("id", "network", "chat_id")

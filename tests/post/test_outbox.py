@@ -231,16 +231,17 @@ async def test_move_chat_leaves_a_group_that_is_known_by_its_new_id_already(now:
     assert old.chat_id == -5
 
 
-async def test_waiting_answers_are_those_in_chats(now: datetime) -> None:
+async def test_waiting_answers_are_those_in_chats_that_are_due(now: datetime) -> None:
     nora = await person()
-    answer, _, _ = await queue(
+    answer, *_ = await queue(
         to_chat("answer", now, lane=Lane.ANSWER),
+        to_chat("for tomorrow", now + timedelta(days=1), lane=Lane.ANSWER),
         to_chat("mailing", now),
         draft("mail", now, person=nora.id, kind=NoticeKind.MAIL, lane=Lane.ANSWER),
         now=now,
     )
 
-    assert await outbox.waiting_answers() == [(answer.id, Network.TELEGRAM, 101)]
+    assert await outbox.waiting_answers(domain_now=now) == [(answer.id, Network.TELEGRAM, 101)]
 
 
 async def test_claim_looks_at_few_rows_however_many_wait(now: datetime) -> None:
