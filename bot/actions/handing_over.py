@@ -18,17 +18,17 @@ Facts = dict[str, Any]
 
 
 async def choices(*, by: Person, commitment: int, now: datetime) -> Facts:
-    """To whom it can be given: who has a seat in its body and is no owner. Raises NotFoundHere, NotAllowed, Outdated."""
+    """To whom it can be given: who has a seat in its body and is no party. Raises NotFoundHere, NotAllowed, Outdated."""
     entry, vacant = await _to_give(by, commitment, now)
-    owners = {row.person_id for row, _ in entry.parties if row.side is Side.OWNER}
-    owners -= {row.person_id for row in vacant if entry.has_left(row)}
+    parties = {row.person_id for row, _ in entry.parties}
+    parties -= {row.person_id for row in vacant if entry.has_left(row)}
     members = await ledger.members(by=by, body=entry.commitment.body_id, now=now)
     return {
         "commitment": ledger.facts_of(entry, by.id, access.today(by, now)),
         "people": [
             {"id": member.id, "name": PersonName(member.name), "own": member.id == by.id}
             for member in members
-            if member.id not in owners
+            if member.id not in parties
         ],
     }
 
@@ -41,6 +41,8 @@ async def hand_over(*, by: Person, commitment: int, to: int, now: datetime) -> F
     """
     entry, vacant = await _to_give(by, commitment, now)
     person = await access.member(by, entry.commitment.body_id, now, to)
+    if any(row.side is Side.COUNTERPART and row.person_id == to for row, _ in entry.parties):
+        access.not_found()
     replaced = [row for row in vacant if row.person_id != to or entry.has_left(row)]
     if replaced:
         async with transaction():

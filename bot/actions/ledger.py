@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from tortoise.expressions import Q
@@ -35,6 +35,7 @@ from storage.vocabulary import CommitmentState, DueKind, MeetingState, Role, Sid
 NOT_IN_THE_CALENDAR = (MeetingState.DRAFT, MeetingState.POLLING, MeetingState.CANCELLED)
 HANDED_OVER = "commitment.handed_over"
 STILL_SHOWN = (*OPEN, CommitmentState.FULFILLED)
+DONE_SHOWN = timedelta(days=14)
 
 # Every minute over all that is open: rows without models.
 _WITH_END = f"""
@@ -373,7 +374,7 @@ async def listed(*, by: Person, now: datetime) -> Facts:
         Q(person_id=by.id)
         | Q(organisation_id__in=[0, *(seat.organisation_id for seat in held if seat.organisation_id)])
         | Q(body_id__in=[0, *(seat.body_id for seat in held)]),
-        commitment__state__in=OPEN,
+        commitment__state__in=(*OPEN, CommitmentState.FULFILLED),
     )
     ids = await concerned.values_list("commitment_id", flat=True)
     today = access.today(by, now)
@@ -381,21 +382,22 @@ async def listed(*, by: Person, now: datetime) -> Facts:
         Q(id__in=[0, *ids]) | Q(body_id__in=[0, *recorded]), state__in=STILL_SHOWN
     ).select_related("body")
     entries = by_end(await load(shown, today), today)
-    mine = [entry for entry in entries if entry.commitment.state in OPEN and by.id in entry.people(Side.OWNER)]
+    mine = [entry for entry in entries if _is_shown(entry, now) and by.id in entry.people(Side.OWNER)]
     agreed = [
         entry
         for entry in entries
         if entry.commitment.state in OPEN and by.id in entry.people(Side.COUNTERPART) and entry not in mine
     ]
+    orphaned = [
+        entry
+        for entry in entries
+        if entry.commitment.state is CommitmentState.ORPHANED
+        and permissions.may_hand_over(seats, entry.commitment.body_id)
+    ]
     return {
         "mine": [facts_of(entry, by.id, today) for entry in mine],
-        "agreed": [facts_of(entry, by.id, today) for entry in agreed],
-        "orphaned": [
-            facts_of(entry, by.id, today)
-            for entry in entries
-            if entry.commitment.state is CommitmentState.ORPHANED
-            and permissions.may_hand_over(seats, entry.commitment.body_id)
-        ],
+        "agreed": [facts_of(entry, by.id, today) for entry in agreed if entry not in orphaned],
+        "orphaned": [facts_of(entry, by.id, today) for entry in orphaned],
         "bodies": [
             {
                 "id": body.id,
@@ -408,6 +410,13 @@ async def listed(*, by: Person, now: datetime) -> Facts:
         ],
         "may_record": bool(recorded),
     }
+
+
+def _is_shown(entry: Entry, now: datetime) -> bool:
+    """Whether its owner still sees it: what is reported done can be taken back, and is found for a while."""
+    commitment = entry.commitment
+    reported = commitment.state is CommitmentState.FULFILLED and commitment.changed_at > now - DONE_SHOWN
+    return reported or commitment.state in OPEN
 
 
 def by_end(entries: Iterable[Entry], today: date) -> list[Entry]:

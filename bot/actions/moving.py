@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Self
 
+from tortoise.expressions import Q
+
 from bot.actions import access, audit, meetings, notices
 from bot.actions.invitations import REASON_LIMIT, RELEASED, tell
 from bot.actions.meetings import SETTLE, MeetingOver, Plan, facts_of
@@ -16,6 +18,7 @@ from storage.db import transaction
 from storage.models import AgendaItem, Attendance, Body, Meeting, Notice, Person
 from storage.vocabulary import Answer, ItemState, MeetingFormat, MeetingState, NoticeKind, NoticeState
 
+LEFT_TO_THE_WEB_CHAT = "level"  # what post says of a notice whose words only the web chat may carry
 MOVABLE = (MeetingState.DRAFT, MeetingState.SCHEDULED, MeetingState.INVITED)
 
 Facts = dict[str, Any]
@@ -225,7 +228,11 @@ class _Known:
 async def _overtake(meeting: Meeting) -> _Known:
     """Take back what waits to be told of the meeting."""
     withdrawn = await notices.withdraw(f"meeting:{meeting.id}", except_for=[RELEASED])
-    left = Notice.filter(about=f"meeting:{meeting.id}").exclude(person_id=None)
+    left = Notice.filter(
+        Q(state__in=(NoticeState.SENDING, NoticeState.SENT, NoticeState.UNCERTAIN))
+        | Q(state=NoticeState.DROPPED, error=LEFT_TO_THE_WEB_CHAT),
+        about=f"meeting:{meeting.id}",
+    ).exclude(person_id=None)
     told = frozenset(await queries.column(left, "person_id"))
     latest = frozenset(
         await queries.column(left.filter(key__startswith=f"meeting:{meeting.id}:{meeting.sequence}:"), "person_id")

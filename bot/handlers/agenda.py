@@ -13,7 +13,7 @@ from bot.rules import permissions, reading
 from bot.rules.dialogue import ITEM, PAPERS, REJECT, RETITLE
 from bot.rules.facts import Plain, Text, Title
 from bot.rules.procedure import LateItems
-from bot.rules.refusals import NotAMember, NotUnderstood, Outdated
+from bot.rules.refusals import NotAMember, NotUnderstood
 from storage.models import Body
 from storage.vocabulary import Purpose
 
@@ -310,9 +310,10 @@ async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
 
 
 def _has_title(answers: Answers) -> bool:
-    """Whether what may stay will be a title: not before the purpose is known, for a Fallberatung has none."""
+    """A new title that looks like case data, and may stay, is shown when all is checked; a Fallberatung has none."""
     new = "item" not in answers and answers.get("suspicious")
-    return not new or answers.get("purpose", Purpose.CASE_CONSULTATION) != Purpose.CASE_CONSULTATION
+    checked = ITEM.current(answers) == "confirm" and answers["purpose"] != Purpose.CASE_CONSULTATION
+    return checked if new else True
 
 
 async def _place(context: Context, answers: Answers) -> dict[str, Any]:
@@ -360,8 +361,7 @@ async def _submitted(context: Context, answers: Answers, _choice: str) -> None:
 
 async def discard(_update: Update, context: Context) -> None:
     """Erase every trace of a text that looked like case data, the message in which it was typed included."""
-    if not await dialogues.give_up(context):
-        raise Outdated
+    await dialogues.discard(context, context.codes[1])
     context.show("discarded")
 
 

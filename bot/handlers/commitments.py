@@ -159,7 +159,7 @@ async def _take(context: Context, answers: Answers, step: str, text: str, presse
         case "what" | "reason" if not pressed and text:
             limit = commitments.WHAT_LIMIT if step == "what" else commitments.REASON_LIMIT
             return dialogues.worded(context, step, text, limit=limit)
-        case "kept" if pressed and text == "yes":
+        case "kept" if pressed:
             return {"kept": True}
         case "owners" | "counterparts":
             return await _parties(context, answers, step, text, pressed=pressed)

@@ -50,6 +50,8 @@ async def pressed(_update: Update, context: Context, guides: Mapping[str, Guide]
     if guide is None or entry is None or entry.kind != kind:
         raise Outdated
     current = guide.flow.current(entry.data)
+    if current == "kept" and step in {"kept", "again"}:
+        _about_this_text(entry, value)
     if step == "back":
         await _step_back(context, guide, entry)
     elif step == "redo" and current == guide.flow.steps[-1].name and guide.flow.has(value):
@@ -120,11 +122,21 @@ async def _ask(context: Context, guide: Guide, person: int, answers: Answers) ->
         data=answers,
         now=context.now,
     )
-    facts = {"first": guide.flow.begins(answers), **await guide.facts(context, answers)}
+    first, source = guide.flow.begins(answers), answers.get("source")
+    facts = {"first": first, "source": source, **await guide.facts(context, answers)}
     context.show(f"guided/{guide.flow.kind}_{step}", facts)
 
 
 # --- texts that look like case data ---------------------------------------------------------------------------------
+
+
+def _about_this_text(entry: dialogues.OpenEntry, source: str) -> None:
+    """The buttons under a warning decide about the text that it is about (`source` is its message) and no later one.
+
+    Raises Outdated.
+    """
+    if source != str(entry.data.get("source")):
+        raise Outdated
 
 
 def worded(context: Context, name: str, text: str, *, limit: int, whereabouts: bool = False) -> Answers:
@@ -174,6 +186,15 @@ async def give_up(context: Context) -> bool:
     network, chat_id = context.turn.network, context.turn.chat_id
     given_up = await dialogues.give_up(await context.speaker(), network, chat_id, now=context.now)
     return given_up and not (entry is not None and entry.kind == PAPERS.kind)  # what came belongs to its item at once
+
+
+async def discard(context: Context, source: str) -> None:
+    """Give up the entry whose text is asked about. Raises Outdated."""
+    entry = await _open(context)
+    if entry is None:
+        raise Outdated
+    _about_this_text(entry, source)
+    await give_up(context)
 
 
 async def warn(context: Context) -> None:

@@ -56,6 +56,17 @@ async def test_choices_are_the_people_of_the_body(town: Town, now: datetime) -> 
     assert type(facts["people"][0]["name"]) is PersonName
 
 
+async def test_counterpart_cannot_take_it_over(town: Town, now: datetime) -> None:
+    number = await orphaned(town, now)
+    await CommitmentParty.filter(commitment_id=number, side=Side.COUNTERPART).update(person_id=town.anna.id)
+
+    facts = await handing_over.choices(by=town.anna, commitment=number, now=now)
+    with pytest.raises(NotFoundHere):
+        await gives(town, number, town.anna, now)
+
+    assert town.anna.id not in [person["id"] for person in facts["people"]]
+
+
 async def test_new_owner_is_asked_and_the_others_are_told(town: Town, now: datetime) -> None:
     number = await orphaned(town, now)
     await FeedCache.create(person=town.dora, stale=False)

@@ -9,8 +9,8 @@ from bot.actions.commitments import Due
 from bot.actions.ledger import MayNotRecord
 from bot.rules.parties import Directory, Named, Party
 from bot.rules.refusals import NotFoundHere
-from storage.models import Commitment, Person
-from storage.vocabulary import CommitmentState, DueKind, Role
+from storage.models import Commitment, CommitmentParty, Person
+from storage.vocabulary import CommitmentState, DueKind, Role, Side
 from tests.actions.agreements import STANDING, Town, agreed, arrive, recorded
 from tests.actions.people import a_meeting, a_seat
 from tests.conftest import Counted
@@ -97,7 +97,11 @@ async def test_listed_shows_mine_what_was_agreed_with_me_and_counts_of_my_bodies
     carlas = await ledger.listed(by=town.carla, now=later)
     annas = await ledger.listed(by=town.anna, now=later)
 
-    assert [(entry["id"], entry["overdue"]) for entry in carlas["mine"]] == [(overdue, True), (standing, False)]
+    assert [(entry["id"], entry["overdue"]) for entry in carlas["mine"]] == [
+        (overdue, True),
+        (done, False),
+        (standing, False),
+    ]
     assert [entry["number"] for entry in carlas["agreed"]] == [3]
     assert (carlas["bodies"], carlas["may_record"]) == ([], False)
     assert (annas["mine"], annas["agreed"], annas["may_record"]) == ([], [], True)
@@ -112,6 +116,16 @@ async def test_listed_shows_mine_what_was_agreed_with_me_and_counts_of_my_bodies
             "fulfilled": 1,
         }
     ]
+
+
+async def test_listed_shows_what_nobody_owns_once(town: Town, now: datetime) -> None:
+    number = await agreed(town, now)
+    await CommitmentParty.filter(commitment_id=number, side=Side.COUNTERPART).update(person_id=town.anna.id)
+    await Commitment.filter(id=number).update(state=CommitmentState.ORPHANED)
+
+    facts = await ledger.listed(by=town.anna, now=now)
+
+    assert ([entry["id"] for entry in facts["orphaned"]], facts["agreed"]) == ([number], [])
 
 
 async def test_listed_says_the_same_number_of_statements_for_one_and_for_three(

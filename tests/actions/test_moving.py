@@ -9,7 +9,7 @@ from bot.rules.refusals import ChangedMeanwhile, NotAllowed, NotAMember, NotFoun
 from storage.db import transaction
 from storage.models import AgendaItem, Attendance, AuditEvent, Meeting, Membership, Notice
 from storage.models import Person as Somebody
-from storage.vocabulary import Answer, ItemState, MeetingFormat, MeetingState, Purpose
+from storage.vocabulary import Answer, ItemState, MeetingFormat, MeetingState, NoticeState, Purpose
 from tests.actions import cast
 from tests.actions.cast import OUTSIDERS, Town, untyped
 from tests.actions.gathering import (
@@ -74,6 +74,19 @@ async def test_move_tells_everybody_once_after_the_settle_time(town: Town, now: 
     )
     assert (mail["calendar"]["method"], mail["calendar"]["sequence"]) == ("REQUEST", 1)
     assert [list(untyped(facts)), list(untyped(mail))] == [[], []]
+
+
+async def test_who_was_not_reached_by_the_invitation_is_invited_to_the_new_time(town: Town, now: datetime) -> None:
+    meeting = await invited(town, now)
+    ben, carla = town.ben.id, town.carla.id
+    await Notice.filter(person_id=ben, kind=MESSAGE).update(state=NoticeState.WAITING)
+    await Notice.filter(person_id=ben, kind=MAIL).update(state=NoticeState.DROPPED, error="unreachable")
+    await Notice.filter(person_id=carla).update(state=NoticeState.DROPPED, error="level")
+
+    await moved(town, meeting, now + HOUR)
+
+    heard = {row.person_id: row.template for row in await waiting() if row.kind is MESSAGE}
+    assert (heard[ben], heard[carla], heard[town.dora.id]) == ("invitation", "moved", "moved")
 
 
 async def test_moved_twice_within_the_settle_time_is_one_message_and_one_step(town: Town, now: datetime) -> None:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bot.actions import commitments, reminding
+from bot.actions import commitments, ledger, reminding
 from bot.actions.ledger import MayNotRecord
 from bot.rules.parties import Party
 from bot.rules.refusals import NotAllowed, NotFoundHere, Outdated
@@ -39,6 +39,18 @@ async def test_reopen_brings_back_how_it_stood(town: Town, now: datetime, answer
 
     assert await state(number) is before
     assert (facts["may_answer"], facts["may_reopen"]) == (True, False)
+
+
+async def test_what_is_reported_done_is_found_for_two_weeks(town: Town, now: datetime) -> None:
+    number = await agreed(town, now)
+    await says(town, number, CheckInAnswer.DONE, now)
+
+    shown = [
+        [entry["id"] for entry in (await ledger.listed(by=town.carla, now=now + timedelta(days=days)))["mine"]]
+        for days in (0, 13, 15)
+    ]
+
+    assert shown == [[number], [number], []]
 
 
 async def test_reopen_of_a_standing_one(town: Town, now: datetime) -> None:

@@ -197,6 +197,21 @@ async def test_text_that_answers_nothing_goes_within_a_day_and_the_entry_stays(s
     assert await traces() == []
 
 
+@pytest.mark.only_on("sqlite")
+@pytest.mark.parametrize("label", ["So lassen – die Leitung sieht den Hinweis", "✏️ Anders formulieren", "🗑 Verwerfen"])
+async def test_buttons_of_an_older_warning_decide_nothing_about_a_later_text(stage: Stage, label: str) -> None:
+    await stage.says("Uwe", "/top RLK: Hilfe für Familie Anders")
+    older = await stage.button(stage.chat("Uwe"), label)
+    await stage.says("Uwe", f"Hilfe für {NAME}")
+
+    await stage.presses("Uwe", older)
+
+    assert stage.toasts["Uwe"][-1].startswith("Das ist schon erledigt oder gilt nicht mehr.")
+    assert (await Dialogue.get()).data["title"] == f"Hilfe für {NAME}"
+    await stage.presses("Uwe", await stage.button(stage.chat("Uwe"), "🗑 Verwerfen"))
+    assert await traces() == []
+
+
 @pytest.mark.parametrize("way_out", ["🗑 Verwerfen", "✏️ Anders formulieren", "/abbrechen", "Jugendamt, Gartenweg 3"])
 async def test_place_leaves_no_trace(stage: Stage, way_out: str) -> None:
     await stage.says("Petra", "/organisieren")

@@ -211,6 +211,7 @@ def _commitment_page() -> Facts:
 def _guided_meeting(**more: Any) -> Facts:  # noqa: ANN401  # facts of every kind
     at = {"at": STARTS, "day": DAY, "stored": Plain("2026-12-03T14:30-16:00"), "minutes": 90}
     return {
+        "source": 7,
         "level": 3,
         "first": False,
         "bodies": [{"id": 1, "level": 3, "name": sentinel(Title, "guided.bodies")}],
@@ -235,6 +236,7 @@ def _guided_meeting(**more: Any) -> Facts:  # noqa: ANN401  # facts of every kin
 def _guided_item(**more: Any) -> Facts:  # noqa: ANN401  # facts of every kind
     target = meeting(late=Plain("body_agrees"), deadline=STARTS)
     return {
+        "source": 7,
         "level": 3,
         "first": False,
         "bodies": [{"id": 1, "level": 3, "name": sentinel(Title, "guided.bodies")}],
@@ -270,6 +272,7 @@ def _due() -> Facts:
 
 def _guided_commitment(**more: Any) -> Facts:  # noqa: ANN401  # facts of every kind
     return {
+        "source": 7,
         "level": 3,
         "first": False,
         "bodies": [body()],
@@ -293,7 +296,7 @@ ASKED = {
 
 
 def _reason_for_commitment() -> Facts:
-    return {"commitment": commitment(), "first": False, "reason": sentinel(Text, "guided.reason")}
+    return {"commitment": commitment(), "first": False, "source": 7, "reason": sentinel(Text, "guided.reason")}
 
 
 def _handed_over() -> Facts:

@@ -61,6 +61,7 @@ BODY = {"id": 3, "level": TITLES, "code": Plain("RLK"), "name": Title("Regionall
 COUNTS = {"open": 3, "overdue": 1, "fulfilled": 1}
 QUESTION: dict[str, Any] = {
     "first": False,
+    "source": 7,
     "body": Title("Regionalleiterkonferenz"),
     "bodies": [BODY],
     "what": Text("Beratungsangebot aufbauen"),
