@@ -15,7 +15,9 @@ tools := .venv/tools-$(version)
 # The system's pip installs into .venv from outside, also for who has told it to install for the user only. Any pip3 can do
 # it that knows --python (22.3).
 pip = $(shell $(PYTHON) -m pip --version >/dev/null 2>&1 && echo $(PYTHON) -m pip || echo pip3)
-install = PIP_USER=0 $(pip) --python .venv/bin/python install --quiet --disable-pip-version-check --require-hashes --requirement
+# The lock files name every package, so that nothing is resolved (--no-deps): below 23.3 pip takes `name[extra]` for a second
+# wish, finds a newer `name` for it as soon as one is published, and then misses its hash.
+install = PIP_USER=0 $(pip) --python .venv/bin/python install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement
 
 # The trial starts only where nobody has set anything.
 trial = $(if $(wildcard config.toml)$(filter FADEN_%,$(.VARIABLES)),,--trial)
