@@ -8,7 +8,7 @@
 FROM python:3.13-slim-trixie AS build
 COPY requirements.lock /app/
 RUN python -m venv --without-pip /app/.venv \
- && pip --python /app/.venv/bin/python install --no-cache-dir --only-binary :all: \
+ && pip --python /app/.venv/bin/python install --no-cache-dir --only-binary :all: --no-deps \
         --require-hashes --requirement /app/requirements.lock
 COPY bot /app/bot
 COPY storage /app/storage

@@ -27,10 +27,10 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test coverage check crash bench pictures words lock
+.PHONY: help run test coverage check environments crash bench pictures words lock
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: $(runtime) ## Start Faden; without any settings the trial with a sample town (ARGS="--port 8090")
 	@exec .venv/bin/python -m bot serve $(trial) $(ARGS)
@@ -48,6 +48,9 @@ check: $(tools) ## Check formatting, style, types, imports and the Dockerfile
 	.venv/bin/mypy bot storage tests
 	.venv/bin/lint-imports --no-logo
 	.venv/bin/hadolint Dockerfile
+
+environments: ## Install everything into empty environments, with the oldest pip that will do, Debian's and the newest
+	$(PYTHON) -m tests.environments
 
 crash: $(tools) ## Kill and cancel for a long time: nothing may be lost
 	.venv/bin/pytest tests/crash/test_kills.py tests/crash/test_fan_out.py tests/crash/test_cancels.py -m crash --numprocesses $(WORKERS) $(ARGS)

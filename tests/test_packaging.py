@@ -8,15 +8,17 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 HOUSE = Path(__file__).parent.parent
 PROJECT = tomllib.loads((HOUSE / "pyproject.toml").read_text(encoding="utf-8"))
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 OLDEST_PYTHON = PROJECT["project"]["requires-python"].removeprefix(">=")
-CI_TARGETS = ("check", "test", "coverage", "crash", "bench")
+CI_TARGETS = ("check", "environments", "test", "coverage", "crash", "bench")
 
 
 def text(name: str) -> str:
@@ -31,6 +33,15 @@ def canonical(name: str) -> str:
 def locked(lock: str) -> dict[str, str]:
     """Version by package."""
     return {canonical(name): version for name, version in re.findall(r"^([\w.-]+)==(\S+)", text(lock), re.MULTILINE)}
+
+
+def installed(name: str) -> bool:
+    """Whether the package is in this environment; some are for other systems."""
+    try:
+        distribution(name)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def instructions(keyword: str) -> list[str]:
@@ -96,6 +107,22 @@ def test_runtime_lock_is_part_of_the_developers() -> None:
 
 
 @pytest.mark.parametrize("lock", LOCKS)
+def test_lock_is_complete_because_nothing_is_resolved_at_installing(lock: str) -> None:
+    packages = [name for name in locked(lock) if installed(name)]
+
+    missing = {
+        f"{name} needs {needed.name}"
+        for name in packages
+        for needed in map(Requirement, distribution(name).requires or [])
+        if needed.marker is None or needed.marker.evaluate({"extra": ""})
+        if canonical(needed.name) not in locked(lock)
+    }
+
+    assert len(packages) > len(locked(lock)) / 2
+    assert missing == set()
+
+
+@pytest.mark.parametrize("lock", LOCKS)
 def test_lock_has_a_hash_for_each_package(lock: str) -> None:
     entries = re.split(r"^(?=\w)", text(lock), flags=re.MULTILINE)[1:]
 
@@ -144,6 +171,14 @@ def test_make_run_installs_only_what_faden_needs(copy: Path) -> None:
     assert re.findall(r"--requirement (\S+)", said) == ["requirements.lock"]
 
 
+def test_locks_are_installed_as_they_are(copy: Path) -> None:
+    said = make("--dry-run", f".venv/tools-{sys.version_info[0]}.{sys.version_info[1]}", cwd=copy).stdout
+
+    installing = [line for line in said.splitlines() if " --requirement " in line]
+
+    assert [("--no-deps" in line, "--require-hashes" in line) for line in installing] == [(True, True)] * 2
+
+
 def test_make_run_with_an_old_python_stops_with_a_sentence(copy: Path) -> None:
     old = python(copy, "sys.version_info = (3, 9)")
 
@@ -185,7 +220,10 @@ def test_container_installs_the_lock_by_hash() -> None:
     installing = [run for run in instructions("RUN") if " install " in run and "pip" in run]
 
     assert "requirements.lock /app/" in copied
-    assert [("--require-hashes" in run, "/app/requirements.lock" in run) for run in installing] == [(True, True)]
+    assert len(installing) == 1
+    assert [option in installing[0] for option in ("--no-deps", "--require-hashes", "/app/requirements.lock")] == [
+        True
+    ] * 3
 
 
 def test_container_runs_the_command_of_the_readme_as_nobody_special() -> None:
