@@ -17,7 +17,9 @@ _NONE = frozenset(
 
 def read(text: str) -> str | None:
     """What somebody typed: an address, with https:// before a host and path; other words as they are; None for "keiner"."""
-    typed = " ".join(text.split()).removeprefix("<").removesuffix(">")
+    typed = " ".join(text.split())
+    inner = typed.strip("<> ")  # as mail programs set addresses apart
+    typed = typed if "<" in inner or ">" in inner else inner
     if fold(typed).rstrip(" .!") in _NONE:
         return None
     return f"https://{typed}" if _HOST_WITH_PATH.fullmatch(typed) else typed

@@ -11,6 +11,9 @@ from bot.rules.join_links import is_address, read
         ("https://meet.example.org/rlk", "https://meet.example.org/rlk"),
         ("http://meet.example.org", "http://meet.example.org"),
         (" <https://meet.example.org/rlk?pwd=a#b> ", "https://meet.example.org/rlk?pwd=a#b"),
+        ("< https://meet.example.org/rlk >", "https://meet.example.org/rlk"),
+        ("<https://meet.example.org/rlk", "https://meet.example.org/rlk"),
+        ("Einwahl <0911 1234>", "Einwahl <0911 1234>"),
         ("meet.jit.si/abc", "https://meet.jit.si/abc"),
         ("Meet.example.org:8443/abc", "https://Meet.example.org:8443/abc"),
         ("meet.example.org", "meet.example.org"),
@@ -49,7 +52,7 @@ def test_address_is_what_can_be_pressed(text: str, address: bool) -> None:  # no
     assert is_address(text) is address
 
 
-@given(st.text())
+@given(st.one_of(st.text(), st.text("< >h:/.")))
 def test_what_was_read_is_read_the_same_again(text: str) -> None:
     once = read(text)
 
