@@ -387,10 +387,9 @@ def _excerpt(message: Json, reader: int) -> Json:
     sender = message["from"]
     name = None if sender["is_bot"] else f"{sender['first_name']} {sender.get('last_name', '')}".strip()
     text = message.get("text") or message.get("caption") or message.get("document", {}).get("file_name", "")
-    own = sender["id"] == reader
     return {
         "message": message["message_id"],
-        "own": own,
+        "own": not sender["is_bot"] and sender["id"] == reader,
         "sender": name,
         "date": message["date"],
         "text": text[:EXCERPT],

@@ -280,7 +280,9 @@ def _typed(text: str) -> Formatted:
 
 
 async def _known(server: BotServer, user: User) -> WebchatUser:
-    """The person's row, with the names that they have today."""
+    """The person's row, with the names that they have today. Raises NotAllowed for the bot's own id."""
+    if user.id == server.bot.id:
+        raise NotAllowed("this is the bot's id, and nobody else's")
     names: dict[str, Any] = {
         "first_name": user.first_name,
         "last_name": user.last_name,

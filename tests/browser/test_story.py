@@ -67,6 +67,20 @@ def test_chair_invites_and_member_answers_without_reloading(chromium: Chrome, to
     uwe.comes_back()
 
 
+def test_first_person_of_a_town_hears_faden_and_has_read_it(chromium: Chrome, town: int) -> None:
+    katharina = Townsman(chromium, town, "Katharina Brandl")
+    katharina.resized(*DESK)
+    assert chromium.execute_script("return JSON.parse(document.querySelector('#facts').textContent).person") == 1
+
+    katharina.says("/hilfe")
+
+    katharina.waits_for(lambda: "/hilfe" in katharina.texts(".own .text"))
+    katharina.waits_for(lambda: any("/top" in text for text in katharina.texts(".theirs .text")))
+    katharina.goes("/chat")
+    katharina.waits_for(lambda: katharina.texts(".theirs .text") != [])
+    katharina.sees("#chats .count")
+
+
 def test_member_hands_in_with_the_keyboard_alone(chromium: Chrome, town: int) -> None:
     uwe = Townsman(chromium, town, "Uwe Brenner")
     uwe.resized(*DESK)

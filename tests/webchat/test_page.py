@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -318,6 +318,16 @@ async def test_message_comes_as_safe_html_with_its_buttons(client: Client, town:
             "reply": None,
         }
     ]
+
+
+async def test_nobody_is_taken_for_the_bot_even_with_its_number(client: Client, town: Town, server: BotServer) -> None:
+    await posted(client, town.anna, "send", chat=GROUP, text="Wann?", key="a")
+    await bot_says(server, GROUP, "Morgen")
+    server.bot = replace(server.bot, id=town.anna.id)  # as it was when these messages were stored
+
+    shown = (await got(client, town.anna, f"messages?chat={GROUP}"))["messages"]
+
+    assert [(message["own"], message["sender"]) for message in shown] == [(True, "Anna Arendt"), (False, None)]
 
 
 async def test_answer_shows_what_it_answers(client: Client, town: Town, server: BotServer) -> None:

@@ -37,6 +37,11 @@ def statuses(update: dict[str, Any], kind: str = "my_chat_member") -> tuple[str,
     return moved["old_chat_member"]["status"], moved["new_chat_member"]["status"]
 
 
+async def test_nobody_has_the_number_of_the_bot(server: BotServer) -> None:
+    with pytest.raises(NotAllowed):
+        await server.person_writes(User(server.bot.id, "Anna"), server.bot.id, "Hallo")
+
+
 async def test_command_arrives_with_its_entity(server: BotServer) -> None:
     message_id = await server.person_writes(ANNA, ANNA.id, " /top TK: Kinderbauernhof 😀 ", thread_id=3)
 
