@@ -6,6 +6,7 @@ import queue
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -532,6 +533,14 @@ def test_migrate_makes_a_new_database(town: Path, command: Command) -> None:
     assert (first.code, second.code) == (0, 0)
     assert first.out[0].startswith("Applied: 0001_")
     assert second.out == ["The database is up to date."]
+
+
+def test_migrate_closes_the_database_to_others(town: Path, command: Command) -> None:
+    (town / "faden.sqlite3").chmod(0o666)
+
+    command("migrate")
+
+    assert stat.S_IMODE((town / "faden.sqlite3").stat().st_mode) == 0o600
 
 
 def test_migrate_dry_run_names_what_waits_and_does_nothing(town: Path, command: Command) -> None:
