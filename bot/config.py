@@ -441,7 +441,7 @@ def secret_key(settings: Settings) -> bytes:
 
 def _make_key(path: Path) -> None:
     """Whole or not at all, and never over one that another process has just made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

@@ -5,12 +5,18 @@ from pathlib import Path
 from tortoise.exceptions import OperationalError
 
 from storage import db
+from storage.private import close_files_in
 
 _APPLIED = "SELECT name FROM tortoise_migrations WHERE app = 'models'"
 
 
 async def open_current(url: str, *, backup_dir: Path | None) -> None:
-    """Migrate when something is waiting, then open the store. Raises what `storage.migrate.migrate` and `open_store` raise."""
+    """Migrate when something is waiting, then open the store. Raises what `storage.migrate.migrate` and `open_store` raise.
+
+    Backups that an older version left open to others are closed.
+    """
+    if backup_dir is not None:
+        close_files_in(backup_dir)
     await db.open_store(url)
     if await _is_current():
         return

@@ -22,6 +22,8 @@ from tortoise.connection import ConnectionHandler
 from tortoise.context import TortoiseContext
 from tortoise.transactions import in_transaction
 
+from storage.private import make_database
+
 T = TypeVar("T")
 
 MODELS = ("storage.models", "storage.models.webchat")
@@ -152,7 +154,7 @@ _unit: ContextVar[_Unit | None] = ContextVar("unit", default=None)
 async def open_store(url: str) -> None:
     """Connect. Open the store before anything that runs tasks, and `close_store` in a `finally`.
 
-    Raises BadDatabaseUrl, and the driver's error when the database cannot be reached.
+    Raises BadDatabaseUrl, OSError, and the driver's error when the database cannot be reached.
     """
     global _store  # noqa: PLW0603  # one store per process: Tortoise's models know one home
     if _store is not None:
@@ -160,7 +162,7 @@ async def open_store(url: str) -> None:
     settings = configuration(url)
     path = sqlite_path(url)
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_database(path)
     (name,) = settings["connections"]
     _store = _Store(TortoiseContext(), name)
     try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from storage.db import configuration, sqlite_path
+from storage.private import make_folder
 
 if TYPE_CHECKING:
     import asyncpg
@@ -40,7 +41,7 @@ class Leadership:
         return await self._lock_connection()
 
     def _lock_file(self, name: str) -> bool:
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        make_folder(Path(name).parent)
         file = os.open(name, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -29,6 +29,7 @@ from tortoise.migrations.schema_generator.state_apps import StateApps
 from tortoise.transactions import in_transaction
 
 from storage import db
+from storage.private import make_database, make_file, make_folder
 from storage.schema import PostgresEditor, SqliteEditor
 
 APP = "models"
@@ -95,11 +96,11 @@ async def migrate(
     """
     path = db.sqlite_path(url)
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_database(path)
     async with _connected(url) as client:
         waiting = await _waiting(client, package)
         if waiting and path is not None and backup_dir is not None and await _has_rows(client):
-            await _back_up(client, path, backup_dir / f"{path.stem}-before-{waiting[0].name}{path.suffix}")
+            await _back_up(client, backup_dir / f"{path.stem}-before-{waiting[0].name}{path.suffix}")
         if not waiting:
             return []
         try:
@@ -170,19 +171,14 @@ async def _has_rows(client: BaseDBAsyncClient) -> bool:
     return False
 
 
-async def _back_up(client: BaseDBAsyncClient, path: Path, backup: Path) -> None:
+async def _back_up(client: BaseDBAsyncClient, backup: Path) -> None:
     partial = backup.with_name(f"{backup.name}.partial")
-    _make_empty(partial, like=path)
+    make_folder(backup.parent)
+    partial.unlink(missing_ok=True)
+    make_file(partial)
     await client.execute_query_dict("VACUUM INTO ?", [str(partial)])
     partial.replace(backup)
     logger.info("The database was copied to %s.", backup)
-
-
-def _make_empty(path: Path, *, like: Path) -> None:
-    """Make an empty file that nobody may read who may not read the other."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    path.touch(mode=like.stat().st_mode & 0o777)
 
 
 async def _lock(transaction: BaseDBAsyncClient) -> None:

@@ -6,6 +6,7 @@ import queue
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -20,6 +21,9 @@ import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 from bot import __main__ as command_line
+from bot import __version__
+from bot.commands.frame import program
+from bot.commands.town import MISTAKES
 from storage import db
 from storage.models import AuditEvent, Membership, OneTimeToken, Person
 from storage.vocabulary import TokenPurpose
@@ -128,8 +132,15 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert commands == ["serve", "check", "migrate", "import", "admin-code", "invite"]
 
 
+def test_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command_line.main(["--version"])
+
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"Faden {__version__}\n")
+
+
 def test_help_needs_nothing_heavy() -> None:
-    script = "import sys, bot.__main__; print(*sorted(sys.modules))"
+    script = "import sys, bot.__main__, bot.commands; print(*sorted(sys.modules))"
 
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=HOUSE)
 
@@ -152,6 +163,72 @@ def test_program_ends_with_the_code_of_its_command(bare: Path) -> None:
     assert ended.stderr.startswith("There are no settings.")
 
 
+def bare_python(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
+    """Faden called with the packages of the system's Python, as somebody does who has not heard of .venv."""
+    return subprocess.run(
+        [sys.executable, "-S", "-m", "bot", *arguments],  # -S: without what is installed
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(HOUSE)},
+        timeout=30,
+    )
+
+
+def test_python_without_the_packages_names_the_call_that_has_them(bare: Path) -> None:
+    (bare / ".venv" / "bin").mkdir(parents=True)
+    (bare / ".venv" / "bin" / "python").touch()
+
+    ended = bare_python("check", "--config", "x.toml", cwd=bare)
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == (
+        f"This Python ({sys.executable}) lacks Faden's packages: "
+        "call `.venv/bin/python -m bot check --config x.toml`.\n"
+    )
+
+
+def test_python_without_the_packages_names_what_makes_an_environment(bare: Path) -> None:
+    ended = bare_python("check", cwd=bare)
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == (
+        f"This Python ({sys.executable}) lacks Faden's packages: "
+        "`make run` makes an environment and starts Faden; then call `.venv/bin/python -m bot check`.\n"
+    )
+
+
+@pytest.mark.usefixtures("bare")
+def test_python_that_is_too_old_is_told(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 10, 4))
+
+    ended = command("check")
+
+    assert ended.code == 1
+    assert [line.split(":")[0] for line in ended.err] == [f"This Python ({sys.executable}) is older than 3.11"]
+
+
+@pytest.mark.parametrize(
+    ("executable", "words"),
+    [
+        ("{cwd}/.venv/bin/python", ".venv/bin/python -m bot"),
+        ("{cwd}/bin/python", "python -m bot"),
+        ("/opt/faden/.venv/bin/python", "/opt/faden/.venv/bin/python -m bot"),
+    ],
+    ids=["an environment here", "one that is active", "one elsewhere"],
+)
+def test_texts_name_a_call_that_works_here(
+    bare: Path, monkeypatch: pytest.MonkeyPatch, executable: str, words: str
+) -> None:
+    (bare / "bin").mkdir()
+    (bare / "bin" / "python").touch(mode=0o755)
+    monkeypatch.setenv("PATH", f"{bare}/bin")
+    monkeypatch.setattr(sys, "executable", executable.format(cwd=bare))
+
+    assert program() == words
+
+
 @pytest.mark.usefixtures("bare")
 @pytest.mark.parametrize("name", ["serve", "migrate", "admin-code"])
 def test_command_without_settings_stops_with_a_sentence(command: Command, name: str) -> None:
@@ -161,7 +238,7 @@ def test_command_without_settings_stops_with_a_sentence(command: Command, name: 
         [
             (
                 "There are no settings. Copy config.example.toml to config.toml and edit it, or set FADEN_… variables; "
-                "`python -m bot serve --trial` starts a sample town without any."
+                f"`{program()} serve --trial` starts a sample town without any."
             )
         ],
     )
@@ -277,9 +354,8 @@ def test_check_before_the_first_start(town: Path, command: Command) -> None:
 
     assert ended.code == 0
     assert ended.out[1] == "database       ok      SQLite, faden.sqlite3 (not there yet)"
-    assert re.fullmatch(
-        r"migrations     ok      \d+ waiting: the next start applies them, or python -m bot migrate", ended.out[2]
-    )
+    assert re.fullmatch(r"migrations     ok      \d+ waiting: the next start applies them, or (.*)", ended.out[2])
+    assert ended.out[2].endswith(f", or {program()} migrate")
     assert not (town / "faden.sqlite3").exists()
 
 
@@ -457,6 +533,14 @@ def test_migrate_makes_a_new_database(town: Path, command: Command) -> None:
     assert (first.code, second.code) == (0, 0)
     assert first.out[0].startswith("Applied: 0001_")
     assert second.out == ["The database is up to date."]
+
+
+def test_migrate_closes_the_database_to_others(town: Path, command: Command) -> None:
+    (town / "faden.sqlite3").chmod(0o666)
+
+    command("migrate")
+
+    assert stat.S_IMODE((town / "faden.sqlite3").stat().st_mode) == 0o600
 
 
 def test_migrate_dry_run_names_what_waits_and_does_nothing(town: Path, command: Command) -> None:
@@ -710,7 +794,7 @@ def test_import_into_a_database_that_is_not_up_to_date(town: Path, command: Comm
 
     ended = command("import", "town.toml")
 
-    assert ended == Ended(1, [], ["The database is not up to date: run `python -m bot migrate` first."])
+    assert ended == Ended(1, [], [f"The database is not up to date: run `{program()} migrate` first."])
 
 
 def test_every_mistake_has_its_words() -> None:
@@ -726,7 +810,7 @@ def test_every_mistake_has_its_words() -> None:
 
     codes = [call.args[code_is_argument[ast.unparse(call.func)]] for call in calls]
 
-    assert {code.value for code in codes if isinstance(code, ast.Constant)} == set(command_line.MISTAKES)
+    assert {code.value for code in codes if isinstance(code, ast.Constant)} == set(MISTAKES)
 
 
 # --- ways in ----------------------------------------------------------------------------------------------------------

@@ -359,6 +359,7 @@ def test_secret_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None
     assert len(first) == 32
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["secret.key"]
     assert stat.S_IMODE((tmp_path / "data" / "secret.key").stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
 
 
 def test_secret_key_of_two_towns_differs(tmp_path: Path) -> None:

@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from bot import __main__ as command_line
+from bot import __version__
+
 HOUSE = Path(__file__).parent.parent
 PROJECT = tomllib.loads((HOUSE / "pyproject.toml").read_text(encoding="utf-8"))
 LOCKS = ("requirements.lock", "requirements-dev.lock")
@@ -132,6 +135,14 @@ def test_lock_has_a_hash_for_each_package(lock: str) -> None:
 @pytest.mark.parametrize("lock", LOCKS)
 def test_lock_names_no_host_and_no_path(lock: str) -> None:
     assert re.findall(r".*(?://|^-|^/| @ | /).*", text(lock), re.MULTILINE) == []
+
+
+def test_program_asks_for_the_python_of_the_project() -> None:
+    assert ".".join(map(str, command_line.OLDEST)) == OLDEST_PYTHON
+
+
+def test_program_has_the_version_of_the_project() -> None:
+    assert __version__ == PROJECT["project"]["version"]
 
 
 # The Makefile
@@ -265,6 +276,17 @@ def test_readme_names_the_oldest_python_and_the_two_commands() -> None:
 
     assert set(re.findall(r"Python (?:≥ )?(3\.\d+)", readme)) == {OLDEST_PYTHON}
     assert [command in readme for command in ("make run", "make test")] == [True, True]
+
+
+def test_texts_name_the_command_line_of_the_environment() -> None:
+    names = ["docs/operating.md", "config.example.toml", "town.example.toml"]
+
+    calls = {call for name in names for call in re.findall(r"\S*python -m bot", text(name))}
+
+    assert {call.strip("`") for call in calls} <= {
+        ".venv/bin/python -m bot",
+        "ExecStart=/opt/faden/.venv/bin/python -m bot",
+    }
 
 
 def test_ci_runs_every_target() -> None:
