@@ -1,11 +1,12 @@
 """Updates become rows, then work: in order per chat, chats in parallel.
 
 An update is a row before it is acknowledged; redelivered, it finds its row. Its work is one unit: what changed, the answers,
-and the row marked done, are kept together or not at all. What cannot be decoded, or fails three times, is parked and visible,
-and holds nobody up.
+and the row marked done, are kept together or not at all. What cannot be decoded, fails three times, or is still there after the
+process ended three times under it, is parked and visible, and holds nobody up.
 """
 
 import asyncio
+import contextlib
 import json
 import secrets
 from collections import deque
@@ -47,6 +48,10 @@ KEPT_FIELDS = ("message", "callback_query", "my_chat_member")
 
 class AlreadySettled(Exception):
     """Somebody else has finished this update meanwhile; nothing of this attempt is kept."""
+
+
+class EndedTheProcess(Exception):
+    """No attempt at this update has come to its end, not even to a failure."""
 
 
 @dataclass
@@ -109,6 +114,8 @@ class Inbox:
         self._waiting: dict[tuple[Network, int | None], deque[InboxUpdate]] = {}
         self._workers: set[asyncio.Task[None]] = set()
         self._together = Together()
+        self._left_over: set[int] = set()
+        self._suspects = asyncio.Lock()
 
     async def receive(self, network: Network, payload: Mapping[str, Any]) -> None:
         """Keep an update, then work on it. Returns when it is kept: from then on it may be acknowledged."""
@@ -129,14 +136,18 @@ class Inbox:
             self._enqueue(row)
             return
         known = await InboxUpdate.get(network=network, update_id=update_id)
-        if known.state is UpdateState.WAITING and not self._known(known):
-            self._enqueue(known)
+        if known.state is UpdateState.WAITING:
+            self._take_up_again(known)
 
     async def resume(self, network: Network) -> None:
         """Take up what was kept and not finished before the last stop."""
         for row in await InboxUpdate.filter(state=UpdateState.WAITING, network=network).order_by("id"):
-            if not self._known(row):
-                self._enqueue(row)
+            self._take_up_again(row)
+
+    def _take_up_again(self, row: InboxUpdate) -> None:
+        if not self._known(row):
+            self._left_over.add(row.id)
+            self._enqueue(row)
 
     @property
     def busy(self) -> bool:
@@ -193,6 +204,23 @@ class Inbox:
             del self._waiting[chat]
 
     async def _settle(self, row: InboxUpdate) -> None:
+        """Work on it until it is done or parked.
+
+        One that was left over may be why the process ended: its attempt is a row before it begins, and those that did not
+        get through the last start either are worked on one at a time, so that none is blamed for another.
+        """
+        if row.id not in self._left_over:
+            await self._work_on(row)
+            return
+        async with self._suspects if row.attempts else contextlib.nullcontext():
+            if row.attempts + 1 < ATTEMPTS:
+                await self._together.do(lambda: _count(row.id, row.attempts + 1))
+                await self._work_on(row)
+            else:
+                await self._give_up(row, self._chat_turn(row), EndedTheProcess())
+        self._left_over.discard(row.id)
+
+    async def _work_on(self, row: InboxUpdate) -> None:
         application = self._applications[row.network]
         try:
             update = Update.de_json(dict(row.payload or {}), application.bot)
@@ -223,15 +251,20 @@ class Inbox:
             answer = refusal
         return await self._refuse(row, started, answer)
 
-    def _turn(self, row: InboxUpdate, update: Update) -> Turn:
-        message = update.effective_message
-        user = update.effective_user
+    def _chat_turn(self, row: InboxUpdate) -> Turn:
         return Turn(
             network=row.network,
             update_id=row.update_id,
             chat_id=row.chat_id if row.chat_id is not None else 0,
             now=self._domain_now(),
             machine_now=self._machine_now(),
+        )
+
+    def _turn(self, row: InboxUpdate, update: Update) -> Turn:
+        message = update.effective_message
+        user = update.effective_user
+        return replace(
+            self._chat_turn(row),
             thread_id=message.message_thread_id
             if message is not None and hasattr(message, "message_thread_id")
             else None,
@@ -268,6 +301,11 @@ class Inbox:
             )
             await asyncio.sleep(RETRY_SECONDS)
             return False
+        await self._give_up(row, started, error)
+        return True
+
+    async def _give_up(self, row: InboxUpdate, started: Turn, error: Exception) -> None:
+        """Park it, and give the person a code."""
         code = secrets.token_hex(3).upper()
         log.error("update parked", network=row.network, update_id=row.update_id, code=code, exc_info=error)
 
@@ -277,7 +315,6 @@ class Inbox:
             return await self._done(row, answered, state=UpdateState.PARKED, error=f"{type(error).__name__} {code}")
 
         await self._hand_over(await unit_of_work(apologise))
-        return True
 
     async def _park(self, row: InboxUpdate, error: str) -> None:
         async def park() -> None:
@@ -307,6 +344,11 @@ class Inbox:
 async def _write_nothing() -> None:
     async with transaction():
         return
+
+
+async def _count(row: int, attempts: int) -> None:
+    async with transaction():
+        await InboxUpdate.filter(id=row, state=UpdateState.WAITING).update(attempts=attempts)
 
 
 def _chat_of(payload: Mapping[str, Any]) -> int | None:

@@ -626,6 +626,85 @@ async def test_resume_takes_up_in_order_what_a_crash_left(house: House) -> None:
     assert await InboxUpdate.filter(state=UpdateState.WAITING).count() == 1
 
 
+async def left_over(house: House, *numbers_and_attempts: tuple[int, int]) -> None:
+    """Updates of as many chats that were kept and not finished before the process ended."""
+    for number, attempts in numbers_and_attempts:
+        text, chat = f"text {number}", ANNA + number
+        payload = message(number, text, chat)
+        await InboxUpdate.create(
+            network=TELEGRAM,
+            update_id=number,
+            chat_id=chat,
+            payload=payload,
+            received_at=house.now,
+            attempts=attempts,
+        )
+
+
+async def attempts() -> dict[int, int]:
+    return {row.update_id: row.attempts for row in await InboxUpdate.all().order_by("id")}
+
+
+async def test_update_that_ends_the_process_is_parked_after_three_starts(house: House) -> None:
+    await left_over(house, (1, 0))
+    ended, begun = asyncio.Event(), asyncio.Semaphore(0)
+    seen = []
+
+    async def never_end(_context: Context) -> None:
+        seen.append(await attempts())
+        begun.release()
+        await ended.wait()
+
+    house.deeds["text 1"] = never_end
+    lives = [house.open(), house.open()]
+    for life in lives:  # the first of the three starts was when it came
+        await life.resume(TELEGRAM)
+        await begun.acquire()
+
+    inbox = house.open()
+    await inbox.resume(TELEGRAM)
+    await inbox.receive(TELEGRAM, message(2, "danach", ANNA + 1))
+    await inbox.drain()
+
+    assert (seen, house.done) == ([{1: 1}, {1: 2}], ["text 1", "text 1", "danach"])
+    parked = await InboxUpdate.get(update_id=1)
+    assert (parked.state, str(parked.error).split()[0]) == (UpdateState.PARKED, "EndedTheProcess")
+    assert house.answers() == [("trouble", MESSAGE)]
+    ended.set()
+    for life in lives:
+        await life.drain()
+
+
+async def test_update_that_did_not_end_the_process_is_not_blamed(house: House) -> None:
+    await left_over(house, (1, 1), (2, 1), (3, 0))
+    seen = []
+
+    async def look(_context: Context) -> None:
+        seen.append(await attempts())
+
+    house.deeds["text 1"] = look
+
+    inbox = house.open()
+    await inbox.resume(TELEGRAM)
+    await inbox.drain()
+
+    assert [{1: counted[1], 2: counted[2]} for counted in seen] == [{1: 2, 2: 1}]
+    assert await states() == dict.fromkeys((1, 2, 3), UpdateState.DONE)
+
+
+async def test_update_that_comes_is_not_counted_before_it_is_worked_on(house: House) -> None:
+    seen = []
+
+    async def look(_context: Context) -> None:
+        seen.append(await attempts())
+
+    house.deeds["hallo"] = look
+
+    await came(house, message(1, "hallo"))
+
+    assert seen == [{1: 0}]
+
+
 # --- what it costs --------------------------------------------------------------------------------------------------
 
 

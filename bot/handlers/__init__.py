@@ -30,10 +30,11 @@ from bot.handlers import agenda, commitments, dialogues, groups, joining, meetin
 from bot.handlers.context import Context, Desk, Town
 from bot.handlers.dialogues import Guide
 from bot.messages import Voice
+from bot.post import texts
 from bot.rules import guard
 from bot.rules.facts import Plain
 from bot.rules.reading.words import fold
-from bot.rules.refusals import NotUnderstood, Outdated, Refusal
+from bot.rules.refusals import NotUnderstood, Outdated, Refusal, TooLong
 from storage.db import savepoint
 
 Handler = Callable[[Update, Context], Coroutine[Any, Any, None]]
@@ -112,6 +113,7 @@ BUTTONS: dict[str, Handler] = {
 
 IN_GROUPS = frozenset({"ma", "gl", "noop"})
 DIGITS = 9  # of the longest number in a button, so that it fits any column
+COMMAND_LETTERS = 32  # of the longest command that a network knows
 
 GUIDES: dict[str, Guide] = {**meetings.GUIDES, **agenda.GUIDES, **commitments.GUIDES}
 
@@ -185,11 +187,18 @@ async def _pressed(update: Update, context: Context) -> None:
 
 
 def _watched(handler: Handler) -> Handler:
-    """Warn of a text that looks like case data and answers nothing, instead of saying why it does not."""
+    """Warn of a text that looks like case data and answers nothing, instead of saying why it does not.
+
+    A stranger's text is not looked at, and none that is longer than the network's longest.
+    """
 
     async def watched(update: Update, context: Context) -> None:
-        text = (context.message.text or "") if context.message else ""
-        if not guard.suspicious(text) or not await context.known():
+        if not await context.known():
+            await handler(update, context)
+            return
+        if texts.length(context.written) > texts.MESSAGE_UNITS:
+            raise TooLong(limit=texts.MESSAGE_UNITS)
+        if not guard.suspicious(context.written):
             await handler(update, context)
             return
         answers = len(context.turn.answers)
@@ -233,7 +242,7 @@ def _name(context: Context) -> str:
 async def _unknown_command(_update: Update, context: Context) -> None:
     """Offer the nearest command."""
     by = await context.speaker()
-    nearest = get_close_matches(_name(context).casefold(), list(_BY_NAME), n=2, cutoff=0.5)
+    nearest = get_close_matches(_name(context)[:COMMAND_LETTERS].casefold(), list(_BY_NAME), n=2, cutoff=0.5)
     found = dict.fromkeys(_BY_NAME[name].german for name in nearest)
     names = {command.german: _shown(command, by.language) for command in COMMANDS}
     commands = [{"code": Plain(german), "name": Plain(names[german])} for german in found]

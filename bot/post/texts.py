@@ -10,7 +10,8 @@ MESSAGE_UNITS = 4096
 CAPTION_UNITS = 1024
 TOAST_UNITS = 200
 
-_TOKEN = re.compile(r"<[^>]*>|&[#\w]+;|\n{2,}|\s|[^<&\s]", re.DOTALL)
+_MARKUP = re.compile(r"<[^<>]*>")
+_TOKEN = re.compile(rf"{_MARKUP.pattern}|&[#\w]+;|\n{{2,}}|\s|[^<&\s]")
 _TAG = re.compile(r"<(/?)([a-z-]+)")
 _BREAKS = ("\n\n", "\n", " ")
 
@@ -22,15 +23,15 @@ def units(html: str) -> int:
 
 def plain(html: str) -> str:
     """The text without tags and entities, as toasts have it."""
-    return unescape(re.sub(r"<[^>]*>", "", html)).strip()
+    return unescape(_MARKUP.sub("", html)).strip()
 
 
 def cut(text: str, limit: int = TOAST_UNITS) -> str:
     """Plain text of at most `limit` UTF-16 units; what is cut ends after a word, with "…"."""
-    if _utf16(text) <= limit:
+    if length(text) <= limit:
         return text
-    ends = list(accumulate(_utf16(character) for character in text))
-    kept = text[: bisect_right(ends, limit - _utf16("…"))]
+    ends = list(accumulate(length(character) for character in text))
+    kept = text[: bisect_right(ends, limit - length("…"))]
     return (kept.rpartition(" ")[0] or kept).rstrip() + "…"
 
 
@@ -41,33 +42,32 @@ def split(html: str, limit: int = MESSAGE_UNITS) -> list[str]:
     """
     if 2 * len(html) <= limit:
         return [html]  # whatever the characters are: a short one, as nearly all
-    parts = []
     tokens = _TOKEN.findall(html)
-    while tokens:
-        end = _end_of_part(tokens, limit)
-        head, tokens = tokens[:end], tokens[end:]
-        still_open = _open_tags(head)
-        parts.append("".join(head).strip() + "".join(f"</{_name(tag)}>" for tag in reversed(still_open)))
-        while tokens and tokens[0].isspace():
-            tokens.pop(0)
-        if tokens:
-            tokens = [*still_open, *tokens]
+    parts = []
+    open_tags: list[str] = []
+    begin = 0
+    while begin < len(tokens):
+        end = _end_of_part(tokens, begin, limit)
+        head = [*open_tags, *tokens[begin:end]]
+        open_tags = _open_tags(head)
+        parts.append("".join(head).strip() + "".join(f"</{_name(tag)}>" for tag in reversed(open_tags)))
+        begin = next((at for at in range(end, len(tokens)) if not tokens[at].isspace()), len(tokens))
     return parts
 
 
-def _end_of_part(tokens: Sequence[str], limit: int) -> int:
-    """How many tokens the next part takes: all, up to the last good break, or as many as fit."""
+def _end_of_part(tokens: Sequence[str], begin: int, limit: int) -> int:
+    """Where the part ends that begins there: at the end, at the last good break, or where no more fits."""
     room = limit
-    for position, token in enumerate(tokens):
-        room -= _units(token)
+    for position in range(begin, len(tokens)):
+        room -= _units(tokens[position])
         if room < 0:
-            return _last_break(tokens[:position]) or max(position, 1)
+            return _last_break(tokens, begin, position) or max(position, begin + 1)
     return len(tokens)
 
 
-def _last_break(tokens: Sequence[str]) -> int:
+def _last_break(tokens: Sequence[str], begin: int, end: int) -> int:
     for wanted in _BREAKS:
-        for position in range(len(tokens) - 1, 0, -1):
+        for position in range(end - 1, begin, -1):
             if tokens[position].startswith(wanted):
                 return position
     return 0
@@ -92,8 +92,9 @@ def _name(tag: str) -> str:
 
 
 def _units(token: str) -> int:
-    return 0 if token.startswith("<") else _utf16(unescape(token))
+    return 0 if token.startswith("<") else length(unescape(token))
 
 
-def _utf16(text: str) -> int:
+def length(text: str) -> int:
+    """How long Telegram finds plain text, in UTF-16 units."""
     return len(text.encode("utf-16-le")) // 2

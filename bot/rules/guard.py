@@ -7,14 +7,15 @@ expected, unless it is one of the words that stand there in agendas.
 
 import re
 
+# The text's blanks are folded before it is judged, and everything that repeats is bounded: each pattern's time grows with the text.
 _UP = "A-ZÀ-ÖØ-ÞĆČĐĞİŁŃŚŞŠŹŻŽ"
 _LOW = "a-zß-öø-ÿāăąćčđęğıłńóśşšźżž"
-_NAME = f"(?P<name>[{_UP}][{_LOW}]+(?:-[{_UP}][{_LOW}]+)*)"
+_NAME = f"(?P<name>[{_UP}][{_LOW}]{{1,40}}(?:-[{_UP}][{_LOW}]{{1,40}}){{0,3}})"
 _INITIAL = rf"[{_UP}]\."
-_DAY = r"\d{1,2}\.\s?(?:\d{1,2}\.|jan|feb|mär|maer|apr|mai|jun|jul|aug|sep|okt|nov|dez)"
-_DATE = r"\d{1,2}\.\s?\d{1,2}\.\s?(?:19|20)?\d{2}(?!\d)"
-_AGE = r"\d{1,2}\s*(?:J\.|J\b|Jahre?\b)"
-_FAMILY = r"(?:(?:[Ff]amilien?|FAMILIEN?)\s+|[Ff]am\b\.?\s*)"
+_DAY = r"\d{1,2}\. ?(?:\d{1,2}\.|jan|feb|mär|maer|apr|mai|jun|jul|aug|sep|okt|nov|dez)"
+_DATE = r"\d{1,2}\. ?\d{1,2}\. ?(?:19|20)?\d{2}(?!\d)"
+_AGE = r"\d{1,2} ?(?:J\.|J\b|Jahre?\b)"
+_FAMILY = r"(?:(?:[Ff]amilien?|FAMILIEN?) |[Ff]am\b\.? ?)"
 _AFTER_FAMILY = r"(?i:und|in|im|mit|als|Beruf|Leben|Bildung|Zukunft|Kinder|Jugend|Arbeit|Schule|Gesundheit)"
 _KIN = (
     r"(?:Kindes?|Kinder|Junge|Mädchen|Mutter|Vater|Eltern|Sohn|Tochter|Bruder|Schwester|Geschwister|Zwillinge?|Oma|Opa|"
@@ -22,49 +23,49 @@ _KIN = (
     r"Jugendlicher?|Klient(?:in)?|KM|KV|KE|KS|UMA|UMF|SPFH|HPG|HPK|Fall)"
 )
 _CASEWORK = (
-    r"(?:HPG|HPK|Hilfeplan(?:gespräch|ung)?|SPFH|§?\s?8a(?:-[\w-]+)?|[Mm]eldung|Gefährdungsmeldung|Kindeswohlgefährdung|KWG|"
+    r"(?:HPG|HPK|Hilfeplan(?:gespräch|ung)?|SPFH|§? ?8a(?:-\w{1,40}){0,3}|[Mm]eldung|Gefährdungsmeldung|Kindeswohlgefährdung|KWG|"
     r"Inobhutnahme|Rückführung|Fremdunterbringung|Pflegekind|Fall)"
 )
-_WITH_WHOM = r"(?:-Termin)?(?:\s+am\s+[\d.]+)?[\s:–-]+(?:(?:für|von|mit|bei|zu|der|des)\s+)?"
+_WITH_WHOM = r"(?:-Termin)?(?: am [\d.]{1,10})?[ :–-]{1,5}(?:(?:für|von|mit|bei|zu|der|des) )?"
 _STREET = r"(?:straße|strasse|str\.|weg|allee|gasse|platz|ring|damm|ufer|steig|chaussee)"
-_HOUSE = r"\s+\d{1,3}\s?[a-z]?\b(?!\s*(?:Uhr|Jahr|Euro|Kind|neue|Plätz))"
+_HOUSE = r" \d{1,3} ?[a-z]?\b(?! ?(?:Uhr|Jahr|Euro|Kind|neue|Plätz))"
 
 # Patterns are compiled for the first text that is judged, and kept by `re`; at import they would cost every start.
-_SIGNS = (
+SIGNS = (
     # a family by name or initial: "Familie M.", "Fam. Müller"; not "Familie und Beruf"
-    rf"\b{_FAMILY}(?:(?:von|van|de|al|el|Al|El)[\s-])?(?!{_AFTER_FAMILY}\b)[{_UP}]",
-    r"\bfam(?:ilie|\.)\s+[abce-hj-npqrstvwxyäöü]\.",
+    rf"\b{_FAMILY}(?:(?:von|van|de|al|el|Al|El)[ -])?(?!{_AFTER_FAMILY}\b)[{_UP}]",
+    r"\bfam(?:ilie|\.) [abce-hj-npqrstvwxyäöü]\.",
     # somebody in a family or a case, by name or initial: "Kind K.", "Mutter von Leon", "Herr M.", "Leon K."
-    rf"\b{_KIN}:?\s+(?:(?:von|für|bei|mit|der|des|Frau|Herrn?)\s+)*{_INITIAL}",
-    rf"\b(?:Mutter|Vater|Eltern|Bruder|Schwester|Oma|Opa|Sohn|Tochter|Geschwister)\s+(?:von|des|der)\s+{_NAME}",
-    rf"\bGeschwister\s+{_NAME}",
+    rf"\b{_KIN}:? (?:(?:von|für|bei|mit|der|des|Frau|Herrn?) ){{0,3}}{_INITIAL}",
+    rf"\b(?:Mutter|Vater|Eltern|Bruder|Schwester|Oma|Opa|Sohn|Tochter|Geschwister) (?:von|des|der) {_NAME}",
+    rf"\bGeschwister {_NAME}",
     r"\bKind(?:e?s)(?:mutter|vater)\b",
-    r"\b(?:KM|KV|KE|Mutter|Vater):?\s+(?:Frau|Herrn?)\b",
-    rf"\b{_NAME}\s+(?:{_INITIAL}(?=[\s,;:)–-]|$)|[{_UP}](?=[,;)]|$))",
-    rf"\b(?!(?:N\.\s?N|Z\.\s?B|E\.\s?V|K\.\s?O|M\.\s?A|B\.\s?A|U\.\s?S|H\.\s?C)\.)[{_UP}]\.\s?{_INITIAL}",
+    r"\b(?:KM|KV|KE|Mutter|Vater):? (?:Frau|Herrn?)\b",
+    rf"\b{_NAME} (?:{_INITIAL}(?=[ ,;:)–-]|$)|[{_UP}](?=[,;)]|$))",
+    rf"\b(?!(?:N\. ?N|Z\. ?B|E\. ?V|K\. ?O|M\. ?A|B\. ?A|U\. ?S|H\. ?C)\.)[{_UP}]\. ?{_INITIAL}",
     # a birth date, an age
-    rf"(?i:\b(?:geb\b\.?:?|geboren|geburtsdatum:?)|\*)\s*(?:am\s*)?(?:(?i:{_DAY})|(?:\d\d?/)?(?:19|20)\d{{2}}\b)",
-    rf"\b{_NAME}\s*,?\s*\(?\s*\*?{_DATE}",
-    rf"(?:\b{_NAME}|\b{_INITIAL})\s*(?:,|\()\s*(?:{_AGE}|\d{{1,2}}\s*[),])",
-    rf"(?:\b{_NAME}|\b{_INITIAL})\s+{_AGE}\s*(?:alt\b|$|[,;.)])",
-    rf"\b\d{{1,2}}\s?-?\s?jährige[rsnm]?\s+{_NAME}",
+    rf"(?i:\b(?:geb\b\.?:?|geboren|geburtsdatum:?)|\*) ?(?:am ?)?(?:(?i:{_DAY})|(?:\d\d?/)?(?:19|20)\d{{2}}\b)",
+    rf"\b{_NAME} ?,? ?\(? ?\*?{_DATE}",
+    rf"(?:\b{_NAME}|\b{_INITIAL}) ?(?:,|\() ?(?:{_AGE}|\d{{1,2}} ?[),])",
+    rf"(?:\b{_NAME}|\b{_INITIAL}) {_AGE} ?(?:alt\b|$|[,;.)])",
+    rf"\b\d{{1,2}} ?-? ?jährige[rsnm]? {_NAME}",
     # case work on somebody: "HPG Leon", "8a-Meldung Mia", and the number of a case
-    rf"\b{_CASEWORK}\b{_WITH_WHOM}(?:(?:Frau|Herrn?)\s+[{_UP}]|{_NAME})",
-    rf"\bhp[gk]\s+(?:familie\s+)?(?P<name>[{_LOW}]{{3,}})",
-    r"\b(?:Az\b\.?|Aktenzeichen|Fallnummer|Fall-?\s?Nr\.?)\s*:?\s*[\w./-]*\d",
-    r"\bFall\s+\d{3,}",
+    rf"\b{_CASEWORK}\b{_WITH_WHOM}(?:(?:Frau|Herrn?) [{_UP}]|{_NAME})",
+    rf"\bhp[gk] (?:familie )?(?P<name>[{_LOW}]{{3,40}})",
+    r"\b(?:Az\b\.?|Aktenzeichen|Fallnummer|Fall-? ?Nr\.?) ?:? ?[\w./-]{0,40}\d",
+    r"\bFall \d{3,}",
 )
 # an address, a telephone number
-_WHEREABOUTS = (
-    rf"\b(?!Rathaus)[{_UP}][{_LOW}{_UP}-]*{_STREET}{_HOUSE}",
+WHEREABOUTS = (
+    rf"\b(?!Rathaus)[{_UP}][{_LOW}{_UP}-]{{0,40}}{_STREET}{_HOUSE}",
     rf"\b[{_UP}](?:traße|tr\.|llee|eg|asse){_HOUSE}",
-    rf"\b(?:Am|Im|An der|In der|Auf dem)\s+{_NAME}{_HOUSE}",
-    rf"\b\d{{5}}\s+{_NAME}",
-    r"(?<!\d)0\d{2,4}[\s/-]{0,3}(?:\d[\s-]?){4,}",
-    r"\+\d{2}[\s/-]{0,3}(?:\d[\s/-]?){7,}",
+    rf"\b(?:Am|Im|An der|In der|Auf dem) {_NAME}{_HOUSE}",
+    rf"\b\d{{5}} {_NAME}",
+    r"(?<!\d)0\d{2,4}[ /-]{0,3}(?:\d[ -]?){4,20}",
+    r"\+\d{2}[ /-]{0,3}(?:\d[ /-]?){7,20}",
 )
 
-_ORDINARY = (
+ORDINARY = (
     r".*(?:"
     # what meets or happens, and when
     r"tag|sitzung|konferenz|termine?|treffen|fest|feier|abend|wochen?|woche(?:nende)?|frist(?:en)?|runden?|tisch|teams?|kreis|"
@@ -84,12 +85,12 @@ _ORDINARY = (
     r"besucher|stunden|flyern?|plakate|exemplare|dolmetschern?|dolmetscher(?:innen)?|innen|fachkr[aä]ften?|"
     # hardly a name ends like this
     r"hilfen?|pflege|arbeit|förderung|planung|schulung|leitung|heit|keit|schaft(?:en)?|tion|tionen|tät|ungen|ismus|medien|"
-    r"[a-zäöüß]{5,}ung"
+    r"[a-zäöüß]{5}ung"
     r")"
 )
 
 
-_BETWEEN_WORDS = r"[-_/+?&=#]|%20"  # of a link
+BETWEEN_WORDS = r"(?:[-_/+?&=#]|%20)+"  # of a link
 
 
 def suspicious(text: str, *, whereabouts: bool = False) -> bool:
@@ -97,13 +98,14 @@ def suspicious(text: str, *, whereabouts: bool = False) -> bool:
 
     Where `whereabouts` are asked for, of a meeting, an address and a number to dial are what is to be expected.
     """
-    signs = _SIGNS if whereabouts else (*_SIGNS, *_WHEREABOUTS)
-    links = [word for word in text.split() if "/" in word and "." in word]
-    said = (text, *(re.sub(_BETWEEN_WORDS, " ", link) for link in links))
-    return any(_tells(found) for sign in signs for part in said for found in re.finditer(sign, part))
+    signs = SIGNS if whereabouts else (*SIGNS, *WHEREABOUTS)
+    words = text.split()
+    links = [re.sub(BETWEEN_WORDS, " ", word) for word in words if "/" in word and "." in word]
+    said = (" ".join(words), "\n".join(links))
+    return any(_tells(found) for sign in signs for part in said for found in re.finditer(sign, part, re.MULTILINE))
 
 
 def _tells(found: re.Match[str]) -> bool:
     """Whether what stands in the place of a name may be one."""
     name = found.groupdict().get("name")
-    return name is None or re.fullmatch(_ORDINARY, name.casefold()) is None
+    return name is None or re.fullmatch(ORDINARY, name.casefold()) is None

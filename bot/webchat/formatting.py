@@ -1,12 +1,11 @@
 """Telegram's HTML, its entities, and back to HTML for the page.
 
-Offsets and lengths of entities count UTF-16 units, as the Bot API does.
+Offsets and lengths of entities count UTF-16 units, as the Bot API does. The time of each function grows with its text.
 """
 
 import html
 import re
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,6 +34,7 @@ TAGS = {
 }
 REFERENCES = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
 HIGHEST_CODE_POINT = 0x10FFFF
+MOST_ENTITIES = 100  # as Telegram: what is marked beyond them is plain text
 
 _TEXT = re.compile(r"[^<&]+")
 _REFERENCE = re.compile(r"&(?:#(?P<decimal>[0-9]{1,7})|#[xX](?P<hexadecimal>[0-9a-fA-F]{1,6})|(?P<name>[a-zA-Z]+));")
@@ -48,7 +48,7 @@ _TAG_CLOSES = re.compile(r"\s*>")
 _CONTROL = re.compile(r"[\x00-\x09\x0b\x0c\x0e-\x1f]")
 _FOUND = re.compile(
     r"(?P<url>https?://[^\s<>\"]*[^\s<>\".,;:!?)\]])"
-    r"|(?P<email>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)"
+    r"|(?<![\w.+-])(?P<email>[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+)"
     r"|(?<![\w/@])(?P<bot_command>/[a-zA-Z0-9_]{1,32}(?:@[a-zA-Z0-9_]{3,32})?)(?![\w/])"
     r"|(?<!\w)(?P<mention>@[a-zA-Z][a-zA-Z0-9_]{2,31})\b"
 )
@@ -122,8 +122,8 @@ def parse_html(source: str) -> Formatted:
                 raise _unparsable(f"Unsupported HTML entity at byte offset {_bytes(source, position)}")
         elif match := _END_TAG.match(source, position):
             piece = ""
-            opened = _ended(nesting, match["name"], _bytes(source, position))
-            if length > opened.offset and (entity := _entity(opened, text[opened.position :], length - opened.offset)):
+            opened = _ended(nesting, match["name"], source, position)
+            if length > opened.offset and (entity := _entity(opened, text, length - opened.offset)):
                 entities.append(entity)
         elif source.startswith("</", position):
             raise _unparsable(f"Unclosed end tag at byte offset {_bytes(source, position)}")
@@ -160,13 +160,16 @@ def _referred(match: re.Match[str]) -> str:
 
 def _start_tag(source: str, position: int) -> tuple[str, dict[str, str], int]:
     """The tag's name, its attributes, and the position behind it."""
-    where = f"at byte offset {_bytes(source, position)}"
+
+    def unparsable(what: str) -> ApiError:
+        return _unparsable(f"{what} at byte offset {_bytes(source, position)}")
+
     match = _START_TAG.match(source, position)
     if match is None or match.end() == len(source):
-        raise _unparsable(f"Unclosed start tag {where}")
+        raise unparsable("Unclosed start tag")
     tag = match["name"].lower()
     if tag not in TAGS:
-        raise _unparsable(f'Unsupported start tag "{tag}" {where}')
+        raise unparsable(f'Unsupported start tag "{tag}"')
     attributes: dict[str, str] = {}
     end = match.end()
     while attribute := _ATTRIBUTE.match(source, end):
@@ -175,29 +178,28 @@ def _start_tag(source: str, position: int) -> tuple[str, dict[str, str], int]:
         end = attribute.end()
     closes = _TAG_CLOSES.match(source, end)
     if closes is None:
-        raise _unparsable(f'Unclosed start tag "{tag}" {where}')
+        raise unparsable(f'Unclosed start tag "{tag}"')
     if tag == "span" and attributes.get("class") != "tg-spoiler":
-        raise _unparsable(f'Tag "span" must have class "tg-spoiler" {where}')
+        raise unparsable('Tag "span" must have class "tg-spoiler"')
     return tag, attributes, closes.end()
 
 
-def _ended(nesting: list[_Open], name: str, byte_offset: int) -> _Open:
+def _ended(nesting: list[_Open], name: str, source: str, position: int) -> _Open:
     if not nesting:
-        raise _unparsable(f"Unexpected end tag at byte offset {byte_offset}")
+        raise _unparsable(f"Unexpected end tag at byte offset {_bytes(source, position)}")
     opened = nesting.pop()
     if name and name.lower() != opened.tag:
-        raise _unparsable(
-            f'Unmatched end tag at byte offset {byte_offset}, expected "</{opened.tag}>", found "</{name}>"'
-        )
+        where = f"at byte offset {_bytes(source, position)}"
+        raise _unparsable(f'Unmatched end tag {where}, expected "</{opened.tag}>", found "</{name}>"')
     return opened
 
 
-def _entity(opened: _Open, content: str, length: int) -> Entity | None:
-    """What the tag says about its content; None for a link that Telegram would drop without a word."""
+def _entity(opened: _Open, text: str, length: int) -> Entity | None:
+    """What the tag says about the end of the text; None for a link that Telegram would drop without a word."""
     entity: Entity = {"type": TAGS[opened.tag], "offset": opened.offset, "length": length}
     match opened.tag:
         case "a":
-            href = opened.attributes.get("href") or content
+            href = opened.attributes.get("href") or text[opened.position :]
             mention = re.fullmatch(r"tg://user\?id=(\d{1,18})", href)
             if mention:
                 return entity | {"type": "text_mention", "user": {"id": int(mention[1])}}
@@ -270,14 +272,19 @@ def link_fault(link: str, *, own_hosts: frozenset[str] = frozenset()) -> str | N
 
 
 def found(formatted: Formatted) -> Formatted:
-    """With the entities that Telegram finds by itself: commands, mentions, links, addresses."""
+    """With the entities that Telegram finds by itself: commands, mentions, links, addresses; the first hundred in all."""
+    entities = formatted.entities[:MOST_ENTITIES]
     more: list[Entity] = []
+    position = offset = 0
     for match in _FOUND.finditer(formatted.text):
-        begin = utf16_length(formatted.text[: match.start()])
-        entity = {"type": match.lastgroup, "offset": begin, "length": utf16_length(match[0])}
-        if not any(_in_the_way(other, entity) for other in formatted.entities):
+        if len(entities) + len(more) == MOST_ENTITIES:
+            break
+        offset += utf16_length(formatted.text[position : match.start()])
+        position = match.start()
+        entity = {"type": match.lastgroup, "offset": offset, "length": utf16_length(match[0])}
+        if not any(_in_the_way(other, entity) for other in entities):
             more.append(entity)
-    return Formatted(formatted.text, in_order([*formatted.entities, *more]))
+    return Formatted(formatted.text, in_order([*entities, *more]))
 
 
 def _in_the_way(other: Entity, entity: Entity) -> bool:
@@ -306,17 +313,20 @@ def trimmed(formatted: Formatted) -> Formatted:
 
 
 def to_html(formatted: Formatted) -> str:
-    """Safe HTML for a page; what the page has no tag for (commands, mentions) stays plain text."""
+    """Safe HTML for a page; what the page has no tag for (commands, mentions) stays plain text, and so does a 101st entity."""
     units = formatted.text.encode("utf-16-le", "surrogatepass")
-    cuts = {0, len(units) // 2}
-    for entity in formatted.entities:
-        cuts |= {entity["offset"], entity["offset"] + entity["length"]}
+    starts: dict[int, list[str]] = {}
+    stops: dict[int, list[str]] = {}
+    for entity in formatted.entities[:MOST_ENTITIES]:
+        begin, end = entity["offset"], entity["offset"] + entity["length"]
+        start, stop = _page_tags(entity, _units(units, begin, end))
+        starts.setdefault(begin, []).append(start)
+        stops.setdefault(end, []).insert(0, stop)
     pieces = []
-    for begin, end in pairwise(sorted(cuts)):
-        tags = [(entity, *_page_tags(entity, units)) for entity in formatted.entities]
-        pieces += [start for entity, start, _ in tags if entity["offset"] == begin]
-        pieces.append(html.escape(_units(units, begin, end)))
-        pieces += [stop for entity, _, stop in reversed(tags) if entity["offset"] + entity["length"] == end]
+    position = 0
+    for cut in sorted({*starts, *stops, len(units) // 2}):
+        pieces += [html.escape(_units(units, position, cut)), *stops.get(cut, ()), *starts.get(cut, ())]
+        position = cut
     return "".join(pieces)
 
 
@@ -324,9 +334,8 @@ def _units(units: bytes, begin: int, end: int) -> str:
     return units[begin * 2 : end * 2].decode("utf-16-le", "replace")
 
 
-def _page_tags(entity: Entity, units: bytes) -> tuple[str, str]:
-    """The tags before and behind an entity."""
-    own = _units(units, entity["offset"], entity["offset"] + entity["length"])
+def _page_tags(entity: Entity, own: str) -> tuple[str, str]:
+    """The tags before and behind an entity; `own` is what it marks."""
     url = {"url": own, "email": f"mailto:{own}", "text_link": entity.get("url", "")}.get(entity["type"])
     if url:
         return f'<a href="{html.escape(url)}" rel="noopener noreferrer" target="_blank">', "</a>"

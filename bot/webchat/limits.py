@@ -5,12 +5,20 @@ from typing import Any
 
 from bot.webchat.calls import Call
 from bot.webchat.errors import ApiError, bad_request
-from bot.webchat.formatting import Formatted, cleaned, found, link_fault, parse_html, trimmed, utf16_length
+from bot.webchat.formatting import (
+    MOST_ENTITIES,
+    Formatted,
+    cleaned,
+    found,
+    link_fault,
+    parse_html,
+    trimmed,
+    utf16_length,
+)
 
 MESSAGE_LENGTH = 4096
 CAPTION_LENGTH = 1024
 RAW_BYTES = 32 * 1024
-ENTITIES = 100
 BUTTONS = 100
 BUTTONS_IN_A_ROW = 8
 CALLBACK_DATA_BYTES = 64
@@ -59,7 +67,7 @@ def _formatted(call: Call, name: str, entities_name: str) -> Formatted:
             formatted = Formatted(source)
         case _:
             raise bad_request("unsupported parse_mode")
-    if len(formatted.entities) > ENTITIES:
+    if len(formatted.entities) > MOST_ENTITIES:
         raise bad_request("ENTITIES_TOO_LONG")
     return found(trimmed(formatted))
 

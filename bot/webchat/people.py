@@ -85,7 +85,7 @@ async def sends_file(  # noqa: PLR0917  # a file's name, kind and content have n
     """Send a file; gives its message id. Raises NotAllowed."""
     if not 1 <= len(content) <= UPLOAD_BYTES:
         raise NotAllowed("a file has at least one byte and at most 50 MB")
-    formatted = found(trimmed(Formatted(cleaned(caption))))
+    formatted = _typed(caption, at_least=0)
 
     async def send(change: int) -> int:
         sender, chat = await _enter(server, user, chat_id, change)
@@ -272,11 +272,11 @@ async def upgrade_group_to_supergroup(server: BotServer, user: User, chat_id: in
 # Behind the doors
 
 
-def _typed(text: str) -> Formatted:
-    formatted = found(trimmed(Formatted(cleaned(text))))
-    if not 1 <= utf16_length(formatted.text) <= MESSAGE_LENGTH:
+def _typed(text: str, *, at_least: int = 1) -> Formatted:
+    formatted = trimmed(Formatted(cleaned(text)))
+    if not at_least <= utf16_length(formatted.text) <= MESSAGE_LENGTH:
         raise NotAllowed("a message has 1 to 4096 characters")
-    return formatted
+    return found(formatted)
 
 
 async def _known(server: BotServer, user: User) -> WebchatUser:

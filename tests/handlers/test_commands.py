@@ -8,9 +8,14 @@ import pytest
 from bot.polling import ALLOWED_UPDATES
 from storage.models import InboxUpdate, Person
 from storage.vocabulary import Network, UpdateState
-from tests.stage import Stage, raise_curtain
+from tests.stage import STRANGER, Stage, raise_curtain
 
 PETRA = "Petra Wimmer"
+LOST = "Damit kann ich nichts anfangen – aber vielleicht hiermit:"
+UNKNOWN = (
+    "Guten Tag, ich bin Faden. Ich kenne dieses Konto noch nicht. Eine Leitung oder die Verwaltung Ihres Gremiums kann Sie "
+    "einladen; danach geht es über den Link in der Einladung."
+)
 
 
 @pytest.fixture
@@ -58,3 +63,36 @@ async def test_start_with_what_no_link_of_ours_carries_is_the_menu(stage: Stage,
     (menu,) = await stage.heard(stage.chat(PETRA))
     assert "Petra Wimmer" in menu.text
     assert await InboxUpdate.filter(state=UpdateState.PARKED).count() == 0
+
+
+@pytest.mark.parametrize(
+    ("who", "answer"),
+    [
+        (PETRA, "Das ist zu lang: höchstens 4096 Zeichen."),
+        (STRANGER, UNKNOWN),
+    ],
+)
+@pytest.mark.parametrize("text", ["Familie " + "x" * 4096, "/termine " + "🙂" * 2048])
+async def test_text_over_the_networks_limit_is_not_judged_and_strangers_are_turned_away_first(
+    stage: Stage, who: str, answer: str, text: str
+) -> None:
+    user = stage.user(who)
+    await stage.says(who, "Hallo")
+    account = {"id": user.id, "is_bot": False, "first_name": user.first_name, "language_code": "de"}
+    entities = [{"type": "bot_command", "offset": 0, "length": 8}] if text.startswith("/") else []
+    said = {"message_id": 99, "date": 1_790_000_000, "chat": {"id": user.id, "type": "private"}, "from": account}
+
+    update = {"update_id": 10**6, "message": {**said, "text": text, "entities": entities}}
+    await stage.faden.inbox.receive(Network.WEBCHAT, update)
+    await stage.settle()
+
+    last = max(await stage.heard(user.id), key=lambda message: message.change)
+    assert last.text.splitlines()[0] == answer
+
+
+@pytest.mark.parametrize("who", [PETRA, STRANGER])
+async def test_blanks_that_once_held_everybody_up_are_answered(stage: Stage, who: str) -> None:
+    await stage.says(who, "Hallo" + " " * 1000 + "x")
+
+    last = max(await stage.heard(stage.chat(who)), key=lambda message: message.change)
+    assert last.text.splitlines()[0] == {PETRA: LOST, STRANGER: UNKNOWN}[who]
