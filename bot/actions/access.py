@@ -51,6 +51,17 @@ async def body(by: Person, wanted: int | str, now: datetime, may: Right) -> Body
     raise NotAMember(body=Plain(wanted) if isinstance(wanted, str) else None)
 
 
+async def body_of_thing(by: Person, body_id: int, now: datetime, may: Right) -> Body:
+    """The body of a thing that was named by its id, when the person may do that there.
+
+    Raises NotFoundHere when the person has no seat in it, as if there were no such thing; NotAllowed when the seat lacks the right.
+    """
+    try:
+        return await body(by, body_id, now, may)
+    except NotAMember as refusal:
+        raise NotFoundHere from refusal
+
+
 async def named(by: Person, wanted: str, now: datetime, may: Right) -> Body | None:
     """The same, for words that may name no body at all: then None."""
     try:

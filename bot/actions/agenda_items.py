@@ -110,11 +110,11 @@ async def _ahead(body: int, now: datetime) -> list[Meeting]:
 
 
 async def target(*, by: Person, meeting: int, now: datetime) -> Facts:
-    """The same for one meeting. Raises NotFoundHere, NotAMember, MeetingOver."""
+    """The same for one meeting. Raises NotFoundHere, NotAllowed, MeetingOver."""
     found = await Meeting.get_or_none(id=meeting)
     if found is None:
         access.not_found()
-    where = await access.body(by, found.body_id, now, permissions.may_submit)
+    where = await access.body_of_thing(by, found.body_id, now, permissions.may_submit)
     if found.state not in TAKING_ITEMS or found.starts_at <= now:
         raise MeetingOver(state=Plain(found.state.value))
     return {**_deadline(found, where, now), "body_id": where.id}

@@ -80,11 +80,11 @@ def _body(body: Body) -> Facts:
 
 
 async def seat(*, by: Person, seat: int, now: datetime) -> Facts:
-    """One seat, for whoever may end it. Raises NotFoundHere, NotAllowed, NotAMember."""
+    """One seat, for whoever may end it. Raises NotFoundHere, NotAllowed."""
     found = await Membership.get_or_none(id=seat).select_related("person", "organisation")
     if found is None or found.person is None:
         access.not_found()
-    body = await access.body(by, found.body_id, now, permissions.may_keep_seats)
+    body = await access.body_of_thing(by, found.body_id, now, permissions.may_keep_seats)
     channels = await Channel.filter(person_id=found.person.id, state=ChannelState.ACTIVE).order_by("id")
     return {
         "id": found.id,
@@ -107,7 +107,7 @@ async def end_seat(*, by: Person, seat: int, now: datetime) -> Facts:
     found = await Membership.get_or_none(id=seat).select_related("person")
     if found is None or found.person is None:
         access.not_found()
-    body = await access.body(by, found.body_id, now, permissions.may_keep_seats)
+    body = await access.body_of_thing(by, found.body_id, now, permissions.may_keep_seats)
     if found.person.id == by.id:
         raise NotAllowed(body=Plain(body.code))
     today = access.today(by, now)

@@ -213,11 +213,11 @@ def _own_answer(own: Attendance | None) -> Facts:
 
 
 async def permitted(by: Person, meeting: int, now: datetime, may: access.Right) -> tuple[Meeting, Body]:
-    """The meeting, when the person may do that with it. Raises NotFoundHere, NotAMember, NotAllowed."""
+    """The meeting, when the person may do that with it. Raises NotFoundHere, NotAllowed."""
     found = await Meeting.get_or_none(id=meeting)
     if found is None:
         access.not_found()
-    return found, await access.body(by, found.body_id, now, may)
+    return found, await access.body_of_thing(by, found.body_id, now, may)
 
 
 async def for_reading(*, by: Person, meeting: int, now: datetime) -> tuple[Meeting, Body]:

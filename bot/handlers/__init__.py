@@ -1,7 +1,7 @@
 """The chat door. One list of commands, one of buttons, one of guided entries: nothing is registered anywhere else."""
 
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -27,6 +27,7 @@ from telegram.ext import (
 from bot import messages
 from bot.actions.papers import NothingToAttachTo
 from bot.handlers import agenda, commitments, dialogues, groups, joining, meetings, organise, people, settings, start
+from bot.handlers.buttons import Button
 from bot.handlers.context import Context, Desk, Town
 from bot.handlers.dialogues import Guide
 from bot.messages import Voice
@@ -81,27 +82,19 @@ async def _discard_warned(_update: Update, context: Context) -> None:
     await dialogues.discard_warned(context, GUIDES)
 
 
-BUTTONS: dict[str, Handler] = {
-    "drop": _discard_warned,
-    "menu": start.menu,
-    "help": start.help_,
-    "privacy": start.privacy,
-    "stop": start.give_up,
-    "noop": start.nothing,
-    "meetings": meetings.upcoming,
-    "m": meetings.view,
-    "ma": meetings.answer,
-    "md": meetings.deputies,
-    "mdd": meetings.delegate,
-    "mw": meetings.answers,
-    "mf": meetings.answer_for,
-    "mfa": meetings.answered_for,
-    "mnew": meetings.schedule,
-    "mi": meetings.invite,
-    "mm": meetings.move,
-    "mp": meetings.relocate,
-    "mc": meetings.cancel,
-    "mt": meetings.tell_now,
+async def _guided(update: Update, context: Context) -> None:
+    """The answer to a question of a guided entry."""
+    await dialogues.pressed(update, context, GUIDES)
+
+
+BUTTONS: dict[str, Button] = {
+    "drop": Button(_discard_warned),
+    "menu": Button(start.menu),
+    "help": Button(start.help_),
+    "privacy": Button(start.privacy),
+    "stop": Button(start.give_up),
+    "noop": Button(start.nothing),
+    **meetings.BUTTONS,
     **agenda.BUTTONS,
     **commitments.BUTTONS,
     **organise.BUTTONS,
@@ -112,7 +105,6 @@ BUTTONS: dict[str, Handler] = {
 }
 
 IN_GROUPS = frozenset({"ma", "gl", "noop"})
-DIGITS = 9  # of the longest number in a button, so that it fits any column
 COMMAND_LETTERS = 32  # of the longest command that a network knows
 
 GUIDES: dict[str, Guide] = {**meetings.GUIDES, **agenda.GUIDES, **commitments.GUIDES}
@@ -173,17 +165,21 @@ async def _pressed(update: Update, context: Context) -> None:
     code, *arguments = context.codes
     if not context.private and code not in IN_GROUPS:
         raise start.PrivateOnly
-    if any(argument.isdigit() and len(argument) > DIGITS for argument in arguments):
+    handler, context.given = _meant(code, arguments)
+    await handler(update, context)
+
+
+def _meant(code: str, arguments: Sequence[str]) -> tuple[Handler, tuple[Any, ...]]:
+    """What a button does, and what it carries. Raises Outdated: from here on whatever fails is a defect of ours."""
+    if code == "d":
+        return _guided, ()
+    if code == "k":
+        named: dict[tuple[str, ...], Handler] = {(command.german,): command.handler for command in COMMANDS}
+        return named.get(tuple(arguments), start.outdated), ()
+    button = BUTTONS.get(code)
+    if button is None:
         raise Outdated
-    by_name = {command.german: command.handler for command in COMMANDS}
-    handler = by_name.get(arguments[0]) if code == "k" and arguments else BUTTONS.get(code)
-    try:
-        if code == "d":
-            await dialogues.pressed(update, context, GUIDES)
-        else:
-            await (handler or start.outdated)(update, context)
-    except (IndexError, ValueError) as error:  # arguments that no button of ours has
-        raise Outdated from error
+    return button.handler, button.read(arguments)
 
 
 def _watched(handler: Handler) -> Handler:

@@ -1,12 +1,14 @@
 """Agenda items in the chat: hand in (guided or in one line), change, withdraw, decide; the agenda."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
 from telegram import Update
 
 from bot.actions import access, agenda, agenda_items, papers
-from bot.handlers import dialogues
+from bot.handlers import buttons, dialogues
+from bot.handlers.buttons import Button
 from bot.handlers.context import Context
 from bot.handlers.dialogues import Answers, Guide
 from bot.rules import permissions, reading
@@ -58,7 +60,8 @@ def _titled(title: str, context: Context) -> Answers:
 
 async def submit_for_meeting(_update: Update, context: Context) -> None:
     """Hand in for the meeting that is on the screen."""
-    await for_meeting(context, _id(context))
+    (meeting,) = context.given
+    await for_meeting(context, meeting)
 
 
 async def for_meeting(context: Context, meeting: int) -> None:
@@ -92,16 +95,18 @@ async def _next_meeting(context: Context, body: int) -> Answers:
 
 
 async def agenda_(_update: Update, context: Context) -> None:
-    """/tagesordnung: of the only body, or a choice; or the one whose button was pressed."""
-    by = await context.speaker()
-    if context.turn.callback_id is not None and context.codes[0] == "a":
-        await _show_agenda(context, int(context.codes[1]))
-        return
-    ahead = await agenda.next_meetings(by=by, now=context.now)
+    """/tagesordnung: of the only body, or a choice."""
+    ahead = await agenda.next_meetings(by=await context.speaker(), now=context.now)
     if len(ahead) == 1:
         await _show_agenda(context, ahead[0]["id"])
     else:
         context.show("agenda_choice", {"meetings": ahead})
+
+
+async def of_meeting(_update: Update, context: Context) -> None:
+    """The agenda of the meeting whose button was pressed."""
+    (meeting,) = context.given
+    await _show_agenda(context, meeting)
 
 
 async def _show_agenda(context: Context, meeting: int) -> None:
@@ -115,22 +120,23 @@ async def topics(_update: Update, context: Context) -> None:
 
 async def view(_update: Update, context: Context) -> None:
     """One item."""
-    context.show("item", await agenda_items.view(by=await context.speaker(), item=_id(context), now=context.now))
+    (item,) = context.given
+    context.show("item", await agenda_items.view(by=await context.speaker(), item=item, now=context.now))
 
 
 async def withdraw(_update: Update, context: Context) -> None:
     """Take it back."""
-    context.show(
-        "item_withdrawn", await agenda_items.withdraw(by=await context.speaker(), item=_id(context), now=context.now)
-    )
+    (item,) = context.given
+    context.show("item_withdrawn", await agenda_items.withdraw(by=await context.speaker(), item=item, now=context.now))
 
 
 async def accept(_update: Update, context: Context) -> None:
     """Onto the agenda; who pressed it there stays there."""
+    item, stays = context.given
     by = await context.speaker()
-    context.toast("item_accepted_toast", await agenda_items.accept(by=by, item=_id(context), now=context.now))
-    facts = await agenda_items.view(by=by, item=_id(context), now=context.now)
-    if len(context.codes) > 2 and facts["meeting"]:  # noqa: PLR2004  # ia:<id>:a
+    context.toast("item_accepted_toast", await agenda_items.accept(by=by, item=item, now=context.now))
+    facts = await agenda_items.view(by=by, item=item, now=context.now)
+    if stays and facts["meeting"]:
         await _show_agenda(context, facts["meeting"]["id"])
     else:
         context.show("item", facts)
@@ -138,58 +144,60 @@ async def accept(_update: Update, context: Context) -> None:
 
 async def reject(_update: Update, context: Context) -> None:
     """Turn it down: the guided entry asks for the reason."""
-    await dialogues.begin(context, GUIDES["reject"], {"item": _id(context)})
+    (item,) = context.given
+    await dialogues.begin(context, GUIDES["reject"], {"item": item})
 
 
 async def change_title(_update: Update, context: Context) -> None:
     """Another wording: the guided entry."""
-    await dialogues.begin(context, GUIDES["retitle"], {"item": _id(context)})
+    (item,) = context.given
+    await dialogues.begin(context, GUIDES["retitle"], {"item": item})
 
 
 async def change_length(_update: Update, context: Context) -> None:
     """Other minutes, or slots: offered first, then taken."""
+    item, minutes, slots = context.given
     by = await context.speaker()
-    if len(context.codes) > 2:  # noqa: PLR2004  # il:<id>:<minutes>:<slots>
-        minutes, slots = (int(code) if code.isdigit() else None for code in context.codes[2:4])
-        facts = await agenda_items.change(by=by, item=_id(context), minutes=minutes, slots=slots, now=context.now)
+    if minutes or slots:
+        facts = await agenda_items.change(by=by, item=item, minutes=minutes, slots=slots, now=context.now)
         context.show("item", facts)
         return
-    facts = await agenda_items.view(by=by, item=_id(context), now=context.now)
+    facts = await agenda_items.view(by=by, item=item, now=context.now)
     context.show("item_length", {**facts, "lengths": list(MINUTES), "slot_choices": list(SLOTS)})
 
 
 async def attach(_update: Update, context: Context) -> None:
     """Papers for an item that is handed in: what is there, and files are taken until one is done."""
-    await agenda_items.for_papers(by=await context.speaker(), item=_id(context), now=context.now)
-    await dialogues.begin(context, GUIDES["papers"], {"item": _id(context)})
+    (item,) = context.given
+    await _ask_for_papers(context, item)
 
 
-async def detach(update: Update, context: Context) -> None:
+async def detach(_update: Update, context: Context) -> None:
     """Not this paper."""
-    paper = int(context.codes[2])
-    await agenda_items.remove_paper(by=await context.speaker(), item=_id(context), paper=paper, now=context.now)
-    await attach(update, context)
+    item, paper = context.given
+    await agenda_items.remove_paper(by=await context.speaker(), item=item, paper=paper, now=context.now)
+    await _ask_for_papers(context, item)
+
+
+async def _ask_for_papers(context: Context, item: int) -> None:
+    await agenda_items.for_papers(by=await context.speaker(), item=item, now=context.now)
+    await dialogues.begin(context, GUIDES["papers"], {"item": item})
 
 
 async def shift(_update: Update, context: Context) -> None:
     """One place up or down."""
-    up = context.codes[2] == "up"
-    await _show_order(
-        context, await agenda.shift(by=await context.speaker(), item=_id(context), up=up, now=context.now)
-    )
+    item, up = context.given
+    await _show_order(context, await agenda.shift(by=await context.speaker(), item=item, up=up, now=context.now))
 
 
 async def order(_update: Update, context: Context) -> None:
     """The agenda with buttons to reorder it."""
-    await _show_order(context, _id(context))
+    (meeting,) = context.given
+    await _show_order(context, meeting)
 
 
 async def _show_order(context: Context, meeting: int) -> None:
     context.show("agenda_order", await agenda.of_meeting(by=await context.speaker(), meeting=meeting, now=context.now))
-
-
-def _id(context: Context) -> int:
-    return int(context.codes[1])
 
 
 # --- the guided entries ---------------------------------------------------------------------------------------------
@@ -200,16 +208,15 @@ async def _take(context: Context, answers: Answers, step: str, text: str, presse
         return await _paper(context, answers)
     match step:
         case "body":
-            body = await access.body(
-                await context.speaker(), int(text) if pressed else text, context.now, permissions.may_submit
-            )
+            wanted = buttons.number(text) if pressed else text
+            body = await access.body(await context.speaker(), wanted, context.now, permissions.may_submit)
             following = await _next_meeting(context, body.id)
             return {"body": body.id, **following, "preset": [*answers.get("preset", ()), *following]}
         case "meeting" if pressed:
-            return {"meeting": int(text)}
+            return {"meeting": buttons.number(text)}
         case "purpose" if text:
             return _purpose(context, text, pressed=pressed)
-        case "slots" if text.isdigit():
+        case "slots" if re.fullmatch("[0-9]{1,9}", text):
             return {"slots": int(text)}
         case "title" if not pressed and text:
             return _titled(text, context)
@@ -227,7 +234,7 @@ async def _take(context: Context, answers: Answers, step: str, text: str, presse
 
 def _purpose(context: Context, text: str, *, pressed: bool) -> Answers:
     """The purpose, pressed or named; other words are the title, and the purpose is asked again."""
-    named = Purpose(text).value if pressed else reading.purpose(text)
+    named = buttons.word(Purpose, text).value if pressed else reading.purpose(text)
     return _titled(text, context) if named is None else {"purpose": named}
 
 
@@ -243,7 +250,7 @@ def _minutes(text: str, *, pressed: bool) -> int | None:
 async def _person(context: Context, answers: Answers, text: str, *, pressed: bool) -> int | None:
     """Who phoned, by button or by name; None is the speaker."""
     if pressed:
-        return int(text) or None
+        return buttons.number(text) or None
     people = await agenda_items.represented(by=await context.speaker(), body=answers["body"], now=context.now)
     found = [person["id"] for person in people if text.casefold() in person["name"].casefold()]
     if not text or len(found) != 1:
@@ -361,7 +368,8 @@ async def _submitted(context: Context, answers: Answers, _choice: str) -> None:
 
 async def discard(_update: Update, context: Context) -> None:
     """Erase every trace of a text that looked like case data, the message in which it was typed included."""
-    await dialogues.discard(context, context.codes[1])
+    (source,) = context.given
+    await dialogues.discard(context, source)
     context.show("discarded")
 
 
@@ -391,17 +399,17 @@ GUIDES = {
 }
 
 BUTTONS = {
-    "a": agenda_,
-    "ao": order,
-    "as": shift,
-    "i": view,
-    "inew": submit_for_meeting,
-    "it": change_title,
-    "il": change_length,
-    "ip": attach,
-    "ipx": detach,
-    "iw": withdraw,
-    "ia": accept,
-    "ir": reject,
-    "idrop": discard,
+    "a": Button(of_meeting, "meeting"),
+    "ao": Button(order, "meeting"),
+    "as": Button(shift, "item way"),
+    "i": Button(view, "item"),
+    "inew": Button(submit_for_meeting, "meeting"),
+    "it": Button(change_title, "item"),
+    "il": Button(change_length, "item length? length?"),
+    "ip": Button(attach, "item"),
+    "ipx": Button(detach, "item paper"),
+    "iw": Button(withdraw, "item"),
+    "ia": Button(accept, "item stays?"),
+    "ir": Button(reject, "item"),
+    "idrop": Button(discard, "source"),
 }

@@ -10,7 +10,8 @@ from telegram import Update
 
 from bot.actions import access, commitments, handing_over, ledger
 from bot.actions.commitments import Due
-from bot.handlers import dialogues
+from bot.handlers import buttons, dialogues
+from bot.handlers.buttons import Button
 from bot.handlers.context import Context
 from bot.handlers.dialogues import Answers, Guide
 from bot.rules import parties, permissions, reading
@@ -21,34 +22,45 @@ from bot.rules.parties import Directory, Party
 from bot.rules.reading.words import fold
 from bot.rules.refusals import NotUnderstood, TooLong
 from storage.models import Body
-from storage.vocabulary import CheckInAnswer, DueKind
+from storage.vocabulary import DueKind
 
 MEETINGS = {"next": 1, "next_but_one": 2}
 WITHOUT_DATE = {"standing": DueKind.STANDING, "none": DueKind.NONE}
 
 
 async def listed(_update: Update, context: Context) -> None:
-    """/commitments: what I have promised and was promised; or all of a body whose button was pressed."""
-    by = await context.speaker()
-    if context.turn.callback_id is not None and context.codes[0] == "cl" and len(context.codes) > 1:
-        context.show("commitments_of_body", await ledger.of_body(by=by, body=_id(context), now=context.now))
+    """/commitments: what I have promised and was promised."""
+    context.show("commitments", await ledger.listed(by=await context.speaker(), now=context.now))
+
+
+async def of_body(update: Update, context: Context) -> None:
+    """All of the body whose button was pressed; without one, one's own."""
+    (body,) = context.given
+    if body is None:
+        await listed(update, context)
         return
-    context.show("commitments", await ledger.listed(by=by, now=context.now))
+    facts = await ledger.of_body(by=await context.speaker(), body=body, now=context.now)
+    context.show("commitments_of_body", facts)
 
 
 async def record(_update: Update, context: Context) -> None:
-    """/commitment: guided, in the body whose button was pressed; or begun by a line.
+    """/commitment: guided, or begun by a line ("RLK: Beratungsangebot aufbauen, Meier + Caritas, bis 30.09.")."""
+    line = reading.commitment_line(context.text) if context.text else None
+    await _begin(context, None, line)
 
-    ("RLK: Beratungsangebot aufbauen, Meier + Caritas, bis 30.09.")
-    """
-    by = await context.speaker()
-    bodies = await access.bodies(by, context.now, permissions.may_record)
+
+async def record_in(_update: Update, context: Context) -> None:
+    """The same, in the body whose button was pressed."""
+    (body,) = context.given
+    await _begin(context, body, None)
+
+
+async def _begin(context: Context, body: int | None, line: reading.CommitmentLine | None) -> None:
+    bodies = await access.bodies(await context.speaker(), context.now, permissions.may_record)
     if not bodies:
         raise ledger.MayNotRecord(body=None)
-    line = reading.commitment_line(context.text) if context.text else None
     answers: Answers = await _of_line(context, line) if line else {}
-    wanted = [int(code) for code in context.codes[1:]] if context.turn.callback_id and not line else []
-    chosen = [body.id for body in bodies if len(bodies) == 1 or body.id in wanted]
+    chosen = [found.id for found in bodies if len(bodies) == 1 or found.id == body]
     if chosen:
         answers = {"body": chosen[0], **answers}
     await dialogues.begin(context, GUIDES["commitment"], answers)
@@ -74,78 +86,82 @@ async def _of_line(context: Context, line: reading.CommitmentLine) -> Answers:
 
 async def view(_update: Update, context: Context) -> None:
     """One commitment."""
-    facts = await ledger.view(by=await context.speaker(), commitment=_id(context), now=context.now)
+    (commitment,) = context.given
+    facts = await ledger.view(by=await context.speaker(), commitment=commitment, now=context.now)
     context.show("commitment", facts)
 
 
 async def confirm(_update: Update, context: Context) -> None:
     """Yes, we agree; who records may say so for another party."""
-    party = int(context.codes[2]) if len(context.codes) > 2 else None  # noqa: PLR2004  # cc:<id>:<party>
+    commitment, party = context.given
     by = await context.speaker()
-    facts = await commitments.confirm(by=by, commitment=_id(context), party=party, now=context.now)
+    facts = await commitments.confirm(by=by, commitment=commitment, party=party, now=context.now)
     context.toast("commitment_confirmed_toast")
     context.show("commitment", facts)
 
 
 async def check_in(_update: Update, context: Context) -> None:
     """How it stands, with one tap."""
-    answer = CheckInAnswer(context.codes[2])
+    commitment, answer = context.given
     by = await context.speaker()
-    facts = await commitments.check_in(by=by, commitment=_id(context), answer=answer, now=context.now)
+    facts = await commitments.check_in(by=by, commitment=commitment, answer=answer, now=context.now)
     context.toast("check_in_toast", {"answer": Plain(answer.value)})
     context.show("commitment", facts)
 
 
 async def fulfil(_update: Update, context: Context) -> None:
     """It is done."""
-    facts = await commitments.fulfil(by=await context.speaker(), commitment=_id(context), now=context.now)
+    (commitment,) = context.given
+    facts = await commitments.fulfil(by=await context.speaker(), commitment=commitment, now=context.now)
     context.show("commitment", facts)
 
 
 async def verify(_update: Update, context: Context) -> None:
     """The body agrees that it is done."""
-    facts = await commitments.verify(by=await context.speaker(), commitment=_id(context), now=context.now)
+    (commitment,) = context.given
+    facts = await commitments.verify(by=await context.speaker(), commitment=commitment, now=context.now)
     context.show("commitment", facts)
 
 
 async def reopen(_update: Update, context: Context) -> None:
     """It is not done after all."""
-    facts = await commitments.reopen(by=await context.speaker(), commitment=_id(context), now=context.now)
+    (commitment,) = context.given
+    facts = await commitments.reopen(by=await context.speaker(), commitment=commitment, now=context.now)
     context.show("commitment", facts)
 
 
 async def ask_new_owner(_update: Update, context: Context) -> None:
     """Its owner has left: ask who does it now."""
-    facts = await handing_over.choices(by=await context.speaker(), commitment=_id(context), now=context.now)
+    (commitment,) = context.given
+    facts = await handing_over.choices(by=await context.speaker(), commitment=commitment, now=context.now)
     context.show("commitment_hand_over", facts)
 
 
 async def hand_over(_update: Update, context: Context) -> None:
     """Give it to whose button was pressed."""
-    by, to = await context.speaker(), int(context.codes[2])
-    facts = await handing_over.hand_over(by=by, commitment=_id(context), to=to, now=context.now)
+    commitment, to = context.given
+    by = await context.speaker()
+    facts = await handing_over.hand_over(by=by, commitment=commitment, to=to, now=context.now)
     context.show("commitment", facts)
 
 
 async def decline(_update: Update, context: Context) -> None:
     """No: the guided entry asks why."""
-    await dialogues.begin(context, GUIDES["commitment_decline"], {"commitment": _id(context)})
+    (commitment,) = context.given
+    await dialogues.begin(context, GUIDES["commitment_decline"], {"commitment": commitment})
 
 
 async def drop(_update: Update, context: Context) -> None:
     """Give it up: the guided entry asks why."""
-    await dialogues.begin(context, GUIDES["commitment_drop"], {"commitment": _id(context)})
+    (commitment,) = context.given
+    await dialogues.begin(context, GUIDES["commitment_drop"], {"commitment": commitment})
 
 
 async def move(_update: Update, context: Context) -> None:
     """Another end: the guided entry asks until when, and why."""
-    by = await context.speaker()
-    await commitments.for_changing(by=by, commitment=_id(context), now=context.now)
-    await dialogues.begin(context, GUIDES["due"], {"commitment": _id(context)})
-
-
-def _id(context: Context) -> int:
-    return int(context.codes[1])
+    (commitment,) = context.given
+    await commitments.for_changing(by=await context.speaker(), commitment=commitment, now=context.now)
+    await dialogues.begin(context, GUIDES["due"], {"commitment": commitment})
 
 
 # --- the guided entries ---------------------------------------------------------------------------------------------
@@ -154,7 +170,7 @@ def _id(context: Context) -> int:
 async def _take(context: Context, answers: Answers, step: str, text: str, pressed: bool) -> Answers:  # noqa: FBT001  # a guide's signature
     match step:
         case "body":
-            wanted = int(text) if pressed else text
+            wanted = buttons.number(text) if pressed else text
             return {"body": (await ledger.body_to_record_in(await context.speaker(), wanted, context.now)).id}
         case "what" | "reason" if not pressed and text:
             limit = commitments.WHAT_LIMIT if step == "what" else commitments.REASON_LIMIT
@@ -236,8 +252,8 @@ async def _due_body(context: Context, answers: Answers, text: str, *, pressed: b
     chosen = list(answers.get("due_bodies", ()))
     if pressed and text == "done" and chosen:
         return {"due_body": chosen}
-    if pressed and text.isdigit():
-        return {"due_bodies": list(dict.fromkeys([*chosen, int(text)]))}
+    if pressed and text != "done":
+        return {"due_bodies": list(dict.fromkeys([*chosen, buttons.number(text)]))}
     directory = await ledger.directory(now=context.now)
     found = [
         parties.named(name, replace(directory, people=(), organisations=())) for name in parties.split(text, directory)
@@ -426,17 +442,17 @@ GUIDES = {
 }
 
 BUTTONS = {
-    "c": view,
-    "cl": listed,
-    "cnew": record,
-    "cc": confirm,
-    "cx": decline,
-    "cs": check_in,
-    "cd": move,
-    "cf": fulfil,
-    "cv": verify,
-    "cr": reopen,
-    "ch": ask_new_owner,
-    "chh": hand_over,
-    "co": drop,
+    "c": Button(view, "commitment"),
+    "cl": Button(of_body, "body?"),
+    "cnew": Button(record_in, "body?"),
+    "cc": Button(confirm, "commitment party?"),
+    "cx": Button(decline, "commitment"),
+    "cs": Button(check_in, "commitment standing"),
+    "cd": Button(move, "commitment"),
+    "cf": Button(fulfil, "commitment"),
+    "cv": Button(verify, "commitment"),
+    "cr": Button(reopen, "commitment"),
+    "ch": Button(ask_new_owner, "commitment"),
+    "chh": Button(hand_over, "commitment person"),
+    "co": Button(drop, "commitment"),
 }

@@ -51,6 +51,7 @@ class Context(CallbackContext[ExtBot[None], dict[Any, Any], dict[Any, Any], dict
         self._speaker: Person | None = None
         self.incoming: Update | None = None
         self.taken = False  # what was typed answered something, or is erased
+        self.given: tuple[Any, ...] = ()  # what the pressed button carries, as `bot.handlers.buttons` reads it
 
     @classmethod
     def from_update(cls, update: object, application: "AnyDesk") -> "Context":

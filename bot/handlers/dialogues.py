@@ -43,8 +43,7 @@ async def begin(context: Context, guide: Guide, answers: Answers) -> None:
 
 async def pressed(_update: Update, context: Context, guides: Mapping[str, Guide]) -> None:
     """A button of a guided entry."""
-    _code, kind, step, *rest = context.codes
-    value = ":".join(rest)
+    kind, step, value = (*(context.query.data or "").split(":", 3), "", "", "")[1:4]
     entry = await _open(context)
     guide = guides.get(kind)
     if guide is None or entry is None or entry.kind != kind:
@@ -54,7 +53,7 @@ async def pressed(_update: Update, context: Context, guides: Mapping[str, Guide]
         _about_this_text(entry, value)
     if step == "back":
         await _step_back(context, guide, entry)
-    elif step == "redo" and current == guide.flow.steps[-1].name and guide.flow.has(value):
+    elif step == "redo" and current == guide.flow.steps[-1].name and value in guide.flow.redoable:
         await _ask(context, guide, entry.person_id, guide.flow.redo(entry.data, value))
     elif step == "again" and current == "kept":
         await _step_back(context, guide, entry)

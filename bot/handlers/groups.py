@@ -3,6 +3,7 @@
 from telegram import Update
 
 from bot.actions import groups
+from bot.handlers.buttons import Button
 from bot.handlers.context import Context
 from bot.post import move_chat
 
@@ -14,9 +15,10 @@ async def offer(_update: Update, context: Context) -> None:
 
 async def link(_update: Update, context: Context) -> None:
     """It is the group of that body."""
+    (body,) = context.given
     facts = await groups.link(
         by=await context.speaker(),
-        body=int(context.codes[1]),
+        body=body,
         network=context.turn.network,
         chat_id=context.turn.chat_id,
         thread_id=context.turn.thread_id,
@@ -41,4 +43,4 @@ async def migrated(_update: Update, context: Context) -> None:
         await move_chat(context.turn.network, message.migrate_from_chat_id, message.chat_id)
 
 
-BUTTONS = {"gl": link}
+BUTTONS = {"gl": Button(link, "body")}

@@ -4,6 +4,7 @@ from telegram import ChatMember, Update
 
 from bot.actions import joining, sessions
 from bot.handlers import groups, start
+from bot.handlers.buttons import Button
 from bot.handlers.context import Context, Stranger
 from bot.messages import LANGUAGES
 from storage.vocabulary import TokenPurpose
@@ -73,4 +74,4 @@ async def membership(update: Update, context: Context) -> None:
         await groups.offer(update, context)
 
 
-BUTTONS = {"joined": privacy_read}
+BUTTONS = {"joined": Button(privacy_read)}

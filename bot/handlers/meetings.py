@@ -9,7 +9,8 @@ from telegram import Update
 
 from bot.actions import access, invitations, meetings, moving
 from bot.actions.moving import Arrangement
-from bot.handlers import dialogues
+from bot.handlers import buttons, dialogues
+from bot.handlers.buttons import Button
 from bot.handlers.context import Context
 from bot.handlers.dialogues import Answers, Guide
 from bot.rules import join_links, permissions, reading
@@ -17,9 +18,10 @@ from bot.rules.calendar_grid import month_grid
 from bot.rules.dialogue import CANCEL, INVITE, MEETING, MOVE, PLACE
 from bot.rules.facts import JoinLink, Place, Plain, Text, Title
 from bot.rules.refusals import NotAllowed, NotUnderstood
-from storage.vocabulary import Answer, MeetingFormat
+from storage.vocabulary import MeetingFormat
 
 DURATIONS = (60, 90, 120, 180)
+MONTH = r"20[0-9]{2}-(?:0[1-9]|1[0-2])"  # "2026-12"
 
 
 async def upcoming(_update: Update, context: Context) -> None:
@@ -29,120 +31,115 @@ async def upcoming(_update: Update, context: Context) -> None:
 
 async def view(_update: Update, context: Context) -> None:
     """One meeting."""
-    context.show("meeting", await meetings.view(by=await context.speaker(), meeting=_id(context), now=context.now))
+    (meeting,) = context.given
+    context.show("meeting", await meetings.view(by=await context.speaker(), meeting=meeting, now=context.now))
 
 
 async def answer(_update: Update, context: Context) -> None:
-    """Zusage, Vielleicht, Absage."""
-    given = Answer(context.codes[2])
+    """Zusage, Vielleicht, Absage. The button knows the minute at which the meeting began when it was shown; older ones did not."""
+    meeting, given, minute = context.given
+    shown = datetime.fromtimestamp(minute * 60, UTC) if minute is not None else None
     facts = await invitations.answer(
-        by=await context.speaker(), meeting=_id(context), answer=given, shown=_shown(context), now=context.now
+        by=await context.speaker(), meeting=meeting, answer=given, shown=shown, now=context.now
     )
     context.toast("answered_toast", facts)
     if context.private:
         context.show("answered", facts)
 
 
-def _shown(context: Context) -> datetime | None:
-    """The time of the meeting that stood above the buttons, in whole minutes of the epoch; older buttons had none."""
-    return datetime.fromtimestamp(int(context.codes[3]) * 60, UTC) if len(context.codes) > 3 else None  # noqa: PLR2004
-
-
 async def deputies(_update: Update, context: Context) -> None:
     """Who could come instead, of oneself or of somebody who phoned."""
-    facts = await invitations.deputies(
-        by=await context.speaker(), meeting=_id(context), person=_phoned(context), now=context.now
-    )
-    context.show("deputies", {**facts, "person": _phoned(context)})
+    meeting, phoned = context.given
+    facts = await invitations.deputies(by=await context.speaker(), meeting=meeting, person=phoned, now=context.now)
+    context.show("deputies", {**facts, "person": phoned})
 
 
-async def delegate(update: Update, context: Context) -> None:
-    """Somebody comes instead."""
-    deputy, phoned = int(context.codes[2]), _phoned(context, place=3)
+async def delegate(_update: Update, context: Context) -> None:
+    """Somebody comes instead of the speaker, or of somebody who phoned."""
+    meeting, deputy, phoned = context.given
     facts = await invitations.delegate(
-        by=await context.speaker(), meeting=_id(context), deputy=deputy, person=phoned, now=context.now
+        by=await context.speaker(), meeting=meeting, deputy=deputy, person=phoned, now=context.now
     )
     context.toast("answered_toast", facts)
     if phoned is None:
         context.show("answered", facts)
     else:
-        await answers(update, context)
-
-
-def _phoned(context: Context, place: int = 2) -> int | None:
-    """The person for whom somebody else answers."""
-    return int(context.codes[place]) if len(context.codes) > place else None
+        await _show_answers(context, meeting)
 
 
 async def answers(_update: Update, context: Context) -> None:
     """Who comes, who does not, who has not said and who was not reached."""
-    context.show(
-        "answers", await invitations.answers(by=await context.speaker(), meeting=_id(context), now=context.now)
-    )
+    (meeting,) = context.given
+    await _show_answers(context, meeting)
+
+
+async def _show_answers(context: Context, meeting: int) -> None:
+    context.show("answers", await invitations.answers(by=await context.speaker(), meeting=meeting, now=context.now))
 
 
 async def answer_for(_update: Update, context: Context) -> None:
     """Somebody phoned; ask who it was and what they said."""
-    facts = await invitations.answers(by=await context.speaker(), meeting=_id(context), now=context.now)
-    wanted = _phoned(context)
-    chosen = next((entry for entry in facts["people"] if wanted is not None and entry["id"] == wanted), None)
+    meeting, phoned = context.given
+    facts = await invitations.answers(by=await context.speaker(), meeting=meeting, now=context.now)
+    chosen = next((entry for entry in facts["people"] if phoned is not None and entry["id"] == phoned), None)
     context.show("answer_for", {**facts, "person": chosen})
 
 
-async def answered_for(update: Update, context: Context) -> None:
+async def answered_for(_update: Update, context: Context) -> None:
     """Write down what somebody who phoned has said."""
-    person, given = int(context.codes[2]), Answer(context.codes[3])
+    meeting, person, given = context.given
     speaker = await context.speaker()
-    facts = await invitations.answer(by=speaker, meeting=_id(context), answer=given, person=person, now=context.now)
+    facts = await invitations.answer(by=speaker, meeting=meeting, answer=given, person=person, now=context.now)
     context.toast("answered_toast", facts)
-    await answers(update, context)
+    await _show_answers(context, meeting)
 
 
 async def schedule(_update: Update, context: Context) -> None:
     """Schedule a meeting: the guided entry, for the body whose button was pressed or the only one."""
+    (wanted,) = context.given
     bodies = await access.bodies(await context.speaker(), context.now, permissions.may_schedule)
     if not bodies:
         raise NotAllowed(body=None)
-    wanted = [int(code) for code in context.codes[1:]] if context.turn.callback_id else []
-    chosen = [body.id for body in bodies if len(bodies) == 1 or body.id in wanted]
+    chosen = [body.id for body in bodies if len(bodies) == 1 or body.id == wanted]
     await dialogues.begin(context, GUIDES["meeting"], {"body": chosen[0]} if chosen else {})
 
 
 async def invite(_update: Update, context: Context) -> None:
     """Send the invitations, after a look at the notice period."""
+    (meeting,) = context.given
     check = await invitations.notice_check(
-        by=await context.speaker(), meeting=_id(context), land=context.town.land, now=context.now
+        by=await context.speaker(), meeting=meeting, land=context.town.land, now=context.now
     )
-    await dialogues.begin(context, GUIDES["invite"], {"meeting": _id(context), "short_notice": check["short"]})
+    await dialogues.begin(context, GUIDES["invite"], {"meeting": meeting, "short_notice": check["short"]})
 
 
 async def move(_update: Update, context: Context) -> None:
     """Move a meeting: the guided entry. It lasts as long as before, unless an end is typed."""
-    facts = await moving.changeable(by=await context.speaker(), meeting=_id(context), now=context.now)
+    (meeting,) = context.given
+    facts = await moving.changeable(by=await context.speaker(), meeting=meeting, now=context.now)
     minutes = facts["meeting"]["minutes"]
-    await dialogues.begin(context, GUIDES["move"], {"meeting": _id(context), "minutes": minutes})
+    await dialogues.begin(context, GUIDES["move"], {"meeting": meeting, "minutes": minutes})
 
 
 async def relocate(_update: Update, context: Context) -> None:
     """Change a meeting's form, place or join link: the guided entry."""
-    facts = await moving.changeable(by=await context.speaker(), meeting=_id(context), now=context.now)
-    await dialogues.begin(context, GUIDES["place"], {"meeting": _id(context), "body": facts["body_id"]})
+    (meeting,) = context.given
+    facts = await moving.changeable(by=await context.speaker(), meeting=meeting, now=context.now)
+    await dialogues.begin(context, GUIDES["place"], {"meeting": meeting, "body": facts["body_id"]})
 
 
 async def cancel(_update: Update, context: Context) -> None:
     """Call a meeting off: the guided entry."""
-    await moving.changeable(by=await context.speaker(), meeting=_id(context), now=context.now)
-    await dialogues.begin(context, GUIDES["cancel"], {"meeting": _id(context)})
+    (meeting,) = context.given
+    await moving.changeable(by=await context.speaker(), meeting=meeting, now=context.now)
+    await dialogues.begin(context, GUIDES["cancel"], {"meeting": meeting})
 
 
 async def tell_now(_update: Update, context: Context) -> None:
     """Do not wait for the settle time."""
-    facts = await moving.told_at_once(by=await context.speaker(), meeting=_id(context), now=context.now)
+    (meeting,) = context.given
+    facts = await moving.told_at_once(by=await context.speaker(), meeting=meeting, now=context.now)
     context.show("told_at_once", facts)
-
-
-def _id(context: Context) -> int:
-    return int(context.codes[1])
 
 
 # --- the guided entries ---------------------------------------------------------------------------------------------
@@ -151,12 +148,11 @@ def _id(context: Context) -> int:
 async def _take(context: Context, answers: Answers, step: str, text: str, pressed: bool) -> Answers:  # noqa: C901, FBT001, PLR0911  # a guide's signature; one case for each step; one return for each step
     match step:
         case "body":
-            body = await access.body(
-                await context.speaker(), int(text) if pressed else text, context.now, permissions.may_schedule
-            )
+            wanted = buttons.number(text) if pressed else text
+            body = await access.body(await context.speaker(), wanted, context.now, permissions.may_schedule)
             return {"body": body.id}
         case "when" if pressed and text.startswith("g"):  # leafs to a month: g2026-12
-            return {"month": text[1:], "day": None, "options": []}
+            return {"month": buttons.matching(MONTH, text[1:]), "day": None, "options": []}
         case "when":
             return _when(context, answers, text, (await context.speaker()).zone, pressed=pressed)
         case "minutes":
@@ -165,7 +161,7 @@ async def _take(context: Context, answers: Answers, step: str, text: str, presse
                 raise NotUnderstood(step=Plain("minutes"))
             return {"minutes": int(length.total_seconds()) // 60}
         case "format":
-            return {"format": MeetingFormat(text).value} if pressed else _typed_only("format")
+            return {"format": buttons.word(MeetingFormat, text).value} if pressed else _typed_only("format")
         case "place" | "join_link" if pressed:
             return {step: await _known(context, answers, step, text)}
         case "kept" if pressed:
@@ -365,4 +361,21 @@ GUIDES = {
     "move": Guide(MOVE, _take, _facts, _moved),
     "place": Guide(PLACE, _take, _facts, _relocated),
     "cancel": Guide(CANCEL, _take, _facts, _cancelled),
+}
+
+BUTTONS = {
+    "meetings": Button(upcoming),
+    "m": Button(view, "meeting"),
+    "ma": Button(answer, "meeting answer minute?"),
+    "md": Button(deputies, "meeting person?"),
+    "mdd": Button(delegate, "meeting person person?"),
+    "mw": Button(answers, "meeting"),
+    "mf": Button(answer_for, "meeting person?"),
+    "mfa": Button(answered_for, "meeting person answer"),
+    "mnew": Button(schedule, "body?"),
+    "mi": Button(invite, "meeting"),
+    "mm": Button(move, "meeting"),
+    "mp": Button(relocate, "meeting"),
+    "mc": Button(cancel, "meeting"),
+    "mt": Button(tell_now, "meeting"),
 }

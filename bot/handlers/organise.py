@@ -4,6 +4,7 @@ from telegram import Update
 
 from bot.actions import inviting
 from bot.actions import organise as bodies
+from bot.handlers.buttons import Button
 from bot.handlers.context import Context
 from bot.rules.facts import Facts
 
@@ -13,37 +14,34 @@ async def organise(_update: Update, context: Context) -> None:
     context.show("organise", await bodies.overview(by=await context.speaker(), now=context.now))
 
 
-async def body(_update: Update, context: Context) -> None:
+async def one_body(_update: Update, context: Context) -> None:
     """One body: meetings ahead, items to decide about, people."""
-    context.show(
-        "organise_body", await bodies.one(by=await context.speaker(), body=int(context.codes[1]), now=context.now)
-    )
+    (wanted,) = context.given
+    context.show("organise_body", await bodies.one(by=await context.speaker(), body=wanted, now=context.now))
 
 
 async def town(_update: Update, context: Context) -> None:
     """The town's bodies, for inviting people to Faden."""
-    context.show(
-        "town_bodies",
-        await inviting.bodies(by=await context.speaker(), page=int(context.codes[1]), now=context.now),
-    )
+    (page,) = context.given
+    context.show("town_bodies", await inviting.bodies(by=await context.speaker(), page=page, now=context.now))
 
 
 async def town_body(_update: Update, context: Context) -> None:
     """Who sits in one of them, and who has joined."""
-    _, body, page = context.codes
-    context.show("town_body", await _seated(context, body=int(body), page=int(page)))
+    body, page = context.given
+    context.show("town_body", await _seated(context, body=body, page=page))
 
 
 async def ask_all(_update: Update, context: Context) -> None:
     """Ask once more before many mails leave."""
-    context.show("town_invite_all", await _seated(context, body=int(context.codes[1]), page=0))
+    (body,) = context.given
+    context.show("town_invite_all", await _seated(context, body=body, page=0))
 
 
 async def invite_all(_update: Update, context: Context) -> None:
     """Invite all who have not joined."""
-    facts = await inviting.invite_all(
-        by=await context.speaker(), body=int(context.codes[1]), mails=context.town.mails, now=context.now
-    )
+    (body,) = context.given
+    facts = await inviting.invite_all(by=await context.speaker(), body=body, mails=context.town.mails, now=context.now)
     context.show("town_invited", facts)
 
 
@@ -53,4 +51,11 @@ async def _seated(context: Context, *, body: int, page: int) -> Facts:
     )
 
 
-BUTTONS = {"o": organise, "ob": body, "tl": town, "tb": town_body, "ta": ask_all, "taa": invite_all}
+BUTTONS = {
+    "o": Button(organise),
+    "ob": Button(one_body, "body"),
+    "tl": Button(town, "page"),
+    "tb": Button(town_body, "body page"),
+    "ta": Button(ask_all, "body"),
+    "taa": Button(invite_all, "body"),
+}

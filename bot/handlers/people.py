@@ -10,6 +10,7 @@ from telegram.error import BadRequest, TelegramError
 
 from bot.actions import joining, leaving, people_files
 from bot.actions.people_files import Waiting
+from bot.handlers.buttons import Button
 from bot.handlers.context import Context
 from bot.rules import spreadsheet
 from bot.rules.mistakes import FileErrors, Mistake
@@ -24,36 +25,36 @@ PATIENCE = timedelta(minutes=5)
 
 async def seats(_update: Update, context: Context) -> None:
     """The seats of a body."""
-    _, body, *page = context.codes
-    facts = await leaving.seats(
-        by=await context.speaker(), body=int(body), page=int(page[0]) if page else 0, now=context.now
-    )
+    body, page = context.given
+    facts = await leaving.seats(by=await context.speaker(), body=body, page=page or 0, now=context.now)
     context.show("seats", facts)
 
 
 async def seat(_update: Update, context: Context) -> None:
     """One seat, and what can be done with it."""
-    context.show("seat", await leaving.seat(by=await context.speaker(), seat=int(context.codes[1]), now=context.now))
+    (number,) = context.given
+    context.show("seat", await leaving.seat(by=await context.speaker(), seat=number, now=context.now))
 
 
 async def ask_end(_update: Update, context: Context) -> None:
     """Ask once more."""
-    context.show(
-        "seat_end", await leaving.seat(by=await context.speaker(), seat=int(context.codes[1]), now=context.now)
-    )
+    (number,) = context.given
+    context.show("seat_end", await leaving.seat(by=await context.speaker(), seat=number, now=context.now))
 
 
 async def end(_update: Update, context: Context) -> None:
     """End it."""
-    facts = await leaving.end_seat(by=await context.speaker(), seat=int(context.codes[1]), now=context.now)
+    (number,) = context.given
+    facts = await leaving.end_seat(by=await context.speaker(), seat=number, now=context.now)
     context.show("seat_ended_by_me", facts)
 
 
 async def invite(_update: Update, context: Context) -> None:
     """An invitation to Faden: by mail, in a chat, or as a link to hand on."""
+    (person,) = context.given
     facts = await joining.invite(
         by=await context.speaker(),
-        person=int(context.codes[1]),
+        person=person,
         mails=context.town.mails,
         now=context.now,
         machine_now=context.machine_now,
@@ -122,11 +123,12 @@ async def page(_update: Update, context: Context) -> None:
     """Another page of what the import would do."""
     from bot.actions import people_reports  # noqa: PLC0415  # loaded with the first list that comes
 
+    (wanted,) = context.given
     facts = await people_reports.shown(
         by=await context.speaker(),
         network=context.turn.network,
         chat_id=context.turn.chat_id,
-        page=int(context.codes[1]),
+        page=wanted,
         zone=context.town.zone,
         now=context.now,
     )
@@ -156,12 +158,12 @@ async def drop(_update: Update, context: Context) -> None:
 
 
 BUTTONS = {
-    "os": seats,
-    "op": seat,
-    "oe": ask_end,
-    "oee": end,
-    "oi": invite,
-    "pf": page,
-    "pfi": confirm,
-    "pfd": drop,
+    "os": Button(seats, "body page?"),
+    "op": Button(seat, "seat"),
+    "oe": Button(ask_end, "seat"),
+    "oee": Button(end, "seat"),
+    "oi": Button(invite, "person"),
+    "pf": Button(page, "page"),
+    "pfi": Button(confirm),
+    "pfd": Button(drop),
 }

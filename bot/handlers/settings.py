@@ -3,10 +3,12 @@
 from telegram import Update
 
 from bot.actions import feeds, preferences
+from bot.handlers.buttons import Button
 from bot.handlers.context import Context
 from bot.rules.facts import FeedLink, Plain
+from bot.rules.refusals import Outdated
 
-QUIET_HOURS = (("19-7", 19 * 60, 7 * 60), ("18-8", 18 * 60, 8 * 60), ("21-7", 21 * 60, 7 * 60), ("none", 0, 0))
+QUIET_HOURS = {"19-7": (19 * 60, 7 * 60), "18-8": (18 * 60, 8 * 60), "21-7": (21 * 60, 7 * 60), "none": (0, 0)}
 
 
 async def settings(_update: Update, context: Context) -> None:
@@ -19,7 +21,7 @@ async def settings(_update: Update, context: Context) -> None:
             "quiet_from": Plain(f"{person.quiet_from // 60:02}:{person.quiet_from % 60:02}"),
             "quiet_until": Plain(f"{person.quiet_until // 60:02}:{person.quiet_until % 60:02}"),
             "quiet": person.quiet_from != person.quiet_until,
-            "choices": [Plain(name) for name, _, _ in QUIET_HOURS],
+            "choices": [Plain(name) for name in QUIET_HOURS],
             "absent_until": person.absent_until,
         },
     )
@@ -27,17 +29,19 @@ async def settings(_update: Update, context: Context) -> None:
 
 async def speak(update: Update, context: Context) -> None:
     """Change the language; the answer is already in it."""
-    await preferences.speak(by=await context.speaker(), language=context.codes[1], now=context.now)
+    (language,) = context.given
+    await preferences.speak(by=await context.speaker(), language=language, now=context.now)
     await settings(update, context)
 
 
 async def rest(update: Update, context: Context) -> None:
     """Change the quiet hours."""
-    for name, quiet_from, quiet_until in QUIET_HOURS:
-        if name == context.codes[1]:
-            await preferences.rest(
-                by=await context.speaker(), quiet_from=quiet_from, quiet_until=quiet_until, now=context.now
-            )
+    (wanted,) = context.given
+    if wanted not in QUIET_HOURS:
+        raise Outdated
+    quiet_from, quiet_until = QUIET_HOURS[wanted]
+    by = await context.speaker()
+    await preferences.rest(by=by, quiet_from=quiet_from, quiet_until=quiet_until, now=context.now)
     await settings(update, context)
 
 
@@ -60,4 +64,9 @@ async def renew(_update: Update, context: Context) -> None:
     context.show("calendar", {"link": FeedLink(generation), "renewed": True})
 
 
-BUTTONS = {"sl": speak, "sq": rest, "kr": ask_renewal, "krr": renew}
+BUTTONS = {
+    "sl": Button(speak, "language"),
+    "sq": Button(rest, "rest"),
+    "kr": Button(ask_renewal),
+    "krr": Button(renew),
+}

@@ -31,10 +31,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Flow:
-    """A guided entry: its steps in order. The last is the confirmation and is never answered by itself."""
+    """A guided entry: its steps in order. The last is the confirmation and is never answered by itself.
+
+    `redoable` are the steps that the confirmation offers to ask again.
+    """
 
     kind: str
     steps: tuple[Step, ...]
+    redoable: tuple[str, ...] = ()
 
     def current(self, data: Data) -> str:
         """The step that is open now; the last one when everything has been answered."""
@@ -71,10 +75,6 @@ class Flow:
         half = self._half(data)
         asked = {key: value for key, value in data.items() if key not in half}
         return self.back(asked) == asked
-
-    def has(self, name: str) -> bool:
-        """Whether there is such a step."""
-        return any(step.name == name for step in self.steps)
 
     def redo(self, data: Data, name: str) -> dict[str, Any]:
         """Everything is answered; ask for this one again. `back` takes the old answer."""
@@ -113,6 +113,7 @@ ITEM = Flow(
         Step("person", _on_request("person")),
         Step("confirm"),
     ),
+    redoable=("meeting", "person"),
 )
 
 MEETING = Flow(

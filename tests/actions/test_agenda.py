@@ -296,7 +296,7 @@ async def test_target_is_one_of_them(town: Town, meeting: Meeting, now: datetime
         await agenda_items.target(by=town.gesa, meeting=meeting.id, now=STARTS)
     with pytest.raises(NotFoundHere):
         await agenda_items.target(by=town.gesa, meeting=999, now=now)
-    with pytest.raises(NotAMember):
+    with pytest.raises(NotFoundHere):
         await agenda_items.target(by=town.emil, meeting=meeting.id, now=now)
 
 

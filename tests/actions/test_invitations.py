@@ -9,7 +9,7 @@ from bot.actions.invitations import DeputyUnknown, EverybodyInvited, Rescheduled
 from bot.actions.meetings import MeetingOver
 from bot.rules import facts as typed
 from bot.rules.facts import AnswerLink, Plain
-from bot.rules.refusals import NotAllowed, NotAMember, NotFoundHere, TooLong
+from bot.rules.refusals import NotAllowed, NotFoundHere, TooLong
 from storage.db import unit_of_work
 from storage.models import Attendance, Body, FeedCache, GroupChat, Meeting, Membership, Notice
 from storage.models import Person as Somebody
@@ -203,7 +203,7 @@ async def test_invite_is_refused_to_all_but_leading_seats(town: Town, now: datet
         with pytest.raises(NotAllowed):
             await invitations.notice_check(by=town.person(name), meeting=meeting, land=LAND, now=now)
     for name in (*OUTSIDERS, "vera"):
-        with pytest.raises(NotAMember):
+        with pytest.raises(NotFoundHere):
             await invitations.invite(by=town.person(name), meeting=meeting, land=LAND, now=now)
     with pytest.raises(NotFoundHere):
         await invitations.invite(by=town.anna, meeting=999, land=LAND, now=now)
@@ -542,7 +542,7 @@ async def test_answers_are_shown_only_to_those_who_invite(town: Town, now: datet
         with pytest.raises(NotAllowed):
             await invitations.answers(by=town.person(name), meeting=meeting, now=now)
     for name in OUTSIDERS:
-        with pytest.raises(NotAMember):
+        with pytest.raises(NotFoundHere):
             await invitations.answers(by=town.person(name), meeting=meeting, now=now)
 
 

@@ -142,19 +142,26 @@ async def test_seat_without_an_organisation(town: Town, now: datetime) -> None:
 
 
 @pytest.mark.parametrize(
-    ("by", "refusal"), [("ben", NotAllowed), ("dora", NotAllowed), ("emil", NotAMember), ("nora", NotAMember)]
+    ("by", "of_body", "of_seat"),
+    [
+        ("ben", NotAllowed, NotAllowed),
+        ("dora", NotAllowed, NotAllowed),
+        ("emil", NotAMember, NotFoundHere),
+        ("nora", NotAMember, NotFoundHere),
+    ],
 )
 async def test_only_who_leads_the_body_sees_and_ends_seats(
-    town: Town, now: datetime, by: str, refusal: type[Refusal]
+    town: Town, now: datetime, by: str, of_body: type[Refusal], of_seat: type[Refusal]
 ) -> None:
     speaker, seat = town.person(by), await seat_of(town.carla)
 
+    with pytest.raises(of_body):
+        await leaving.seats(by=speaker, body=town.tk.id, now=now)
     for attempt in (
-        leaving.seats(by=speaker, body=town.tk.id, now=now),
         leaving.seat(by=speaker, seat=seat, now=now),
         leaving.end_seat(by=speaker, seat=seat, now=now),
     ):
-        with pytest.raises(refusal):
+        with pytest.raises(of_seat):
             await attempt
     assert (await Membership.get(id=seat)).ends_on is None
 
