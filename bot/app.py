@@ -21,7 +21,7 @@ from telegram.ext import ExtBot
 from telegram.request import HTTPXRequest
 
 from bot import config, handlers, messages, readiness
-from bot.actions import housekeeping, preferences, sessions, trial
+from bot.actions import housekeeping, meetings, preferences, sessions, trial
 from bot.config import BadSetting, Settings, TelegramSettings
 from bot.handlers import people
 from bot.handlers.context import Desk, Town
@@ -59,6 +59,7 @@ TRIAL_GREETING = """
 
 """
 GROUP_IDS = -1000
+NO_HOST = "faden.invalid"
 SHUTDOWN_SECONDS = 2.0  # of the ten that an operator waits, for the pages; inbox and post have their own share
 LEAD_SECONDS = 0.5
 TELEGRAM_RETRY_SECONDS = 5.0
@@ -103,6 +104,8 @@ class Faden:
 
     async def start(self) -> None:
         """Open the doors: what was left from the last time is taken up first."""
+        town: Town = self.desks[Network.WEBCHAT].bot_data["town"]
+        await db.unit_of_work(partial(meetings.keep_organizer, mailbox=town.mailbox))
         await self.post.take_over()
         self._sending.append(asyncio.create_task(self.post.run()))
         for network, server in self.servers.items():
@@ -209,10 +212,11 @@ async def assemble(
     town = Town(
         zone=settings.town.zone,
         land=settings.town.land,
-        host=urlsplit(base_url).hostname or "faden.invalid",
+        host=urlsplit(base_url).hostname or NO_HOST,
         area_label=settings.town.area_label,
         key=key,
         mails=bool(settings.mail.smtp_url and settings.mail.sender),
+        mailbox=_mailbox(settings, base_url),
     )
     if settings.telegram.token is not None and stage is Network.WEBCHAT:
         bots[Network.TELEGRAM] = _telegram_bot(settings.telegram)
@@ -250,7 +254,7 @@ async def assemble(
         receive = partial(inbox.receive, Network.TELEGRAM)
         polling = Polling(bots[Network.TELEGRAM], receive, machine_now=machine_now)
         telegram = TelegramDoor(desks[Network.TELEGRAM], inbox, settings.telegram, base_url, polling)
-    web_settings = _web_settings(settings, base_url, key, town.host)
+    web_settings = _web_settings(settings, base_url, key)
     application = routes.application(
         web_settings,
         change_preferences=preferences.change,
@@ -330,7 +334,7 @@ def _post_settings(settings: Settings, base_url: str, town: Town, telegram: ExtB
 
     return PostSettings(
         base_url=base_url,
-        mailbox=settings.mail.sender or f"faden@{town.host}",
+        mailbox=_mailbox(settings, base_url),
         land=settings.town.land,
         town=settings.town.name,
         zone=settings.town.zone,
@@ -344,17 +348,22 @@ def _post_settings(settings: Settings, base_url: str, town: Town, telegram: ExtB
     )
 
 
+def _mailbox(settings: Settings, base_url: str) -> str:
+    """Who organises in calendar objects: the town's mailbox, or what stands for one where no mail leaves."""
+    return settings.mail.sender or f"faden@{urlsplit(base_url).hostname or NO_HOST}"
+
+
 def _sender_name(town: str) -> str:
     """Who writes the mails. A town that was given no name is called as the program is."""
     return f"Faden {town.removeprefix('Faden').strip()}".strip()
 
 
-def _web_settings(settings: Settings, base_url: str, key: bytes, host: str) -> WebSettings:
+def _web_settings(settings: Settings, base_url: str, key: bytes) -> WebSettings:
     return WebSettings(
         public_url=base_url,
         town=settings.town.name,
         key=key,
-        mailbox=settings.mail.sender or f"faden@{host}",
+        mailbox=_mailbox(settings, base_url),
         language=settings.town.language,
         zone=settings.town.zone,
         area_label=settings.town.area_label,

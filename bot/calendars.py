@@ -126,6 +126,7 @@ class MeetingFacts:
     `starts` and `ends` are wall times: aware, with a ZoneInfo that has a VTIMEZONE here. `join_link` is what was typed
     for taking part from afar; an http(s) address becomes a CONFERENCE too. `url` is the meeting's page. `description`
     is plain text; the links are added to it unless it has them. A private meeting's neutral title is the caller's.
+    `organizer` is the address that the meeting has kept; without one, that of the given organiser stands for it.
 
     Raises InvalidFact, UnsupportedZone.
     """
@@ -144,6 +145,7 @@ class MeetingFacts:
     description: str = ""
     categories: tuple[str, ...] = ()
     private: bool = False
+    organizer: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what would be read as something else."""
@@ -430,7 +432,7 @@ def _meeting(meeting: MeetingFacts, *, organizer: Organizer, stamp: datetime) ->
     """The meeting without attendees and without a status, which depend on the method."""
     link = usable_link(meeting.join_link)
     afar = link or clean(meeting.join_link, limit=LINE_LIMIT)
-    event = _event(meeting, organizer=organizer, stamp=stamp, links=[afar] if afar else [])
+    event = _event(meeting, organizer=_kept(meeting, organizer), stamp=stamp, links=[afar] if afar else [])
     event.add("dtstart", meeting.starts)
     event.add("dtend", meeting.ends)
     if location := clean(meeting.place, limit=LINE_LIMIT) or afar:
@@ -440,6 +442,11 @@ def _meeting(meeting: MeetingFacts, *, organizer: Organizer, stamp: datetime) ->
         host = urlsplit(link).netloc
         event.add("conference", link, parameters={"value": "URI", "feature": "VIDEO", "label": host})
     return event
+
+
+def _kept(meeting: MeetingFacts, organizer: Organizer) -> Organizer:
+    """The organiser of a UID never changes (RFC 5546, 2.1.3), whatever the town's mailbox is by now."""
+    return replace(organizer, address=meeting.organizer) if meeting.organizer else organizer
 
 
 def _scheduled(
@@ -452,7 +459,7 @@ def _scheduled(
     rsvp: bool | None = None,
 ) -> Event:
     """The meeting as a message to one recipient, who is always listed, and first; a shared mailbox is listed once."""
-    if recipient.address.lower() == organizer.address.lower():
+    if recipient.address.lower() == _kept(meeting, organizer).address.lower():
         # Clients tell such a recipient that an organiser need not answer.
         raise InvalidFact("recipient", "not the organizer")
     event = _meeting(meeting, organizer=organizer, stamp=stamp)

@@ -716,7 +716,12 @@ async def test_item_in_one_line_costs_few_statements_and_commits(
     town = await cast.arrive()
     await Channel.create(person=town.ben, network=TELEGRAM, address=str(BEN), linked_at=now)
     settings = TownSettings(
-        zone="Europe/Berlin", land="NW", host="faden.example", area_label="Sozialraum", key=b"k" * 32
+        zone="Europe/Berlin",
+        land="NW",
+        host="faden.example",
+        area_label="Sozialraum",
+        mailbox="m@x.example",
+        key=b"k" * 32,
     )
     desk = handlers.application(ExtBot(token="1:invented", request=Wire(), get_updates_request=Wire()), settings)
     await desk.initialize()

@@ -41,6 +41,7 @@ class FeedMeeting:
 
     id: int
     uid: str
+    organizer: str
     sequence: int
     title: str
     starts: datetime
@@ -173,16 +174,18 @@ async def facts_of(person: Person, *, now: datetime) -> FeedFacts:
 
 def _meeting(meeting: Meeting) -> FeedMeeting:
     zone = ZoneInfo(meeting.zone)
+    cancelled = meeting.state is MeetingState.CANCELLED
     return FeedMeeting(
         id=meeting.id,
         uid=meeting.uid,
+        organizer=meeting.organizer or "",
         sequence=meeting.sequence,
         title=meeting.title,
         starts=meeting.starts_at.astimezone(zone),
         ends=meeting.ends_at.astimezone(zone),
-        cancelled=meeting.state is MeetingState.CANCELLED,
+        cancelled=cancelled,
         place=meeting.place or "",
-        join_link=meeting.join_link or "",
+        join_link="" if cancelled else meeting.join_link or "",
         created=meeting.created_at,
         changed=meeting.changed_at,
     )

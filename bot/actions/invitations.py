@@ -1,27 +1,24 @@
 """Invitations to meetings: send, answer, name a deputy; who answered, who did not, and who was not reached."""
 
-from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from tortoise.expressions import Q
 
-from bot.actions import access, audit, feeds, meetings, notices
+from bot.actions import access, audit, feeds, meetings
 from bot.actions.meetings import MeetingOver, facts_of, named
-from bot.actions.notices import Draft
+from bot.actions.telling import RELEASED, entered_again, tell
 from bot.rules import names, permissions, procedure
-from bot.rules.facts import AnswerLink, Plain
+from bot.rules.facts import Plain
 from bot.rules.quiet import is_rest_day
 from bot.rules.refusals import Refusal, TooLong
 from storage import queries
 from storage.db import transaction
 from storage.models import Attendance, Body, Meeting, Membership, Notice, Person
-from storage.vocabulary import Answer, MeetingState, NoticeKind, NoticeState
+from storage.vocabulary import Answer, MeetingState, NoticeState
 
 REASON_LIMIT = 500
-RELEASED = "deputy_released"
-URGENT_WITHIN = timedelta(hours=36)
 LISTED = 10
 
 Facts = dict[str, Any]
@@ -64,11 +61,13 @@ def _missing_notice(meeting: Meeting, body: Body, land: str, now: datetime) -> i
     return None if procedure.notice_kept(rules, invited, starts, rest_days) else rules.notice_days
 
 
-async def invite(*, by: Person, meeting: int, land: str, now: datetime, reason: str | None = None) -> Facts:
+async def invite(
+    *, by: Person, meeting: int, land: str, now: datetime, reason: str | None = None, mailbox: str | None = None
+) -> Facts:
     """Invite every seat of the body: each person by one chat channel, and by calendar mail where an address is known.
 
     Inviting again reaches those who came since, and nobody twice. Raises ShortNotice when the notice period is not kept and
-    no reason is given; the reason is for the minutes.
+    no reason is given; the reason is for the minutes. `mailbox` becomes the organiser of its calendar objects, for good.
     """
     reason = reason.strip() if reason else None
     found, body = await meetings.permitted(by, meeting, now, permissions.may_invite)
@@ -83,7 +82,8 @@ async def invite(*, by: Person, meeting: int, land: str, now: datetime, reason: 
     newcomers = await _newcomers(found, body, access.today(by, now))
     async with transaction():
         if found.state is MeetingState.SCHEDULED:
-            await meetings.write(found, now, state=MeetingState.INVITED, invited_at=now, short_notice_reason=reason)
+            first = {"invited_at": now, "short_notice_reason": reason, "organizer": found.organizer or mailbox}
+            await meetings.write(found, now, state=MeetingState.INVITED, **first)
             await audit.record(by, "meeting.invited", f"meeting:{found.id}", now=now)
         await Attendance.bulk_create(
             [
@@ -95,6 +95,7 @@ async def invite(*, by: Person, meeting: int, land: str, now: datetime, reason: 
             ignore_conflicts=True,
         )
         people = [seat.person for seat in newcomers if seat.person is not None]
+        await entered_again(found, [person.id for person in people], now)
         await tell(found, body, people, "invitation", {}, now=now, method="REQUEST")
         await meetings.refresh_card(found, body, now=now)
         await meetings.touch_feeds(body, access.today(by, now))
@@ -106,74 +107,6 @@ async def _newcomers(meeting: Meeting, body: Body, day: date) -> list[Membership
     invited = set(await queries.column(Attendance.filter(meeting_id=meeting.id), "person_id"))
     seats = {seat.person_id: seat for seat in await queries.seats_in(body.id, day)}
     return [seat for person, seat in seats.items() if person not in invited]
-
-
-async def tell(
-    meeting: Meeting,
-    body: Body,
-    people: Sequence[Person],
-    template: str,
-    more: Facts,
-    *,
-    now: datetime,
-    method: str,
-    due_at: datetime | None = None,
-    known_to: Person | None = None,
-    seated: bool = True,
-) -> None:
-    """Tell each person once, by chat and by calendar mail; the key carries the calendar's SEQUENCE and the invitation.
-
-    The mail's key is the message's with `:mail` behind it: so post knows that whom no chat reaches is told already.
-    `known_to` did it, and gets the calendar mail only. Who is not `seated` is told although they have no place there.
-    """
-    attendances = {row.person_id: row for row in await Attendance.filter(meeting_id=meeting.id)}
-    calendar = meetings.calendar_facts(meeting, body.code)
-    if method == "CANCEL":
-        calendar["status"] = Plain("cancelled")
-    told = {"meeting": facts_of(meeting, body), **more}
-    expected = min(entry["starts"] for entry in (facts_of(meeting, body), told["meeting"], told.get("was")) if entry)
-    soon = expected - now <= URGENT_WITHIN
-    drafts = []
-    for person in people:
-        invited = attendances.get(person.id)
-        key = f"meeting:{meeting.id}:{meeting.sequence}:{template}:{person.id}:{invited.id if invited else None}"
-        shared: dict[str, Any] = {
-            "person": person.id,
-            "body": body.id if seated else None,
-            "about": f"meeting:{meeting.id}",
-            "due_at": due_at or now,
-        }
-        if known_to is None or person.id != known_to.id:
-            drafts.append(
-                Draft(
-                    key=key,
-                    template=template,
-                    facts={**told, "document": {"type": Plain("calendar"), **calendar}},
-                    urgent=soon,
-                    **shared,
-                )
-            )
-        if person.mail and invited is not None:
-            drafts.append(
-                Draft(
-                    key=f"{key}:mail",
-                    template=template,
-                    facts={
-                        **told,
-                        "calendar": {
-                            **calendar,
-                            "method": Plain(method),
-                            "answer": Plain(invited.answer.value),
-                            **({} if seated else {"uninvite": True}),  # it takes place without them
-                        },
-                        "link": AnswerLink(invited.id),
-                    },
-                    kind=NoticeKind.CALENDAR_MAIL,
-                    urgent=True,
-                    **shared,
-                )
-            )
-    await notices.queue(drafts, now=now)
 
 
 # --- answers --------------------------------------------------------------------------------------------------------
@@ -259,6 +192,8 @@ async def delegate(*, by: Person, meeting: int, deputy: int, now: datetime, pers
             await _release(found, body, own, now)
         own.answer, own.answered_at, own.answered_by_id, own.deputy_id = Answer.DELEGATED, now, by.id, deputy
         await own.save(update_fields=["answer", "answered_at", "answered_by_id", "deputy_id"])
+        if not await Attendance.exists(meeting_id=meeting, person_id=deputy):
+            await entered_again(found, [deputy], now)
         await Attendance.bulk_create(
             [
                 Attendance(

@@ -8,11 +8,12 @@ from typing import Any
 
 from tortoise.expressions import F, Q
 
-from bot.actions import access, audit, feeds, invitations, meetings, notices, sessions
+from bot.actions import access, audit, feeds, meetings, notices, sessions
 from bot.actions.notices import Draft
+from bot.actions.telling import LOST, RELEASED, tell
 from bot.rules import facts as typed
 from bot.rules import names, paging, permissions
-from bot.rules.facts import Plain, Title
+from bot.rules.facts import Plain, Text, Title
 from bot.rules.followup import OPEN
 from bot.rules.refusals import NotAllowed
 from storage import queries
@@ -38,7 +39,6 @@ from storage.vocabulary import (
     Side,
 )
 
-LOST = "seat_lost"
 NEVER_ARRIVED = (NoticeState.WAITING, NoticeState.DEAD, NoticeState.DROPPED)
 
 Facts = dict[str, Any]
@@ -199,7 +199,7 @@ async def _free(place: Attendance, person: Person, body: Body, key: str, now: da
     """
     meeting = place.meeting
     instead = await Attendance.filter(meeting_id=meeting.id, deputy_for_id=person.id).select_related("person")
-    about_it = Notice.filter(about=f"meeting:{meeting.id}", person_id=person.id).exclude(template=invitations.RELEASED)
+    about_it = Notice.filter(about=f"meeting:{meeting.id}", person_id=person.id).exclude(template=RELEASED)
     untold = await about_it.filter(state=NoticeState.WAITING)
     known = await about_it.filter(kind=NoticeKind.CALENDAR_MAIL).exclude(state__in=NEVER_ARRIVED).exists()
     await Notice.filter(id__in=[0, *(notice.id for notice in untold)]).delete()
@@ -210,6 +210,8 @@ async def _free(place: Attendance, person: Person, body: Body, key: str, now: da
     if known:
         event = meetings.calendar_facts(meeting, body.code)
         calendar = {**event, "method": Plain("CANCEL"), "uninvite": True, "join_link": None}
+        if place.mailed_to is not None:
+            calendar["to"] = Text(place.mailed_to)
         await notices.queue(
             [
                 Draft(
@@ -226,7 +228,7 @@ async def _free(place: Attendance, person: Person, body: Body, key: str, now: da
             now=now,
         )
     deputies = [row.person for row in instead if row.person is not None]
-    await invitations.tell(meeting, body, deputies, invitations.RELEASED, {}, now=now, method="CANCEL", seated=False)
+    await tell(meeting, body, deputies, RELEASED, {}, now=now, method="CANCEL", seated=False)
     await Attendance.filter(id__in=[0, *(row.id for row in instead)]).delete()
     return facts
 

@@ -291,6 +291,7 @@ def calendar_facts(meeting: Meeting, code: str) -> Facts:
     return {
         "code": Plain(code),
         "uid": Plain(meeting.uid),
+        "organizer": Plain(meeting.organizer) if meeting.organizer else None,
         "sequence": meeting.sequence,
         "title": Title(meeting.title),
         "starts": meeting.starts_at,
@@ -336,9 +337,17 @@ async def touch_feeds(body: Body, day: date) -> None:
     await feeds.touch({person for person in readers if person is not None})
 
 
-async def held(*, now: datetime) -> int:
-    """What has ended was held; the clock does that."""
+async def keep_organizer(*, mailbox: str) -> None:
+    """Meetings that were invited to before their organiser was stored have the town's mailbox from now on."""
     async with transaction():
+        await Meeting.filter(organizer=None, invited_at__not_isnull=True).update(organizer=mailbox)
+
+
+async def held(*, now: datetime) -> int:
+    """What has ended was held, and needs no address any more to take it out of a calendar; the clock does that."""
+    async with transaction():
+        over = await queries.column(Attendance.filter(mailed_to__not_isnull=True, meeting__ends_at__lte=now), "id")
+        await Attendance.filter(id__in=[0, *over]).update(mailed_to=None)
         return await Meeting.filter(state__in=(MeetingState.INVITED, MeetingState.RUNNING), ends_at__lte=now).update(
             state=MeetingState.HELD
         )

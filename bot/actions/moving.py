@@ -8,8 +8,9 @@ from typing import Any, Self
 from tortoise.expressions import Q
 
 from bot.actions import access, audit, meetings, notices
-from bot.actions.invitations import REASON_LIMIT, RELEASED, tell
+from bot.actions.invitations import REASON_LIMIT
 from bot.actions.meetings import SETTLE, MeetingOver, Plan, facts_of
+from bot.actions.telling import RELEASED, tell
 from bot.rules import facts, permissions
 from bot.rules.facts import JoinLink, Place, Plain
 from bot.rules.refusals import ReasonMissing, TooLong

@@ -32,12 +32,13 @@ class Upload:
 
 @dataclass(frozen=True, kw_only=True)
 class Town:
-    """What handlers know of the town. `key` signs links; `mails` says whether there is a mail server."""
+    """What handlers know of the town. `key` signs links; `mails` says whether there is a mail server, `mailbox` who organises."""
 
     zone: str
     land: str
     host: str
     area_label: str
+    mailbox: str
     key: bytes = field(repr=False)
     mails: bool = False
 

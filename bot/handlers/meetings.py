@@ -320,6 +320,7 @@ async def _invited(context: Context, answers: Answers, _choice: str) -> None:
         meeting=answers["meeting"],
         land=context.town.land,
         reason=answers.get("reason"),
+        mailbox=context.town.mailbox,
         now=context.now,
     )
     context.show("invited", facts)

@@ -54,7 +54,7 @@ def calendar_mail(fact: Mapping[str, Any], person: Person, settings: PostSetting
 
     meeting, stamp, organizer = meeting_facts(fact, settings), fact["stamp"], _organizer(settings)
     recipient = calendars.Attendee(
-        address=calendars.usable_address(person.mail or "") or "",
+        address=calendars.usable_address(recipient_of(fact, person)) or "",
         name=f"{person.given_name} {person.family_name}",
         role=calendars.Role(str(fact.get("role") or calendars.Role.REQUIRED)),
         answer=Answer(str(fact.get("answer") or Answer.OPEN)),
@@ -65,6 +65,11 @@ def calendar_mail(fact: Mapping[str, Any], person: Person, settings: PostSetting
     if fact.get("uninvite"):
         return method, calendars.uninvite(meeting, organizer=organizer, recipient=recipient, stamp=stamp)
     return method, calendars.cancel(meeting, organizer=organizer, recipient=recipient, stamp=stamp)
+
+
+def recipient_of(fact: Mapping[str, Any] | None, person: Person) -> str:
+    """The address that a mail is for: a calendar mail says itself whose calendar it means."""
+    return str((fact or {}).get("to") or person.mail or "")
 
 
 def meeting_facts(fact: Mapping[str, Any], settings: PostSettings) -> "calendars.MeetingFacts":
@@ -87,6 +92,7 @@ def meeting_facts(fact: Mapping[str, Any], settings: PostSettings) -> "calendars
         description=str(fact.get("description") or ""),
         categories=tuple(str(category) for category in fact.get("categories") or ()),
         private=bool(fact.get("private")),
+        organizer=str(fact.get("organizer") or ""),
     )
 
 

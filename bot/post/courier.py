@@ -234,7 +234,8 @@ class Courier:
         from bot.calendars import usable_address  # noqa: PLC0415  # so is icalendar
 
         person, mailer = reader.person, self.mailer
-        address = usable_address(person.mail or "") if person else None
+        calendar = typed.decode(notice.facts).get("calendar")
+        address = usable_address(attachments.recipient_of(calendar, person)) if person else None
         if person is None or mailer is None or address is None:
             unlucky = mailer is not None  # a town without a mail server reaches nobody that way, and knows it
             return Outcome(state=NoticeState.DEAD if unlucky else NoticeState.DROPPED, error=UNREACHABLE)

@@ -46,6 +46,7 @@ def _meeting(settings: WebSettings, meeting: FeedMeeting) -> MeetingFacts:
         last_modified=meeting.changed,
         place=meeting.place,
         join_link=meeting.join_link,
+        organizer=meeting.organizer,
     )
 
 

@@ -24,7 +24,7 @@ class Meeting(Model):
 
     What lies in the future keeps its wall time: `starts_local` ("2026-11-24T14:30") in `zone` is the truth, `starts_at`
     and `ends_at` (UTC) are derived from it in one place, `bot.actions.meetings`. `sequence` and `uid` are RFC 5545's;
-    `stamp` is the last DTSTAMP.
+    `stamp` is the last DTSTAMP; `organizer` the address that its calendar objects have carried since the first invitation.
     """
 
     id = fields.IntField(primary_key=True)
@@ -45,6 +45,7 @@ class Meeting(Model):
     uid = fields.CharField(max_length=255, unique=True)
     sequence = fields.IntField(db_default=0)
     stamp = MomentField(null=True)
+    organizer = fields.CharField(max_length=254, null=True)
     invited_at = MomentField(null=True)
     short_notice_reason = fields.CharField(max_length=500, null=True)
     cancel_reason = fields.CharField(max_length=500, null=True)
@@ -65,7 +66,10 @@ class Meeting(Model):
 
 
 class Attendance(Model):
-    """What somebody answered to an invitation, and whether they were there; a guest has a name instead of a person."""
+    """What somebody answered to an invitation, and whether they were there; a guest has a name instead of a person.
+
+    `mailed_to` is the address whose calendar has the meeting; it is forgotten when the meeting is over.
+    """
 
     id = fields.IntField(primary_key=True)
     meeting: fields.ForeignKeyRelation[Meeting] = fields.ForeignKeyField(
@@ -92,6 +96,7 @@ class Attendance(Model):
     )
     presence = fields.CharEnumField(Presence, max_length=32, db_default=Presence.UNKNOWN)
     invited_at = MomentField(null=True)
+    mailed_to = fields.CharField(max_length=254, null=True)
 
     meeting_id: int
     person_id: int | None

@@ -166,6 +166,17 @@ async def test_new_day_touches_every_feed(ben: Person) -> None:
     assert (await FeedCache.get()).stale
 
 
+async def test_feed_keeps_the_organiser_of_a_meeting_and_no_link_into_one_that_is_off(
+    ben: Person, tk: Body, now: datetime
+) -> None:
+    meeting = await hold(tk, now + timedelta(days=7), MeetingState.CANCELLED)
+    await Meeting.filter(id=meeting.id).update(organizer="alt@stadt.example")
+
+    (shown,) = (await feeds.facts_of(ben, now=now)).meetings
+
+    assert (shown.organizer, shown.join_link, shown.place) == ("alt@stadt.example", "", "Rathaus")
+
+
 async def test_facts_are_those_of_the_meeting(ben: Person, tk: Body, now: datetime) -> None:
     starts = now + timedelta(days=7)
     meeting = await hold(tk, starts)
@@ -177,6 +188,7 @@ async def test_facts_are_those_of_the_meeting(ben: Person, tk: Body, now: dateti
         feeds.FeedMeeting(
             id=meeting.id,
             uid="1@stadt.example",
+            organizer="",
             sequence=2,
             title="1. Sitzung",
             starts=starts.astimezone(BERLIN),

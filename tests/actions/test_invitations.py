@@ -79,7 +79,9 @@ async def test_invite_makes_calendar_objects_of_what_the_meeting_is(town: Town, 
         "method": "REQUEST",
         "answer": "open",
         "code": "TK",
+        "to": "ben@lindental.example",
         "uid": row.uid,
+        "organizer": None,
         "sequence": 0,
         "title": "1. Trägerkonferenz",
         "starts": utc(TUESDAY),
@@ -95,7 +97,7 @@ async def test_invite_makes_calendar_objects_of_what_the_meeting_is(town: Town, 
     }
     assert chat["document"] == {
         "type": "calendar",
-        **{key: mail["calendar"][key] for key in mail["calendar"] if key not in ("method", "answer")},
+        **{key: mail["calendar"][key] for key in mail["calendar"] if key not in ("method", "to", "answer")},
     }
     assert [list(untyped(typed.decode(notice.facts))) for notice in await Notice.all()] == [[]] * 8
 

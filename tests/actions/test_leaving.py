@@ -2,7 +2,7 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from bot.actions import feeds, invitations, leaving, meetings, moving, sessions
+from bot.actions import feeds, invitations, leaving, meetings, moving, sessions, telling
 from bot.rules import facts as typed
 from bot.rules.facts import PersonName, Plain, Title
 from bot.rules.refusals import NotAllowed, NotAMember, NotFoundHere, Refusal
@@ -305,7 +305,7 @@ async def an_invitation(meeting: Meeting, person: Person, state: NoticeState = N
     """Somebody is invited, and their calendar mail is so far on its way."""
     await Attendance.create(meeting=meeting, person=person)
     body = await meeting.body
-    await invitations.tell(meeting, body, [person], "invitation", {}, now=meeting.created_at, method="REQUEST")
+    await telling.tell(meeting, body, [person], "invitation", {}, now=meeting.created_at, method="REQUEST")
     await all_sent()
     await Notice.filter(person_id=person.id, about=f"meeting:{meeting.id}").update(state=state)
 

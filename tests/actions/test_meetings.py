@@ -281,6 +281,30 @@ async def test_held_is_what_was_invited_and_has_ended(town: Town, now: datetime)
     assert [row.id for row in await Meeting.filter(state=MeetingState.HELD).order_by("id")] == [row.id for row in over]
 
 
+async def test_address_of_a_calendar_is_forgotten_when_the_meeting_is_over(town: Town, now: datetime) -> None:
+    meeting = await invited(town, now)
+    ends = utc(TUESDAY) + 90 * MINUTE
+    rows = Attendance.filter(meeting_id=meeting, mailed_to__not_isnull=True)
+
+    await meetings.held(now=ends - MINUTE)
+    ahead = await rows.count()
+    await meetings.held(now=ends)
+
+    assert (ahead, await rows.count()) == (2, 0)
+
+
+async def test_meeting_that_was_invited_to_before_organisers_were_stored_gets_one_and_keeps_it(
+    town: Town, now: datetime
+) -> None:
+    old, unknown = await invited(town, now), await scheduled(town, now, WEDNESDAY)
+
+    for mailbox in ("faden@lindental.example", "neu@lindental.example"):
+        await meetings.keep_organizer(mailbox=mailbox)
+
+    assert (await Meeting.get(id=old)).organizer == "faden@lindental.example"
+    assert (await Meeting.get(id=unknown)).organizer is None
+
+
 # --- what it costs ------------------------------------------------------------------------------------------------------
 
 

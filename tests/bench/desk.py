@@ -113,7 +113,14 @@ async def set_up(*, round_trip: float = 0.0, chats: int = 25) -> Desk:
         await Channel.create(person=person, network=Network.TELEGRAM, address=str(person.id), linked_at=now)
     wire = StubbedWire(round_trip=round_trip)
     bot = ExtBot(token=TOKEN, request=wire, get_updates_request=wire)
-    town = Town(zone="Europe/Berlin", land="BY", host="faden.example.org", area_label="Sozialraum", key=b"k" * 32)
+    town = Town(
+        zone="Europe/Berlin",
+        land="BY",
+        host="faden.example.org",
+        area_label="Sozialraum",
+        mailbox="faden@faden.example.org",
+        key=b"k" * 32,
+    )
     application = handlers.application(bot, town)
     await application.initialize()
 

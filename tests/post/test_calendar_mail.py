@@ -546,3 +546,105 @@ async def test_answer_lost_after_the_mail_was_taken_sends_the_same_bytes_once_mo
 
     again = house.mailbox.messages()[len(sent) :]
     assert again == [content for content in sent if b"ben@traeger.example" in content]
+
+
+# --- an entry that was taken away, and its way back --------------------------------------------------------------------
+
+
+def versions(mail: Received) -> tuple[str, int, datetime]:
+    return mail.methods[1], int(mail.event["SEQUENCE"]), mail.event["DTSTAMP"].dt
+
+
+async def test_deputy_who_is_named_again_gets_a_later_version_than_the_cancel(house: House) -> None:
+    link = (await invited(house))["ben"].link
+    await answered(house, link, deputy=str(house.dora.id))
+    await answered(house, link, answer="accepted")
+    await answered(house, link, deputy=str(house.dora.id))
+
+    way = [Received.of(content) for content in house.mailbox.messages() if b"dora@traeger.example" in content]
+
+    assert [versions(mail)[:2] for mail in way] == [("REQUEST", 0), ("CANCEL", 1), ("REQUEST", 2)]
+    stamps = [versions(mail)[2] for mail in way]
+    assert stamps == sorted(set(stamps))
+
+
+async def test_seat_given_back_is_invited_with_a_later_version_and_the_others_hear_nothing(house: House) -> None:
+    await invited(house)
+    elsewhere = await Body.create(code="SRT", name="Sozialraumteam", kind="area_team", level=0)
+    await Membership.create(body=elsewhere, person=house.ben, role=Role.MEMBER, begins_on=date(2026, 1, 1))
+    seat = await Membership.get(person_id=house.ben.id, body__code="TK")
+    await house.does(leaving.end_seat, by=house.anna, seat=seat.id)
+    taken_out = house.new_mails()["ben"]
+    await Membership.filter(id=seat.id).update(ends_on=None)
+
+    await house.does(invitations.invite, by=house.anna, meeting=house.meeting, land="NI")
+    back = house.new_mails()
+    await house.does(moving.move, by=house.anna, meeting=house.meeting, starts=STARTS + timedelta(days=1), minutes=None)
+    await house.post(minutes=2)
+    moved = house.new_mails()
+
+    assert sorted(back) == ["ben"]
+    assert [versions(mail)[:2] for mail in (taken_out, back["ben"])] == [("CANCEL", 1), ("REQUEST", 2)]
+    assert versions(back["ben"])[2] > versions(taken_out)[2]
+    assert {name: versions(mail)[:2] for name, mail in moved.items()} == {
+        "anna": ("REQUEST", 3),
+        "ben": ("REQUEST", 3),
+    }
+
+
+async def test_organiser_of_a_meeting_stays_when_the_towns_mailbox_changes(house: House) -> None:
+    await house.does(invitations.invite, by=house.anna, meeting=house.meeting, land="NI", mailbox="alt@faden.example")
+    first = house.new_mails()["ben"]
+
+    await house.does(moving.cancel, by=house.anna, meeting=house.meeting, reason="Wasserschaden")
+
+    last = house.new_mails()["ben"]
+    assert [str(mail.event["ORGANIZER"]) for mail in (first, last)] == ["mailto:alt@faden.example"] * 2
+    assert str(last.message["From"]) == f"Faden Musterstadt <{SENDER}>"
+
+
+async def test_cancel_goes_to_the_address_that_has_the_entry(house: House) -> None:
+    await invited(house)
+    await Person.filter(id=house.ben.id).update(mail="b.oezdemir@neu.example")
+
+    await house.does(moving.cancel, by=house.anna, meeting=house.meeting, reason="Wasserschaden")
+
+    ben = house.new_mails()["ben"]
+    assert (ben.to, ben.attendee) == ("ben@traeger.example", "mailto:ben@traeger.example")
+
+
+async def test_seat_lost_takes_the_meeting_out_of_the_calendar_that_has_it(house: House) -> None:
+    await invited(house)
+    await Person.filter(id=house.ben.id).update(mail="b.oezdemir@neu.example")
+
+    await ended(house, house.ben)
+
+    assert house.new_mails()["ben"].to == "ben@traeger.example"
+
+
+async def test_change_goes_to_the_new_address_and_the_cancel_follows_it(house: House) -> None:
+    await invited(house)
+    await Person.filter(id=house.ben.id).update(mail="b.oezdemir@neu.example")
+    await house.does(moving.move, by=house.anna, meeting=house.meeting, starts=STARTS + timedelta(days=1), minutes=None)
+    await house.post(minutes=2)
+    house.new_mails()
+
+    await house.does(moving.cancel, by=house.anna, meeting=house.meeting, reason="Wasserschaden")
+
+    assert house.new_mails()["b.oezdemir"].to == "b.oezdemir@neu.example"
+
+
+async def test_what_takes_a_meeting_away_has_no_way_into_its_conference(house: House) -> None:
+    link = (await invited(house))["ben"].link
+    await answered(house, link, deputy=str(house.dora.id))
+    house.new_mails()
+
+    await answered(house, link, answer="accepted")
+    released = house.new_mails()["dora"]
+    await house.does(moving.cancel, by=house.anna, meeting=house.meeting, reason="Wasserschaden")
+    cancelled = house.new_mails()["ben"]
+
+    for mail in (released, cancelled):
+        assert mail.methods[1] == "CANCEL"
+        assert "meet.example" not in mail.text
+        assert b"meet.example" not in mail.calendar.replace(b"\r\n ", b"")

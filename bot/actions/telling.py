@@ -1,0 +1,130 @@
+"""Tell people of a meeting: a message for each, and a calendar mail for those with an address."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from tortoise.expressions import Q
+
+from bot.actions import meetings, notices
+from bot.actions.meetings import facts_of
+from bot.actions.notices import Draft
+from bot.rules.facts import AnswerLink, Plain, Text
+from storage.db import execute, transaction
+from storage.models import Attendance, Body, Meeting, Notice, Person
+from storage.rows import places
+from storage.vocabulary import NoticeKind
+
+RELEASED = "deputy_released"
+LOST = "seat_lost"
+URGENT_WITHIN = timedelta(hours=36)
+
+Facts = dict[str, Any]
+
+
+async def tell(
+    meeting: Meeting,
+    body: Body,
+    people: Sequence[Person],
+    template: str,
+    more: Facts,
+    *,
+    now: datetime,
+    method: str,
+    due_at: datetime | None = None,
+    known_to: Person | None = None,
+    seated: bool = True,
+    instead_of: Mapping[int, int] | None = None,
+) -> None:
+    """Tell each person once, by chat and by calendar mail; the key carries the calendar's SEQUENCE and the invitation.
+
+    The mail's key is the message's with `:mail` behind it: so post knows that whom no chat reaches is told already.
+    `known_to` did it, and gets the calendar mail only. Who is not `seated` is told although they have no place there.
+    `instead_of` names for each person the notice that may not have arrived: in its place the same is told again.
+    """
+    attendances = {row.person_id: row for row in await Attendance.filter(meeting_id=meeting.id)}
+    told = _told(meeting, body, more, cancelled=method == "CANCEL")
+    calendar = _calendar(meeting, body, method, seated=seated)
+    soon = _expected(meeting, told) - now <= URGENT_WITHIN
+    mailed: list[int] = []
+    drafts = []
+    for person in people:
+        invited = attendances.get(person.id)
+        key = f"meeting:{meeting.id}:{meeting.sequence}:{template}:{person.id}:{invited.id if invited else None}"
+        if instead_of is not None:
+            key += f":again:{instead_of[person.id]}"
+        shared: dict[str, Any] = {
+            "template": template,
+            "person": person.id,
+            "body": body.id if seated else None,
+            "about": f"meeting:{meeting.id}",
+            "due_at": due_at or now,
+        }
+        if known_to is None or person.id != known_to.id:
+            document = {"type": Plain("calendar"), **calendar}
+            drafts.append(Draft(key=key, facts={**told, "document": document}, urgent=soon, **shared))
+        address = _address(person, invited, method)
+        if invited is not None and address is not None:
+            mailed.append(person.id)
+            own = {"method": Plain(method), "to": Text(address), "answer": Plain(invited.answer.value)}
+            facts = {**told, "calendar": {**calendar, **own}, "link": AnswerLink(invited.id)}
+            drafts.append(Draft(key=f"{key}:mail", facts=facts, kind=NoticeKind.CALENDAR_MAIL, urgent=True, **shared))
+    async with transaction():
+        await notices.queue(drafts, now=now)
+        if method == "REQUEST":
+            await _keep_addresses(meeting, mailed)
+
+
+def _told(meeting: Meeting, body: Body, more: Facts, *, cancelled: bool) -> Facts:
+    """What the words tell. Nobody needs the way into a conference to which they do not come."""
+    told = {"meeting": facts_of(meeting, body), **more}
+    if cancelled:
+        told["meeting"] = {**told["meeting"], "linked": False, "join_link": None}
+    return told
+
+
+def _calendar(meeting: Meeting, body: Body, method: str, *, seated: bool) -> Facts:
+    calendar = meetings.calendar_facts(meeting, body.code)
+    if method == "CANCEL":
+        calendar |= {"status": Plain("cancelled"), "join_link": None}
+        if not seated:
+            calendar["uninvite"] = True  # it takes place without them
+    return calendar
+
+
+def _expected(meeting: Meeting, told: Facts) -> datetime:
+    """When the reader may expect it to begin: at the earliest of the times that they know or learn."""
+    known: list[datetime] = [entry["starts"] for entry in (told["meeting"], told.get("was")) if entry]
+    return min(meeting.starts_at, *known)
+
+
+def _address(person: Person, invited: Attendance | None, method: str) -> str | None:
+    """Where the calendar mail goes: what takes an entry away goes where the entry is."""
+    if method == "CANCEL" and invited is not None and invited.mailed_to is not None:
+        return invited.mailed_to
+    return person.mail
+
+
+async def _keep_addresses(meeting: Meeting, people: Collection[int]) -> None:
+    """Remember whose calendar has the meeting."""
+    if people:
+        statement = (
+            "UPDATE attendance SET mailed_to = (SELECT p.mail FROM person p WHERE p.id = attendance.person_id) "  # noqa: S608  # constants only
+            f"WHERE meeting_id = ? AND person_id IN ({places(people)})"
+        )
+        await execute(statement, [meeting.id, *people])
+
+
+async def entered_again(meeting: Meeting, people: Collection[int], now: datetime) -> None:
+    """Step SEQUENCE and DTSTAMP when the meeting was taken out of the calendar of one of those who are to be invited.
+
+    Otherwise a CANCEL that comes late would take the new entry away (RFC 5546, 2.1.4). The others hear nothing of it: their next
+    mail carries the higher number.
+    """
+    taken_out = Notice.filter(
+        Q(template=RELEASED, about=f"meeting:{meeting.id}") | Q(template=LOST, key__endswith=f":mail:{meeting.id}"),
+        kind=NoticeKind.CALENDAR_MAIL,
+        person_id__in=[0, *people],
+    )
+    if await taken_out.exists():
+        await meetings.write(meeting, now, sequence=meeting.sequence + 1)
