@@ -12,11 +12,12 @@ from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 log = structlog.get_logger(__name__)
 
 ALLOWED_UPDATES = ["message", "callback_query", "my_chat_member"]  # an edit of what was said is none of it
-POLL_SECONDS = 25
-READ_SECONDS = POLL_SECONDS + 10
+POLL_SECONDS = 10
+PROBE_SECONDS = 1  # while Telegram does not answer: what hangs must not be waited for
+GRACE_SECONDS = 2  # for the answer to come over the wire
 CONFLICT_SECONDS = 10.0
 SILENT_AFTER = timedelta(seconds=120)
-BACKOFF_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+BACKOFF_SECONDS = (0.5, 1.0)
 
 
 class Polling:
@@ -58,10 +59,11 @@ class Polling:
 
     async def _once(self) -> None:
         """One request: what cannot be decoded is the inbox's matter, so that it does not make the bot deaf."""
+        seconds = PROBE_SECONDS if self._failures else POLL_SECONDS
         updates: list[dict[str, Any]] = await self._bot.do_api_request(
             "getupdates",  # in any case; the library warns of its own spelling, whose method decodes all or nothing
-            api_kwargs={"offset": self._offset, "timeout": POLL_SECONDS, "allowed_updates": ALLOWED_UPDATES},
-            read_timeout=READ_SECONDS,
+            api_kwargs={"offset": self._offset, "timeout": seconds, "allowed_updates": ALLOWED_UPDATES},
+            read_timeout=seconds + GRACE_SECONDS,
         )
         self.heard_at = self._machine_now()
         await asyncio.gather(*(self._receive(update) for update in updates))

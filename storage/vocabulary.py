@@ -182,6 +182,7 @@ class NoticeKind(StrEnum):
 
     MESSAGE = "message"
     EDIT = "edit"
+    CAPTION = "caption"
     TOAST = "toast"
     CARD = "card"
     ERASE = "erase"

@@ -1,6 +1,7 @@
 """How a message leaves by chat: the calls of the Bot API for each kind of notice, and what its errors mean."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, auto
@@ -26,6 +27,7 @@ from storage.models import Notice
 from storage.vocabulary import Network, NoticeKind
 
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+GONE = ("to edit not found", "can't be edited")
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
@@ -41,7 +43,7 @@ class File:
 
 @dataclass(frozen=True, kw_only=True)
 class Desk:
-    """Where a notice goes: the network's bot and the chat. `turn` waits until the next message may be sent.
+    """Where a notice goes: the network's bot and the chat. `turn` waits until the next message may be sent, within its block.
 
     `begun` keeps the mark of the parts that have left, when more of the same message is to follow.
     """
@@ -49,7 +51,7 @@ class Desk:
     bot: Bot
     network: Network
     chat_id: int
-    turn: Callable[[], Awaitable[None]]
+    turn: Callable[[], AbstractAsyncContextManager[None]]
     begun: Callable[[str], Awaitable[None]]
 
 
@@ -91,8 +93,9 @@ async def send(desk: Desk, notice: Notice, message: ChatMessage, file: File | No
         case NoticeKind.ERASE:
             await _erase(desk, notice)
             return None
-        case NoticeKind.EDIT:
-            return await _edit(desk, notice, message, int(notice.target_id or 0))
+        case NoticeKind.EDIT | NoticeKind.CAPTION:
+            edit = _edit_caption if notice.kind is NoticeKind.CAPTION else _edit
+            return await edit(desk, notice, message, int(notice.target_id or 0))
         case NoticeKind.CARD if notice.message_id is not None:
             return await _edit(desk, notice, message, notice.message_id)
         case NoticeKind.CARD:
@@ -111,16 +114,16 @@ async def _say(desk: Desk, notice: Notice, message: ChatMessage, file: File | No
     if file is None:
         return await _say_on(desk, notice, parts, _left(desk, notice, parts[:-1]), keyboard)
     await _say_on(desk, notice, parts, _left(desk, notice, parts), None, last=False)
-    await desk.turn()
-    sent = await desk.bot.send_document(
-        desk.chat_id,
-        file.file_id or InputFile(file.content or b"", filename=file.name),
-        caption=text if caption else None,
-        parse_mode=ParseMode.HTML,
-        disable_notification=notice.silent,
-        message_thread_id=notice.thread_id,
-        reply_markup=keyboard,
-    )
+    async with desk.turn():
+        sent = await desk.bot.send_document(
+            desk.chat_id,
+            file.file_id or InputFile(file.content or b"", filename=file.name),
+            caption=text if caption else None,
+            parse_mode=ParseMode.HTML,
+            disable_notification=notice.silent,
+            message_thread_id=notice.thread_id,
+            reply_markup=keyboard,
+        )
     return sent.message_id
 
 
@@ -136,16 +139,16 @@ async def _say_on(
     """Say the parts behind those that have left; `last` says that nothing follows them. Gives the id of the last one."""
     said = 0
     for number, part in enumerate(parts[left:], start=left + 1):
-        await desk.turn()
-        sent = await desk.bot.send_message(
-            desk.chat_id,
-            part,
-            parse_mode=ParseMode.HTML,
-            link_preview_options=NO_PREVIEW,
-            disable_notification=notice.silent,
-            message_thread_id=notice.thread_id,
-            reply_markup=keyboard if number == len(parts) else None,
-        )
+        async with desk.turn():
+            sent = await desk.bot.send_message(
+                desk.chat_id,
+                part,
+                parse_mode=ParseMode.HTML,
+                link_preview_options=NO_PREVIEW,
+                disable_notification=notice.silent,
+                message_thread_id=notice.thread_id,
+                reply_markup=keyboard if number == len(parts) else None,
+            )
         said = sent.message_id
         if number < len(parts) or not last:
             await desk.begun(_mark(desk, parts[:number]))
@@ -171,23 +174,23 @@ async def _edit(desk: Desk, notice: Notice, message: ChatMessage, message_id: in
     parts = texts.split(text)
     if left := _left(desk, notice, parts[:-1]):
         return await _say_on(desk, notice, parts, left, keyboard)
-    await desk.turn()
     try:
-        await desk.bot.edit_message_text(
-            parts[0],
-            desk.chat_id,
-            message_id,
-            parse_mode=ParseMode.HTML,
-            link_preview_options=NO_PREVIEW,
-            reply_markup=keyboard if len(parts) == 1 else None,
-        )
+        async with desk.turn():
+            await desk.bot.edit_message_text(
+                parts[0],
+                desk.chat_id,
+                message_id,
+                parse_mode=ParseMode.HTML,
+                link_preview_options=NO_PREVIEW,
+                reply_markup=keyboard if len(parts) == 1 else None,
+            )
     except BadRequest as error:
         problem = error.message.lower()
         if "not modified" in problem:
             return message_id
-        if "no text in the message" in problem and texts.units(text) <= texts.CAPTION_UNITS:
+        if "no text in the message" in problem:  # it came with a file, which nobody knew
             return await _edit_caption(desk, notice, message, message_id)
-        if any(reason in problem for reason in ("to edit not found", "can't be edited", "no text in the message")):
+        if any(reason in problem for reason in GONE):
             return await _say(desk, notice, message)
         raise
     if len(parts) == 1:
@@ -197,17 +200,20 @@ async def _edit(desk: Desk, notice: Notice, message: ChatMessage, message_id: in
 
 
 async def _edit_caption(desk: Desk, notice: Notice, message: ChatMessage, message_id: int) -> int:
-    """Change what stands under a file."""
+    """Change what stands under a file; what is too long for that, or cannot be changed any more, is said anew."""
     text, keyboard = _with_keyboard(desk, message)
-    await desk.turn()
+    if texts.units(text) > texts.CAPTION_UNITS:
+        return await _say(desk, notice, message)
     try:
-        await desk.bot.edit_message_caption(
-            desk.chat_id, message_id, caption=text, parse_mode=ParseMode.HTML, reply_markup=keyboard
-        )
+        async with desk.turn():
+            await desk.bot.edit_message_caption(
+                desk.chat_id, message_id, caption=text, parse_mode=ParseMode.HTML, reply_markup=keyboard
+            )
     except BadRequest as error:
-        if "not modified" in error.message.lower():
+        problem = error.message.lower()
+        if "not modified" in problem:
             return message_id
-        if "to edit not found" in error.message.lower():
+        if any(reason in problem for reason in GONE):
             return await _say(desk, notice, message)
         raise
     return message_id

@@ -1,6 +1,7 @@
 """One notice on its way: which channel, at what moment, in which words, and what its errors come to."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -14,10 +15,11 @@ from tortoise.exceptions import BaseORMException
 from bot.post import attachments, chat, outbox, readers
 from bot.post.chat import File, Trouble
 from bot.post.mail import RETRIES as MAIL_RETRIES
-from bot.post.mail import Mailer, Reply, compose
-from bot.post.outbox import UNCERTAIN, Outcome
+from bot.post.mail import Mailer, Reply, Reported, compose
+from bot.post.outbox import AWAY, HOLD, SERVER, UNCERTAIN, Outcome
 from bot.post.readers import MAILS, Reader
-from bot.post.turns import Later, Turns
+from bot.post.turns import Later, TurnLost, Turns
+from bot.post.weather import Away, Weather
 from bot.post.words import Words
 from bot.rules import channels
 from bot.rules import facts as typed
@@ -26,6 +28,7 @@ from bot.rules.facts import NOTHING, NUDGE, TITLES
 from bot.rules.quiet import Rest, next_moment
 from storage.db import WorkTookTooLong
 from storage.models import Notice, Person
+from storage.together import Together
 from storage.vocabulary import Lane, Network, NoticeKind, NoticeState
 
 log = structlog.get_logger(__name__)
@@ -34,15 +37,21 @@ CARD_REST = timedelta(seconds=3)
 FAILURES = 5
 ATTEMPTS_AT_ONCE = 4  # by one channel after the other, or to a chat that moves
 RETRIES = {  # somebody waits for an answer: most failures are over in a moment
-    Lane.ANSWER: (timedelta(seconds=0.1), timedelta(seconds=5), timedelta(minutes=1), timedelta(minutes=30)),
+    Lane.ANSWER: tuple(timedelta(seconds=seconds) for seconds in (0.1, 1, 3, 5)),
     Lane.MAILING: (timedelta(seconds=2), timedelta(seconds=30), timedelta(minutes=5), timedelta(minutes=30)),
 }
-NOT_SENT_RETRY = {Lane.ANSWER: timedelta(seconds=3), Lane.MAILING: timedelta(seconds=15)}
 STORE_TROUBLE = (BaseORMException, OSError, WorkTookTooLong)
-REPEATABLE = frozenset({NoticeKind.EDIT, NoticeKind.TOAST, NoticeKind.ERASE})
-NEEDS_TEXT = frozenset({NoticeKind.MESSAGE, NoticeKind.EDIT, NoticeKind.CARD})
+REPEATABLE = frozenset({NoticeKind.EDIT, NoticeKind.CAPTION, NoticeKind.ERASE})
+NEEDS_TEXT = frozenset({NoticeKind.MESSAGE, NoticeKind.EDIT, NoticeKind.CAPTION, NoticeKind.CARD})
+HAS_MORE = frozenset({NoticeKind.MESSAGE, NoticeKind.EDIT, NoticeKind.CAPTION})  # where Telegram shows a nudge only
 UNREACHABLE = "unreachable"
+OVERTAKEN = "overtaken"
+TOO_LATE = "too late"
 FAREWELL = "seat_lost"  # goes after those who have left: it takes the meetings ahead out of their calendars
+
+
+class Overtaken(TurnLost):
+    """It was taken back while it waited for its turn."""
 
 
 class Astray(Exception):
@@ -65,6 +74,8 @@ class Courier:
     mailer: Mailer | None
     words: Words
     turns: Turns
+    weathers: Mapping[Network, Weather]
+    together: Together
 
     async def carry(self, notice: Notice, reader: Reader, moment: Moment, *, paced: bool) -> Outcome:
         """Try once, by each channel that is left. Never raises for what one notice does wrong: that notice is dead."""
@@ -138,39 +149,79 @@ class Courier:
         self, notice: Notice, reader: Reader, way: Way, moment: Moment, *, level: int, paced: bool
     ) -> Outcome:
         network, chat_id = way.network, int(way.address)
+        bot, weather = self.bots[network], self.weathers[network]
+        if notice.kind is not NoticeKind.TOAST and not weather.admits():
+            return self._held(network)
         try:
-            await self.bots[network].initialize()  # Telegram may not have answered since the start
+            await bot.initialize()  # Telegram may not have answered since the start
         except TelegramError:
-            held = self.turns.now() + NOT_SENT_RETRY[notice.lane]
-            return Outcome(state=NoticeState.WAITING, error="not sent", held_until=held)
-        message = await self.words.chat(notice, reader, network, bot_name=self.bots[network].username)
+            return self._unanswered(Trouble.NOT_SENT, notice, network)
+        message = await self.words.chat(notice, reader, network, bot_name=bot.username)
         if not message.text and notice.kind in NEEDS_TEXT:
             return Outcome(state=NoticeState.DEAD, error="empty")
-
-        async def turn() -> None:
-            if paced:
-                await self.turns.wait(network, chat_id, notice.lane)
-            if not notice.resend:
-                await outbox.mark_on_the_way(notice, machine_now=moment.machine)
-
+        turn = self._turn(notice, network, chat_id, moment, paced=paced)
         begun = partial(outbox.begin, notice)
-        desk = chat.Desk(bot=self.bots[network], network=network, chat_id=chat_id, turn=turn, begun=begun)
+        desk = chat.Desk(bot=bot, network=network, chat_id=chat_id, turn=turn, begun=begun)
         try:
             file = await self._file(notice, network, level)
             sent = await chat.send(desk, notice, message, file)
-        except Later as later:
-            return Outcome(state=NoticeState.WAITING, held_until=later.until)
+        except TurnLost as lost:
+            return self._without_turn(lost, network)
         except TelegramError as error:
-            return await self._after(error, notice, reader, way, self.turns.now())
+            return await self._after(error, notice, reader, way)
+        weather.answered()
         self.turns.arrived(network, notice.lane)
         rest = self.turns.now() + CARD_REST if notice.kind is NoticeKind.CARD and paced else None
         where = {"message_id": sent, "network": network, "chat_id": chat_id}
         web_chat = await self._in_full(notice, reader, level)
         return Outcome(state=NoticeState.SENT, held_until=rest, changes=where, web_chat=web_chat)
 
+    def _without_turn(self, lost: TurnLost, network: Network) -> Outcome:
+        """Nothing has left; why decides when it is tried again, if at all."""
+        match lost:
+            case Later():
+                return Outcome(state=NoticeState.WAITING, held_until=lost.until)
+            case Away():
+                return self._held(network)
+            case _:
+                return Outcome(state=NoticeState.DROPPED, error=OVERTAKEN)
+
+    def _turn(
+        self, notice: Notice, network: Network, chat_id: int, moment: Moment, *, paced: bool
+    ) -> Callable[[], AbstractAsyncContextManager[None]]:
+        """A turn to send a message of the notice in. Before the first of them it is asked whether the notice still counts."""
+        asked = False
+
+        @asynccontextmanager
+        async def turn() -> AsyncIterator[None]:
+            nonlocal asked
+            async with self.turns.taken(network, chat_id, notice.lane) if paced else nullcontext():
+                self.weathers[network].enter()
+                if not asked and not await self._leaves(notice, moment):
+                    raise Overtaken
+                asked = True
+                yield
+
+        return turn
+
+    async def _leaves(self, notice: Notice, moment: Moment) -> bool:
+        """Whether it still counts; from then on it has left. What nobody can take back, and what may come twice, just goes."""
+        if notice.kind is NoticeKind.CARD or (notice.about is None and notice.resend):
+            return True
+        return await outbox.leaves(notice, machine_now=moment.machine, together=self.together)
+
+    def _held(self, network: Network, error: str = AWAY) -> Outcome:
+        """It waits until the network is back."""
+        return Outcome(
+            state=NoticeState.WAITING,
+            error=error,
+            held_until=self.turns.now() + HOLD,
+            waits_for=network,
+        )
+
     async def _in_full(self, notice: Notice, reader: Reader, level: int) -> int | None:
         """The reader's web chat, when Telegram carries at most a nudge: what it leads to must be there."""
-        if level > NUDGE or reader.person is None or notice.kind not in {NoticeKind.MESSAGE, NoticeKind.EDIT}:
+        if level > NUDGE or reader.person is None or notice.kind not in HAS_MORE:
             return None
         return await readers.web_chat(reader.person)
 
@@ -182,29 +233,47 @@ class Courier:
             fact, level=level, network=network, bots=self.bots, settings=self.words.settings
         )
 
-    async def _after(self, error: TelegramError, notice: Notice, reader: Reader, way: Way, now: datetime) -> Outcome:
+    async def _after(self, error: TelegramError, notice: Notice, reader: Reader, way: Way) -> Outcome:
         """What an error of the Bot API comes to. Raises Astray when there may be another way."""
+        trouble = chat.trouble(error)
+        if isinstance(error, RetryAfter | ChatMigrated) or trouble in {Trouble.BLOCKED, Trouble.REFUSED}:
+            self.weathers[way.network].answered()
+            return await self._refused(error, notice, reader, way)
+        return self._unanswered(trouble, notice, way.network)
+
+    async def _refused(self, error: TelegramError, notice: Notice, reader: Reader, way: Way) -> Outcome:
+        """The network is there, and will not take it so. A toast is of the moment, and never tried again."""
         match error, chat.trouble(error):
-            case RetryAfter(), _:
-                until = now + chat.pause(error)
-                self.turns.throttled(way.network, int(way.address), notice.lane, until)
-                return Outcome(state=NoticeState.WAITING, error="throttled", held_until=until)
             case ChatMigrated(), _:
                 await outbox.move_chat(way.network, int(way.address), error.new_chat_id)
                 notice.chat_id = error.new_chat_id
                 raise Astray
-            case _, Trouble.NOT_SENT:
-                return Outcome(
-                    state=NoticeState.WAITING, error="not sent", held_until=now + NOT_SENT_RETRY[notice.lane]
-                )
-            case _, Trouble.UNCERTAIN if notice.kind not in REPEATABLE and notice.message_id is None:
-                return _uncertain(notice, now)
+            case RetryAfter(), _ if notice.kind is not NoticeKind.TOAST:
+                until = self.turns.now() + chat.pause(error)
+                self.turns.throttled(way.network, int(way.address), notice.lane, until)
+                return Outcome(state=NoticeState.WAITING, error="throttled", held_until=until)
+            case RetryAfter(), _:
+                return Outcome(state=NoticeState.DROPPED, error=TOO_LATE)
             case _, Trouble.BLOCKED:
                 return await self._blocked(notice, reader, way)
-            case _, Trouble.REFUSED:
-                return Outcome(state=NoticeState.DEAD, error="refused")
             case _:
-                return _again(notice, "server", now)
+                return Outcome(state=NoticeState.DEAD, error="refused")
+
+    def _unanswered(self, trouble: Trouble, notice: Notice, network: Network) -> Outcome:
+        """Nobody took it: for most it is the network that is away."""
+        weather = self.weathers[network]
+        uncertain = trouble is Trouble.UNCERTAIN and notice.kind not in REPEATABLE and notice.message_id is None
+        if notice.kind is NoticeKind.TOAST or uncertain or trouble is Trouble.NOT_SENT:
+            weather.gone()
+        elif weather.failed(notice.id):
+            return _again(notice, SERVER, self.turns.now())
+        if notice.kind is NoticeKind.TOAST:
+            return Outcome(state=NoticeState.DROPPED, error=TOO_LATE)
+        if not uncertain:
+            return self._held(network)
+        if notice.resend and notice.error != UNCERTAIN:
+            return self._held(network, UNCERTAIN)
+        return Outcome(state=NoticeState.UNCERTAIN, error=UNCERTAIN, failed=True)
 
     async def _blocked(self, notice: Notice, reader: Reader, way: Way) -> Outcome:
         if reader.person is not None:
@@ -250,22 +319,10 @@ class Courier:
         )
         if notice.kind is NoticeKind.CALENDAR_MAIL and notice.frozen is None:
             await outbox.freeze(notice, content)
-        if not notice.resend:
-            await outbox.mark_on_the_way(notice, machine_now=moment.machine)
+        if not await self._leaves(notice, moment):
+            return Outcome(state=NoticeState.DROPPED, error=OVERTAKEN)
         reported = await mailer.send(content, address)
-        now = self.turns.now()
-        match reported.reply:
-            case Reply.ACCEPTED:
-                return Outcome(state=NoticeState.SENT, changes={"network": Network.MAIL})
-            case Reply.REFUSED:
-                return Outcome(state=NoticeState.DEAD, error=f"refused {reported.code}")
-            case Reply.UNCERTAIN:
-                return _uncertain(notice, now)
-            case Reply.LATER if notice.attempts < len(MAIL_RETRIES):
-                held = now + MAIL_RETRIES[notice.attempts]
-                return Outcome(state=NoticeState.WAITING, error="mail server", held_until=held, failed=True)
-            case _:
-                return Outcome(state=NoticeState.DEAD, error="mail server", failed=True)
+        return _after_mail(reported, notice, self.turns.now())
 
     def _calendar(self, notice: Notice, person: Person) -> tuple[str, bytes] | None:
         if notice.kind is not NoticeKind.CALENDAR_MAIL:
@@ -284,11 +341,28 @@ def _out_of_place(notice: Notice, reader: Reader) -> Outcome | None:
     return None
 
 
-def _uncertain(notice: Notice, now: datetime) -> Outcome:
+def _after_mail(reported: Reported, notice: Notice, now: datetime) -> Outcome:
+    """What the mail server's answer comes to."""
+    match reported.reply:
+        case Reply.ACCEPTED:
+            return Outcome(state=NoticeState.SENT, changes={"network": Network.MAIL})
+        case Reply.REFUSED:
+            return Outcome(state=NoticeState.DEAD, error=f"refused {reported.code}")
+        case Reply.UNCERTAIN:
+            return _uncertain_mail(notice, now)
+        case Reply.LATER if notice.attempts < len(MAIL_RETRIES):
+            held = now + MAIL_RETRIES[notice.attempts]
+            return Outcome(state=NoticeState.WAITING, error="mail server", held_until=held, failed=True)
+        case _:
+            return Outcome(state=NoticeState.DEAD, error="mail server", failed=True)
+
+
+def _uncertain_mail(notice: Notice, now: datetime) -> Outcome:
     """It may have arrived: tried once more where silence would be worse than a repetition."""
     if notice.resend and notice.error != UNCERTAIN:
-        held = now + RETRIES[notice.lane][0]
-        return Outcome(state=NoticeState.WAITING, error=UNCERTAIN, held_until=held, failed=True)
+        return Outcome(
+            state=NoticeState.WAITING, error=UNCERTAIN, held_until=now + RETRIES[notice.lane][0], failed=True
+        )
     return Outcome(state=NoticeState.UNCERTAIN, error=UNCERTAIN, failed=True)
 
 

@@ -6,12 +6,13 @@ the post of a town; what a dead predecessor left half done, it takes back at its
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import structlog
 from telegram import Bot
+from telegram.error import TelegramError
 
 from bot.post import outbox, readers
 from bot.post.courier import Courier, Moment
@@ -19,12 +20,13 @@ from bot.post.mail import Mailer
 from bot.post.outbox import LEASE, Desk, Outcome
 from bot.post.readers import Reader
 from bot.post.turns import Turns
+from bot.post.weather import Weather
 from bot.post.words import Links, PostSettings, Words
 from bot.rules.facts import AnswerLink, FeedLink, OneTimeLink
 from bot.rules.pacing import Pacer
 from storage.models import Notice
 from storage.together import Together
-from storage.vocabulary import Lane, Network, NoticeState
+from storage.vocabulary import Lane, Network, NoticeKind, NoticeState
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +37,10 @@ DESKS = (
     Desk(lane=Lane.MAILING, mail=True, places=4),
 )
 TICK_SECONDS = 1.0
+PROBE_SECONDS = 1.5  # between two questions whether a network is back
+FIRST_PROBE_SECONDS = 0.1  # a failure is mostly over in a moment
+PROBE_PATIENCE_SECONDS = 4.0
+TOAST_SECONDS = 1.0  # so long it is waited for a toast
 LEASE_CHECK_SECONDS = 15.0
 STOP_SECONDS = 3.0
 SETTLE_AGAIN_SECONDS = 2.0
@@ -67,14 +73,23 @@ class Post:
         links = Links(one_time=one_time_link, feed=feed_link, answer=answer_link)
         pacers = {Network.TELEGRAM: Pacer()} if pacers is None else pacers
         self._turns = Turns(pacers=pacers, now=machine_now)
-        self._courier = Courier(bots=bots, mailer=mailer, words=Words(settings=voices, links=links), turns=self._turns)
+        self._bots = bots
+        self._weathers = {network: Weather() for network in bots}
+        self._together = Together()
+        self._courier = Courier(
+            bots=bots,
+            mailer=mailer,
+            words=Words(settings=voices, links=links),
+            turns=self._turns,
+            weathers=self._weathers,
+            together=self._together,
+        )
         self._domain_now, self._machine_now = domain_now, machine_now
         self._started_at = machine_now()
         self._took_over = False
         self._wakes = {desk: asyncio.Event() for desk in DESKS}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._in_hand: set[int] = set()
-        self._together = Together()
         self._waiting_answers: defaultdict[Chat, set[int]] = defaultdict(set)
 
     async def take_over(self) -> None:
@@ -83,6 +98,9 @@ class Post:
         await outbox.give_back(leased_before=self._started_at, except_for=self._in_hand)
         for number, network, chat_id in await outbox.waiting_answers(domain_now=self._domain_now()):
             self._waiting_answers[network, chat_id].add(number)
+        if await outbox.is_held():
+            for weather in self._weathers.values():
+                weather.gone()  # it was, when we were last here; the first answer says otherwise
 
     async def run(self) -> None:
         """Send until `stop`."""
@@ -92,12 +110,16 @@ class Post:
             for desk in DESKS:
                 working.create_task(self._work(desk))
             working.create_task(self._watch_leases())
+            for network in self._weathers:
+                working.create_task(self._watch_weather(network))
         await self._finish()  # a desk may have claimed in the very moment of `stop`
 
     async def stop(self) -> None:
         """Take nothing new, and give what is on its way a few seconds; the rest stays a row."""
         self._turns.closing.set()
         self.wake()
+        for weather in self._weathers.values():
+            weather.changed.set()
         await self._finish()
 
     async def _finish(self) -> None:
@@ -123,9 +145,11 @@ class Post:
 
     async def drain(self) -> None:
         """Send all that is due now, one by one and without pacing, until nothing is left. For clocks that stand still."""
+        for network in self._weathers:
+            await self._probe(network)
         busy = True
         while busy:
-            busy = False
+            busy = await self._let_go()
             for desk in DESKS:
                 claimed = await self._claim(desk, desk.places)
                 known = await self._readers(claimed)
@@ -168,6 +192,68 @@ class Post:
             except Exception:  # the database may be away for a while; the post stays open
                 log.exception("leases cannot be read")
 
+    # --- networks that are away ---------------------------------------------------------------------------------------
+
+    async def _watch_weather(self, network: Network) -> None:
+        """While something waits for a network, ask whether it is back; when it is, let go of what waited."""
+        weather, probes, was_away = self._weathers[network], set[asyncio.Task[None]](), False
+        while not self._turns.closing.is_set():
+            weather.changed.clear()
+            if weather.away is not was_away:
+                was_away = weather.away
+                log.warning("network is away" if was_away else "network is back", network=network)
+            pause: float | None = None
+            if weather.away:
+                probe = asyncio.create_task(self._probe(network))  # one that hangs does not delay the next
+                probes.add(probe)
+                probe.add_done_callback(probes.discard)
+                pause = PROBE_SECONDS if weather.asked_for else None
+            elif not weather.released:
+                try:
+                    await self._let_go()
+                except Exception:  # the database may be away for a while; the post stays open
+                    log.exception("what waits for a network cannot be let go")
+                    pause = PROBE_SECONDS
+            await _wait(weather.changed, pause)
+            await _wait(self._turns.closing, FIRST_PROBE_SECONDS)
+        for probe in probes:
+            probe.cancel()
+
+    async def _probe(self, network: Network) -> None:
+        """Ask whether a network that is away is back, by a call that sends nothing; if it answers, one notice may try."""
+        weather = self._weathers[network]
+        if not weather.away:
+            return
+        try:
+            await self._bots[network].get_me(read_timeout=PROBE_PATIENCE_SECONDS)
+            weather.may_try()
+            weather.asked_for = False
+            if await outbox.let_one_go():
+                weather.asked_for = True
+        except TelegramError:
+            return
+        except Exception:  # the database may be away for a while; it is asked again
+            log.exception("nothing can be let go to try a network")
+            weather.held()
+        self.wake()
+
+    async def _let_go(self) -> bool:
+        """Let go of what waited for a network that is back; gives whether there is one."""
+        back = [weather for weather in self._weathers.values() if not weather.released]
+        for weather in back:
+            weather.released = True
+        if back:
+            try:
+                await outbox.let_go()
+            except BaseException:
+                for weather in back:
+                    weather.released = False
+                raise
+            self.wake()
+        return bool(back)
+
+    # --- claiming -----------------------------------------------------------------------------------------------------
+
     async def _claim(self, desk: Desk, places: int) -> list[Notice]:
         if places <= 0:
             return []
@@ -185,15 +271,29 @@ class Post:
             if any(notice.person_id or notice.body_id for notice in notices):
                 notices = await outbox.load([notice.id for notice in notices])
             known = await self._readers(notices)
-            for notice in notices:
-                behind = self._waiting_answers.get((notice.network, notice.chat_id))
-                if behind or notice.kind in readers.MAILS:
+            toasts = [
+                self._start(self._deliver(notice, known[notice.id]))
+                for notice in notices
+                if notice.kind is NoticeKind.TOAST
+            ]
+            await self._pull_forward({(notice.network, notice.chat_id) for notice in notices})
+            for notice in (notice for notice in notices if notice.kind is not NoticeKind.TOAST):
+                if self._waiting_answers.get((notice.network, notice.chat_id)) or notice.kind in readers.MAILS:
                     await self._settle(notice, Outcome(state=NoticeState.WAITING))
                     self.wake()
                 else:
                     await self._deliver(notice, known[notice.id])
+            if toasts:
+                await asyncio.wait(toasts, timeout=TOAST_SECONDS)
         finally:
             self._in_hand.difference_update(notice.id for notice in notices)
+
+    async def _pull_forward(self, chats: Collection[Chat]) -> None:
+        """Somebody is there: what waits for them after a failure is tried at once."""
+        for network, chat_id in chats:
+            if network is not None and chat_id is not None and self._waiting_answers.get((network, chat_id)):
+                await outbox.pull_forward(network, chat_id)
+                self._weathers[network].news()
 
     async def _deliver(self, notice: Notice, reader: Reader, *, paced: bool = True) -> None:
         """Have it carried, and settle it."""
@@ -224,7 +324,12 @@ class Post:
         now = self._machine_now()
         await outbox.settle(notice, outcome, machine_now=now, together=self._together)
         chat = (notice.network, notice.chat_id)
-        if notice.lane is Lane.ANSWER and notice.chat_id is not None:
+        if outcome.waits_for is not None:
+            self._weathers[outcome.waits_for].held()
+        if outcome.final:
+            for weather in self._weathers.values():
+                weather.settled(notice.id)
+        if notice.lane is Lane.ANSWER and notice.chat_id is not None and notice.kind is not NoticeKind.TOAST:
             if outcome.final:
                 self._waiting_answers[chat].discard(notice.id)
             else:
@@ -248,7 +353,7 @@ class Post:
         return task
 
 
-async def _wait(event: asyncio.Event, seconds: float) -> None:
+async def _wait(event: asyncio.Event, seconds: float | None) -> None:
     try:
         async with asyncio.timeout(seconds):
             await event.wait()

@@ -1,14 +1,16 @@
 """The rows of the outbox: claimed with a lease, settled once they have left or cannot. No network here.
 
 Within a lane the notices of one chat, or of one person, leave one after the other: only the eldest that is not settled can be
-claimed. So nothing overtakes what is held back, whichever process sends it. Cards stand outside of that order, for they show
-a state and tell no story.
+claimed. So nothing overtakes what is held back, whichever process sends it. Cards and toasts stand outside of that order: the
+ones show a state, the others are of the moment, and neither tells a story.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+
+from tortoise.queryset import QuerySet
 
 from storage.db import execute, is_postgres, transaction, unit_of_work
 from storage.models import Channel, Dialogue, GroupChat, InboxUpdate, Notice
@@ -17,7 +19,10 @@ from storage.together import Together
 from storage.vocabulary import ChannelState, Lane, Network, NoticeKind, NoticeState
 
 LEASE = timedelta(seconds=60)
+HOLD = timedelta(hours=1)  # for a network that is away; it is let go when the network is back, or to try whether it is
 UNCERTAIN = "uncertain"
+AWAY = "away"
+SERVER = "server"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +38,8 @@ class Desk:
 class Outcome:
     """What becomes of a notice: its state, why, and further columns. Back in the outbox it waits until `held_until`.
 
-    `web_chat` is where the message is to be read in full, when what has left of it is only a nudge.
+    `web_chat` is where the message is to be read in full, when what has left of it is only a nudge. `waits_for` names the
+    network that is away.
     """
 
     state: NoticeState
@@ -42,6 +48,7 @@ class Outcome:
     failed: bool = False
     changes: Mapping[str, Any] = field(default_factory=dict)
     web_chat: int | None = None
+    waits_for: Network | None = None
 
     @property
     def final(self) -> bool:
@@ -53,19 +60,27 @@ _DUE = """
 SELECT n.id FROM notice n
 WHERE n.state = 'waiting' AND n.lane = ? AND n.due_at <= ? AND (n.held_until IS NULL OR n.held_until <= ?)
   AND (n.kind IN ('mail', 'calendar_mail')) = ?
-  AND (n.kind = 'card' OR NOT (
+  AND (n.kind IN ('card', 'toast') OR NOT (
     EXISTS (
       SELECT 1 FROM notice e
       WHERE e.person_id = n.person_id AND e.state IN ('waiting', 'sending') AND e.due_at <= n.due_at
-        AND (e.due_at < n.due_at OR e.id < n.id) AND e.lane = n.lane AND e.kind <> 'card'
+        AND (e.due_at < n.due_at OR e.id < n.id) AND e.lane = n.lane AND e.kind NOT IN ('card', 'toast')
         AND (e.kind IN ('mail', 'calendar_mail')) = (n.kind IN ('mail', 'calendar_mail'))
     ) OR EXISTS (
       SELECT 1 FROM notice e
       WHERE e.chat_id = n.chat_id AND e.state IN ('waiting', 'sending') AND e.due_at <= n.due_at
-        AND (e.due_at < n.due_at OR e.id < n.id) AND e.lane = n.lane AND e.kind <> 'card' AND e.network = n.network
+        AND (e.due_at < n.due_at OR e.id < n.id) AND e.lane = n.lane AND e.kind NOT IN ('card', 'toast') AND e.network = n.network
     )
   ))
 ORDER BY n.due_at, n.id LIMIT ?
+"""
+
+
+_LONGEST_HELD = """
+SELECT id FROM notice
+WHERE state = 'waiting' AND held_until IS NOT NULL AND error IN ('away', 'uncertain')
+  AND kind NOT IN ('mail', 'calendar_mail')
+ORDER BY error = 'uncertain', held_until, id LIMIT 1
 """
 
 
@@ -114,14 +129,18 @@ async def give_back(*, leased_before: datetime, except_for: Collection[int]) -> 
     return await unit_of_work(take_back)
 
 
-async def mark_on_the_way(notice: Notice, *, machine_now: datetime) -> None:
-    """Remember, before the wire, that a notice that must not come twice may have left."""
+async def leaves(notice: Notice, *, machine_now: datetime, together: Together) -> bool:
+    """Say, at the last moment before the wire, that it leaves; False when it was taken back meanwhile.
 
-    async def mark() -> None:
+    From then on it cannot be taken back, and is not sent again after a crash when it must not come twice.
+    """
+
+    async def mark() -> bool:
         async with transaction():
-            await Notice.filter(id=notice.id).update(sent_at=machine_now)
+            return await change(Notice, notice.id, {"sent_at": machine_now}, state=NoticeState.SENDING)
 
-    await unit_of_work(mark)
+    left: bool = await together.do(mark)
+    return left
 
 
 async def freeze(notice: Notice, content: bytes) -> None:
@@ -190,6 +209,70 @@ def _in_full(notice: Notice, web_chat: int, machine_now: datetime) -> Notice:
     )
 
 
+# --- what waits for a network that is away -----------------------------------------------------------------------------
+
+
+def _held() -> QuerySet[Notice]:
+    held = Notice.filter(state=NoticeState.WAITING, held_until__isnull=False, error__in=(AWAY, UNCERTAIN))
+    return held.exclude(kind__in=(NoticeKind.MAIL, NoticeKind.CALENDAR_MAIL))
+
+
+async def is_held() -> bool:
+    """Whether anything waits for a network that is away."""
+    return await _held().exists()
+
+
+async def let_one_go() -> bool:
+    """Let go of one notice that waits for a network, the longest held first, and one that cannot have arrived yet before others.
+
+    False when there is none.
+    """
+    found = await execute(_LONGEST_HELD, [])
+    if not found:
+        return False
+
+    async def let_go() -> None:
+        async with transaction():
+            await Notice.filter(id=found[0]["id"], state=NoticeState.WAITING).update(held_until=None)
+
+    await unit_of_work(let_go)
+    return True
+
+
+async def let_go() -> None:
+    """Let go of all that waits for a network."""
+    if not await is_held():
+        return
+
+    async def write() -> None:
+        async with transaction():
+            await _held().update(held_until=None)
+
+    await unit_of_work(write)
+
+
+async def pull_forward(network: Network, chat_id: int) -> None:
+    """Let go of the answers of a chat that failed before, for somebody is there. What was throttled keeps its pause."""
+    failed = Notice.filter(
+        state=NoticeState.WAITING,
+        lane=Lane.ANSWER,
+        network=network,
+        chat_id=chat_id,
+        held_until__isnull=False,
+        error__in=(AWAY, SERVER),
+    )
+
+    async def write() -> None:
+        async with transaction():
+            await failed.update(held_until=None)
+
+    if await failed.exists():
+        await unit_of_work(write)
+
+
+# --- what else is asked and noted ----------------------------------------------------------------------------------------
+
+
 async def waiting_answers(*, domain_now: datetime) -> list[tuple[int, Network, int]]:
     """Answers by chat that are due and that nobody has in hand: ids, networks and chats."""
     waiting = Notice.filter(
@@ -198,7 +281,7 @@ async def waiting_answers(*, domain_now: datetime) -> list[tuple[int, Network, i
         chat_id__isnull=False,
         network__isnull=False,
         due_at__lte=domain_now,
-    )
+    ).exclude(kind=NoticeKind.TOAST)
     return [
         (number, Network(network), chat)
         for number, network, chat in await waiting.values_list("id", "network", "chat_id")

@@ -70,9 +70,12 @@ Script = Callable[[Call], Refusal | BaseException | None]
 class Wire(BaseRequest):
     """Keeps every call, and answers as `script` says; None means as Telegram would when all is well.
 
-    `meanwhile` is awaited while a call is on its way, `afterwards` while its answer is.
+    `meanwhile` is awaited while a call is on its way, `afterwards` while its answer is. `away` spoils every call, also those that
+    send nothing.
     """
 
+    away: Callable[[], Refusal | BaseException | None] = lambda: None
+    questions: int = 0
     calls: list[Call] = field(default_factory=list)
     script: Script = lambda _: None
     meanwhile: Callable[[Call], Awaitable[None]] | None = None
@@ -106,22 +109,30 @@ class Wire(BaseRequest):
         }
         call = Call(name, data, files)
         if name == "getMe":
+            self.questions += 1
+            if spoilt := self._spoilt(self.away()):
+                return spoilt
             return _ok({"id": 4711, "is_bot": True, "first_name": "Faden", "username": "FadenBot"})
         if "/file/" in url:
             return 200, b"%PDF fetched"
         self.calls.append(call)
         if self.meanwhile is not None:
             await self.meanwhile(call)
-        answer = self.script(call)
-        if isinstance(answer, BaseException):
-            raise answer
-        if isinstance(answer, Refusal):
-            body = {"ok": False, "description": answer.description, "parameters": answer.parameters}
-            return answer.status, json.dumps(body).encode()
+        if spoilt := self._spoilt(self.away() or self.script(call)):
+            return spoilt
         self.taken.append(call)
         if self.afterwards is not None:
             await self.afterwards(call)
         return _ok(self._result(call))
+
+    @staticmethod
+    def _spoilt(answer: Refusal | BaseException | None) -> tuple[int, bytes] | None:
+        if isinstance(answer, BaseException):
+            raise answer
+        if answer is None:
+            return None
+        body = {"ok": False, "description": answer.description, "parameters": answer.parameters}
+        return answer.status, json.dumps(body).encode()
 
     def _result(self, call: Call) -> object:
         if call.method == "getFile":

@@ -1,6 +1,7 @@
 """What goes over the wire for each kind of notice."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import httpx
@@ -44,8 +45,10 @@ def marks() -> list[str]:
 @pytest.fixture
 def desk(office: Office, turns: list[int], marks: list[str]) -> Callable[..., Desk]:
     def make(chat_id: int = 101, network: Network = Network.TELEGRAM) -> Desk:
-        async def turn() -> None:
+        @asynccontextmanager
+        async def turn() -> AsyncIterator[None]:
             turns.append(chat_id)
+            yield
 
         async def begun(mark: str) -> None:
             marks.append(mark)

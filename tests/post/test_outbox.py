@@ -154,7 +154,7 @@ async def test_give_back_does_not_send_again_what_must_not_come_twice(now: datet
         to_chat("a", now, 1, resend=False), to_chat("b", now, 2, resend=False), now=now
     )
     await claimed(MAILINGS, now)
-    await outbox.mark_on_the_way(on_the_way, machine_now=now)
+    assert await outbox.leaves(on_the_way, machine_now=now, together=Together())
 
     await outbox.give_back(leased_before=now, except_for=[])
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.rules.pacing import REMEMBERED, Pacer
+from bot.rules.pacing import GROUP, PRIVATE_CHAT, REMEMBERED, Pacer
 from storage.vocabulary import Lane
 
 START = datetime(2026, 11, 18, 8, 0, tzinfo=UTC)
@@ -106,7 +106,7 @@ def test_answers_to_one_chat_may_come_three_at_once() -> None:
     for _ in range(4):
         sending.send(1, Lane.ANSWER)
 
-    assert [at - START for at, _, _ in sending.sent] == [timedelta(), timedelta(), timedelta(), 3 * SECOND]
+    assert [at - START for at, _, _ in sending.sent] == [timedelta(), timedelta(), timedelta(), PRIVATE_CHAT.span]
 
 
 def test_group_gets_twenty_in_a_minute() -> None:
@@ -115,7 +115,7 @@ def test_group_gets_twenty_in_a_minute() -> None:
     for _ in range(21):
         sending.send(-5, Lane.ANSWER)
 
-    assert [at - START for at, _, _ in sending.sent] == [timedelta()] * 20 + [60 * SECOND]
+    assert [at - START for at, _, _ in sending.sent] == [timedelta()] * 20 + [GROUP.span]
 
 
 def test_throttled_chat_is_left_alone_by_both_lanes_and_others_are_not() -> None:

@@ -1,0 +1,89 @@
+"""Whether a network takes messages at all: a network that is away is one thing, a message that fails is another.
+
+While a network is away its notices wait, and none of their attempts is used up. One at a time may try, each time that a call
+which sends nothing has been answered; the first answer to a sending brings the rest back. A message that fails although others
+have arrived meanwhile is to blame itself.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from bot.post.turns import TurnLost
+
+
+class Away(TurnLost):
+    """The network takes nothing now, and another notice is trying already."""
+
+
+@dataclass
+class Weather:
+    """What is known of one network. `changed` is set when somebody should look: it has gone, is back, or there is news.
+
+    `released` is False while notices may be held that wait for a network which is back. `asked_for` says that something waits
+    for the network: it is worth asking whether it is there again.
+    """
+
+    away: bool = False
+    asked_for: bool = False
+    released: bool = True
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _place: bool = False
+    _arrivals: int = 0
+    _failures: dict[int, int] = field(default_factory=dict)
+
+    def admits(self) -> bool:
+        """Whether it is worth preparing a sending."""
+        return not self.away or self._place
+
+    def enter(self) -> None:
+        """Go, or take the one place of those who try. Raises Away."""
+        if not self.away:
+            return
+        if not self._place:
+            raise Away
+        self._place = False
+
+    def may_try(self) -> None:
+        """The network has answered a call that sends nothing: one notice may try."""
+        self._place = self.away
+
+    def answered(self) -> None:
+        """The network has answered a sending, if only with a refusal: it is there, and the rest may go."""
+        self._arrivals += 1
+        if self.away:
+            self.away = self._place = self.asked_for = False
+            self.released = False
+            self.changed.set()
+
+    def gone(self) -> None:
+        """The network did not answer."""
+        if not self.away:
+            self.away = True
+            self.changed.set()
+
+    def failed(self, notice: int) -> bool:
+        """Note that a sending failed; True when the notice is to blame, for others arrived since it failed before."""
+        before = self._failures.get(notice)
+        self._failures[notice] = self._arrivals
+        if before is not None and before < self._arrivals:
+            return True
+        self.gone()
+        return False
+
+    def held(self) -> None:
+        """A notice has been written down as waiting for the network, which may be back by now."""
+        if not self.away:
+            self.released = False
+            self.changed.set()
+        elif not self.asked_for:
+            self.asked_for = True
+            self.changed.set()
+
+    def settled(self, notice: int) -> None:
+        """Nothing more is tried with it."""
+        self._failures.pop(notice, None)
+
+    def news(self) -> None:
+        """Somebody has been heard from there: ask now instead of in a moment."""
+        if self.away:
+            self.changed.set()
