@@ -5,7 +5,7 @@ import contextlib
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -30,6 +30,7 @@ from bot.polling import ALLOWED_UPDATES, Polling
 from bot.post import Mailer, Post, PostSettings, bundle_unread
 from bot.rules import facts as typed
 from bot.rules import tokens
+from bot.rules.limits import HEADER_SECONDS, MEGABYTE
 from bot.rules.pacing import Pacer
 from bot.scheduling import Tick, scheduler, ticks
 from bot.web import routes, webhook, words
@@ -37,7 +38,7 @@ from bot.web.feeds import rebuild_stale
 from bot.web.middlewares import still_signed_in
 from bot.web.settings import LegalTexts, WebSettings
 from bot.webchat import rooms
-from bot.webchat.page import UPLOAD_BYTES, ChatPage
+from bot.webchat.page import ChatPage
 from bot.webchat.page import routes as routes_of
 from bot.webchat.server import BotServer, Options
 from bot.webchat.wire import InProcessRequest
@@ -248,6 +249,7 @@ async def assemble(
         frame=words.frame,
         reader_of=words.person_of,
         signed_in=still_signed_in,
+        file_bytes=settings.web.megabytes_per_person * MEGABYTE,
     )
     telegram = None
     if Network.TELEGRAM in bots and Network.TELEGRAM not in servers:
@@ -262,7 +264,7 @@ async def assemble(
         machine_now=machine_now,
         wake=post.wake,
         registry=CollectorRegistry(),
-        readiness=readiness.checks(domain_now, telegram.polling if telegram else None),
+        readiness=readiness.checks(domain_now, machine_now, telegram.polling if telegram else None),
         clock_moved=clock_moved,
         extra_routes=[*routes_of(chat_page), *_webhook(telegram)],
     )
@@ -281,6 +283,12 @@ async def assemble(
             action=lambda _now: bundle_unread(machine_now(), partial(rooms.unread, servers[Network.WEBCHAT])),
         ),
         Tick(
+            name="hand over",
+            seconds=1,  # somebody waits for an answer
+            action=lambda _now: _catch_up(servers.values()),
+            own_work=True,
+        ),
+        Tick(
             name="tidy", seconds=3600, action=lambda _now: housekeeping.tidy(machine_now=machine_now()), own_work=True
         ),
         Tick(
@@ -292,6 +300,11 @@ async def assemble(
     )
     timer = scheduler(listed, domain_now=domain_now, wake=post.wake)
     return Faden(settings, servers, desks, inbox, post, application, timer, telegram)
+
+
+async def _catch_up(servers: Iterable[BotServer]) -> None:
+    for server in servers:
+        await server.catch_up()
 
 
 def _bot(server: BotServer) -> ExtBot[None]:
@@ -372,7 +385,6 @@ def _web_settings(settings: Settings, base_url: str, key: bytes) -> WebSettings:
             imprint=settings.town.imprint, privacy=settings.town.privacy, accessibility=settings.town.accessibility
         ),
         metrics_token=settings.web.metrics_token,
-        upload_bytes=UPLOAD_BYTES,
         trial=settings.trial,
     )
 
@@ -490,7 +502,9 @@ async def _keep_house(settings: Settings, key: bytes, door: socket.socket, stopp
 
 
 async def _run(faden: Faden, door: socket.socket, stopping: asyncio.Event) -> None:
-    runner = web.AppRunner(faden.application, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+    runner = web.AppRunner(
+        faden.application, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, keepalive_timeout=HEADER_SECONDS
+    )
     try:
         await runner.setup()
         await faden.start()

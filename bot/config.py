@@ -25,6 +25,7 @@ FOR_TESTS = "FADEN_TEST_"
 KEY_BYTES = 32
 TRIAL_FILE = Path(__file__).with_name("trial.toml")
 LAENDER = ("BW", "BY", "BE", "BB", "HB", "HH", "HE", "MV", "NI", "NW", "RP", "SL", "SN", "ST", "SH", "TH")
+MOST_MEGABYTES = 1_000_000
 SMTP_SCHEMES = ("smtp", "smtp+starttls", "smtps")
 
 
@@ -85,6 +86,13 @@ def _port(raw: Any) -> int:  # noqa: ANN401  # whatever stands in the file
     return port
 
 
+def _megabytes(raw: Any) -> int:  # noqa: ANN401  # whatever stands in the file
+    number = raw if isinstance(raw, int) and not isinstance(raw, bool) else int(str(raw), 10)
+    if not 1 <= number <= MOST_MEGABYTES:
+        raise ValueError
+    return number
+
+
 def _networks(raw: Any) -> tuple[IPv4Network | IPv6Network, ...]:  # noqa: ANN401  # whatever stands in the file
     parts = raw.split(",") if isinstance(raw, str) else raw
     if not isinstance(parts, list):
@@ -115,6 +123,7 @@ def _smtp(raw: Any) -> str:  # noqa: ANN401  # whatever stands in the file
 LINE = _matching(r"[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*", "a line of text")
 TEXT = _matching(r"(?s).*\S.*", "a text, or the path of a .md or .txt file")
 PORT = Kind("a port number from 0 to 65535 (0: any free one)", _port)
+MEGABYTES = Kind(f"megabytes, from 1 to {MOST_MEGABYTES}", _megabytes)
 WEB_ADDRESS = _matching(r"https?://[^\s/?#]+[^\s?#]*", "an address that begins with https:// or http://")
 DATABASE = _matching(
     r"sqlite:///.+|postgres(ql)?://.+/.+",
@@ -167,6 +176,7 @@ class WebSettings:
         NETWORKS, (), "Whose X-Forwarded headers are believed."
     )
     metrics_token: str | None = _setting(SECRET, None, "Who has it may read /metrics from elsewhere.", secret=True)
+    megabytes_per_person: int = _setting(MEGABYTES, 500, "The most that all files of one person may have together.")
 
     @property
     def public_url(self) -> str:

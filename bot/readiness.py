@@ -7,16 +7,20 @@ from datetime import datetime, timedelta
 from bot.polling import Polling
 from bot.web.settings import Check
 from storage import db
-from storage.models import Notice
+from storage.models import Notice, Remembered
 from storage.vocabulary import NoticeState
 
+WRITTEN = "written"
+WRITE_EVERY = timedelta(seconds=5)
 LOOP_PROBE_SECONDS = 0.02
 LOOP_LATE_SECONDS = 1.0
 OLDEST_NOTICE = timedelta(minutes=10)
 
 
-def checks(domain_now: Callable[[], datetime], polling: Polling | None) -> Mapping[str, Callable[[], Awaitable[Check]]]:
-    """The database answers, the event loop turns in time, no notice waits for long, Telegram is heard by polling."""
+def checks(
+    domain_now: Callable[[], datetime], machine_now: Callable[[], datetime], polling: Polling | None
+) -> Mapping[str, Callable[[], Awaitable[Check]]]:
+    """The database keeps what is written, the event loop turns in time, no notice waits for long, Telegram is heard by polling."""
 
     async def oldest_notice() -> Check:
         waiting = await Notice.filter(state=NoticeState.WAITING, due_at__lt=domain_now() - OLDEST_NOTICE).count()
@@ -25,11 +29,38 @@ def checks(domain_now: Callable[[], datetime], polling: Polling | None) -> Mappi
     async def heard() -> Check:
         return Check(ok=polling is None or not polling.silent(), detail="telegram")
 
-    return {"database": _database, "loop": _loop, "notices": oldest_notice, "polling": heard}
+    return {"database": Writing(machine_now), "loop": _loop, "notices": oldest_notice, "polling": heard}
 
 
-async def _database() -> Check:
-    await db.execute("SELECT 1")
+class Writing:
+    """Whether the database keeps what is written: a small row is, but not for everybody who asks. In between the last answer counts."""
+
+    def __init__(self, machine_now: Callable[[], datetime]) -> None:
+        """Begin without an answer."""
+        self._machine_now = machine_now
+        self._asking = asyncio.Lock()
+        self._asked_at: datetime | None = None
+        self._found = Check(ok=False)
+
+    async def __call__(self) -> Check:
+        """Write, unless that has just been done."""
+        async with self._asking:
+            now = self._machine_now()
+            if self._asked_at is None or not timedelta() <= now - self._asked_at < WRITE_EVERY:
+                self._found = await _written(now)
+                self._asked_at = now
+            return self._found
+
+
+async def _written(now: datetime) -> Check:
+    async def write() -> None:
+        async with db.transaction():
+            await Remembered.update_or_create(key=WRITTEN, defaults={"value": now.timestamp()})
+
+    try:
+        await db.unit_of_work(write)
+    except Exception as error:  # noqa: BLE001  # whatever is wrong, nothing can be kept
+        return Check(ok=False, detail=f"cannot write: {type(error).__name__}")
     return Check(ok=True)
 
 

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.actions import notices
-from bot.rules import tokens
+from bot.rules import limits, tokens
 from bot.rules.facts import OneTimeLink
 from bot.rules.refusals import NotFoundHere, Refusal
+from storage import queries
 from storage.db import transaction
-from storage.models import Channel, OneTimeToken, Person, WebSession
+from storage.models import Channel, OneTimeToken, Person, SignInRequest, WebSession
 from storage.vocabulary import ChannelState, Lane, Network, NoticeKind, TokenPurpose
 
 LINK_LASTS = {
@@ -39,24 +40,39 @@ class SignedIn:
     prolonged: bool = False
 
 
-async def request_sign_in(*, mail: str, now: datetime, machine_now: datetime) -> None:
+async def request_sign_in(*, mail: str, key: bytes, now: datetime, machine_now: datetime) -> None:
     """Queue the mail with a sign-in link when somebody has that address. The caller cannot tell whether.
 
-    Asked twice within a minute, it is sent once.
+    Asked twice within a minute, it is sent once, and counted once. The town's `key` keeps addresses out of what is counted.
+    Raises TooManyLinks, for an address that nobody has as well.
     """
-    person = await Person.filter(mail__iexact=mail.strip(), left_at=None).first()
-    if person is None:
+    async with transaction():
+        await _count_request(tokens.mail_address(key, mail), machine_now)
+        person = await Person.filter(mail__iexact=mail.strip(), left_at=None).first()
+        if person is None:
+            return
+        draft = notices.Draft(
+            key=f"sign_in:{person.id}:{int(machine_now.timestamp()) // 60}",
+            template="sign_in",
+            facts={"link": OneTimeLink(TokenPurpose.SIGN_IN.value)},
+            due_at=now,
+            person=person.id,
+            kind=NoticeKind.MAIL,
+            lane=Lane.ANSWER,
+        )
+        await notices.queue([draft], now=now)
+
+
+async def _count_request(address: str, now: datetime) -> None:
+    """Raises TooManyLinks."""
+    recent = SignInRequest.filter(address=address, asked_at__gt=now - limits.longest(limits.SIGN_IN_LINKS))
+    newest_first = recent.order_by("-asked_at").limit(limits.most(limits.SIGN_IN_LINKS))
+    asked = await queries.column(newest_first, "asked_at")
+    if asked and int(asked[0].timestamp()) // 60 == int(now.timestamp()) // 60:
         return
-    draft = notices.Draft(
-        key=f"sign_in:{person.id}:{int(machine_now.timestamp()) // 60}",
-        template="sign_in",
-        facts={"link": OneTimeLink(TokenPurpose.SIGN_IN.value)},
-        due_at=now,
-        person=person.id,
-        kind=NoticeKind.MAIL,
-        lane=Lane.ANSWER,
-    )
-    await notices.queue([draft], now=now)
+    if minutes := limits.minutes_until_room(limits.SIGN_IN_LINKS, asked, now):
+        raise limits.TooManyLinks(minutes=minutes)
+    await SignInRequest.create(address=address, asked_at=now)
 
 
 async def issue(*, person: int | None, purpose: TokenPurpose, now: datetime) -> str:
@@ -208,7 +224,8 @@ async def end_all(person: int) -> None:
 
 
 async def sweep(*, now: datetime) -> None:
-    """Erase sessions and links that are over; a link that was used is kept until it would have expired."""
+    """Erase sessions, links and requests that are over; a link that was used is kept until it would have expired."""
     async with transaction():
+        await SignInRequest.filter(asked_at__lte=now - limits.longest(limits.SIGN_IN_LINKS)).delete()
         await WebSession.filter(expires_at__lte=now).delete()
         await OneTimeToken.filter(expires_at__lte=now).delete()

@@ -13,6 +13,7 @@ ANSWER = "answer"
 COMMITMENT = "commitment"
 FEED = "feed"
 SESSION = "session"
+SIGN_IN_REQUEST = "sign-in request"
 
 _PART = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
@@ -75,3 +76,8 @@ def feed(key: bytes, person: int, generation: int) -> str:
 def session(key: bytes, link: str, browser: str) -> str:
     """The token of the session that one browser comes to with one link: nobody has it who lacks the key or either of them."""
     return tag(key, SESSION, link, browser)
+
+
+def mail_address(key: bytes, mail: str) -> str:
+    """What stands for a mail address where only whether it is the same one matters; upper and lower case are one."""
+    return tag(key, SIGN_IN_REQUEST, mail.strip().lower())

@@ -1,18 +1,20 @@
 """How often somebody may ask."""
 
 from collections import OrderedDict, deque
-from datetime import datetime, timedelta
+from datetime import datetime
+
+from bot.rules.limits import Rate
 
 REMEMBERED = 10_000
 
 
 class Limit:
-    """At most `times` per key within a sliding span. Remembers a bounded number of keys; the longest silent one goes first."""
+    """A rate per key, in memory. Remembers a bounded number of keys; the longest silent one goes first."""
 
-    def __init__(self, *, times: int, within: timedelta, remembered: int = REMEMBERED) -> None:
+    def __init__(self, rate: Rate, *, remembered: int = REMEMBERED) -> None:
         """Begin with nobody."""
-        self.within = within
-        self._times = times
+        self.within = rate.within
+        self._times = rate.times
         self._remembered = remembered
         self._asked: OrderedDict[str, deque[datetime]] = OrderedDict()
 

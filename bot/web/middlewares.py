@@ -1,5 +1,6 @@
 """What happens to every request: who asks, from where, in which language, and what becomes of errors."""
 
+import asyncio
 import re
 import secrets
 from collections.abc import Awaitable, Callable
@@ -8,11 +9,12 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import structlog
-from aiohttp import hdrs, web
+from aiohttp import StreamReader, hdrs, web
 from markupsafe import Markup
 
 from bot import messages
-from bot.actions import sessions
+from bot.actions import sessions, trial
+from bot.rules import limits
 from bot.rules.refusals import NotAllowed, NotAMember, NotFoundHere, Refusal
 from bot.web import operating
 from bot.web.clients import CLIENT, client_of, is_from_this_machine, is_loopback
@@ -40,6 +42,7 @@ SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Robots-Tag": "noindex, nofollow",
 }
+LOOKS: Final = 6
 HSTS: Final = "max-age=31536000"
 
 STATUSES: Final[dict[type[Refusal], int]] = {
@@ -47,6 +50,8 @@ STATUSES: Final[dict[type[Refusal], int]] = {
     NotAMember: 403,
     NotAllowed: 403,
     sessions.LinkUsedUp: 410,
+    limits.TooManyLinks: 429,
+    trial.NoSuchTrialTime: 422,
 }
 REFUSED: Final = 409
 
@@ -57,7 +62,8 @@ SESSION: Final = web.RequestKey("session", int)
 
 
 async def protect(request: web.Request, response: web.StreamResponse) -> None:
-    """Put the security headers on every answer, whoever made it."""
+    """Put the security headers on every answer, whoever made it; nobody keeps a copy unless it says so itself."""
+    response.headers.setdefault("Cache-Control", "no-store")
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
     if request.app[SETTINGS].https:
@@ -79,6 +85,35 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     finally:
         operating.observed(request, status, perf_counter() - began)
     return response
+
+
+@web.middleware
+async def bound(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """A body has a size, and keeps coming: nobody may hold a handler up by sending for ever, or by falling silent."""
+    if not request.can_read_body:
+        return await handler(request)
+    if (request.content_length or 0) > limits.REQUEST_BYTES:
+        raise web.HTTPRequestEntityTooLarge(limits.REQUEST_BYTES, request.content_length or 0)
+    watching = asyncio.create_task(_watch(request.content))
+    try:
+        return await handler(request)
+    finally:
+        watching.cancel()
+
+
+async def _watch(content: StreamReader) -> None:
+    """Fail whoever reads the body when nothing has come for so long, or too much has."""
+    arrived, looks = 0, 0
+    while not content.is_eof():
+        await asyncio.sleep(limits.SILENT_SECONDS / LOOKS)
+        looks = 0 if content.total_bytes > arrived else looks + 1
+        arrived = content.total_bytes
+        if looks == LOOKS:
+            content.set_exception(web.HTTPRequestTimeout())
+            return
+        if arrived > limits.REQUEST_BYTES:
+            content.set_exception(web.HTTPRequestEntityTooLarge(limits.REQUEST_BYTES, arrived))
+            return
 
 
 @web.middleware
@@ -110,6 +145,13 @@ async def tell_errors(request: web.Request, handler: Handler) -> web.StreamRespo
 
 
 def _refused(request: web.Request, refusal: Refusal) -> web.StreamResponse:
+    response = _told(request, refusal)
+    if "minutes" in refusal.facts:
+        response.headers["Retry-After"] = str(60 * refusal.facts["minutes"])
+    return response
+
+
+def _told(request: web.Request, refusal: Refusal) -> web.StreamResponse:
     status = STATUSES.get(type(refusal), REFUSED)
     if messages.exists(f"pages/{refusal.template}.html"):
         return page(request, refusal.template, refusal.facts, status=status)
@@ -210,4 +252,4 @@ def set_cookie(request: web.Request, response: web.StreamResponse, name: str, va
     response.set_cookie(name, value, max_age=seconds, path="/", httponly=True, samesite="Lax", secure=secure)
 
 
-MIDDLEWARES = (observe, tell_errors, admit, recognise)
+MIDDLEWARES = (observe, tell_errors, bound, admit, recognise)

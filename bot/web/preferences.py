@@ -1,5 +1,6 @@
 """What a person sets for themselves, and the browsers in which they are signed in."""
 
+import re
 from collections.abc import Mapping
 from datetime import date, time
 from typing import Final
@@ -107,11 +108,13 @@ def _read(fields: Mapping[str, str]) -> Preferences:
     language = fields.get("language", "")
     if language not in messages.LANGUAGES:
         raise Mistaken("language")
+    version = fields.get("version", "")
     try:
         preferred = Network(fields["preferred"]) if fields.get("preferred") else None
-        version = int(fields.get("version", ""))
     except ValueError as error:
         raise Mistaken("form") from error
+    if not re.fullmatch(r"\d{1,9}", version):
+        raise Mistaken("form")
     return Preferences(
         language=language,
         quiet_from=_minutes(fields, "quiet_from"),
@@ -119,7 +122,7 @@ def _read(fields: Mapping[str, str]) -> Preferences:
         absent_from=absent_from,
         absent_until=absent_until,
         preferred=preferred,
-        version=version,
+        version=int(version),
     )
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from bot.rules.limits import FIELD_BYTES
 from bot.web import assets, commitments, feeds, joining, legal, meetings, operating, preferences, sign_in, trial
 from bot.web.middlewares import MIDDLEWARES, protect
 from bot.web.settings import (
@@ -94,7 +95,7 @@ def application(
     `readiness` are the lines of `/readyz`. Handlers of `extra_routes` find the person who has signed in, or None, in
     `request["person"]`, and how to speak to them in `request["voice"]`.
     """
-    application = web.Application(middlewares=MIDDLEWARES, client_max_size=settings.upload_bytes)
+    application = web.Application(middlewares=MIDDLEWARES, client_max_size=FIELD_BYTES)
     application[SETTINGS] = settings
     application[CHANGE_PREFERENCES] = change_preferences
     application[CLOCKS] = Clocks(domain=domain_now, machine=machine_now)

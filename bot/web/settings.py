@@ -10,18 +10,13 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from bot.rules import limits
 from bot.web.limits import Limit
 from storage.models import Person
 from storage.vocabulary import Network
 
 Clock = Callable[[], datetime]
 Network4Or6 = IPv4Network | IPv6Network
-
-SIGN_IN_TRIES = 5
-SIGN_IN_TRIES_PER_ADDRESS = 60  # an office has one address
-SIGN_IN_WITHIN = timedelta(minutes=10)
-FEED_READS = 60
-FEED_WITHIN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +33,7 @@ class WebSettings:
     """How this town's pages are served.
 
     `public_url` has no slash at its end. `mailbox` stands as organiser in feeds. `home` is where people land who have signed
-    in. `upload_bytes` is the most that any request may carry.
+    in.
     """
 
     public_url: str
@@ -52,7 +47,6 @@ class WebSettings:
     legal: LegalTexts = LegalTexts()
     metrics_token: str | None = field(default=None, repr=False)
     home: str = "/chat"
-    upload_bytes: int = 1024**2
     trial: bool = False
 
     @property
@@ -101,13 +95,10 @@ class ChangePreferences(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """How often something may be asked for; in memory, so a restart forgives."""
+    """How often something may be asked for from one place; in memory, because nobody's network address is to be stored."""
 
-    sign_in: Limit = field(default_factory=lambda: Limit(times=SIGN_IN_TRIES, within=SIGN_IN_WITHIN))
-    sign_in_address: Limit = field(
-        default_factory=lambda: Limit(times=SIGN_IN_TRIES_PER_ADDRESS, within=SIGN_IN_WITHIN)
-    )
-    feed: Limit = field(default_factory=lambda: Limit(times=FEED_READS, within=FEED_WITHIN))
+    sign_in: Limit = field(default_factory=lambda: Limit(limits.SIGN_IN_TRIES_FROM_ONE_PLACE))
+    feed: Limit = field(default_factory=lambda: Limit(limits.FEED_READS))
 
 
 SETTINGS = web.AppKey("settings", WebSettings)

@@ -8,7 +8,7 @@ from aiohttp import web
 from bot.actions import sessions
 from bot.web import doorstep, middlewares
 from bot.web.clients import CLIENT
-from bot.web.settings import CLOCKS, LIMITS
+from bot.web.settings import CLOCKS, LIMITS, SETTINGS
 from bot.web.words import do, form, page
 from storage.vocabulary import TokenPurpose
 
@@ -35,17 +35,15 @@ async def ask(request: web.Request) -> web.Response:
 
 
 async def send_link(request: web.Request) -> web.Response:
-    """Send the link, if somebody has that address; the answer is the same for every address."""
+    """Send the link, if somebody has that address; the answer is the same for every address, also when there were too many."""
     mail = (await form(request)).get("mail", "").strip()
     if not is_mail(mail):
         return page(request, "sign_in", {"mail": mail, "mistaken": True}, status=422)
     now, machine_now = request.app[CLOCKS].domain(), request.app[CLOCKS].machine()
-    address, limits = request[CLIENT].address, request.app[LIMITS]
-    if not limits.sign_in_address.allows(address, machine_now) or not limits.sign_in.allows(
-        f"{address} {mail.lower()}", machine_now
-    ):
-        raise web.HTTPTooManyRequests(headers={"Retry-After": str(int(limits.sign_in.within.total_seconds()))})
-    await do(request, lambda: sessions.request_sign_in(mail=mail, now=now, machine_now=machine_now))
+    limit, key = request.app[LIMITS].sign_in, request.app[SETTINGS].key
+    if not limit.allows(request[CLIENT].address, machine_now):
+        raise web.HTTPTooManyRequests(headers={"Retry-After": str(int(limit.within.total_seconds()))})
+    await do(request, lambda: sessions.request_sign_in(mail=mail, key=key, now=now, machine_now=machine_now))
     return page(request, "sign_in_sent")
 
 

@@ -1,5 +1,6 @@
 """The trial's own pages: be anybody of the town, and move the clock. They exist only in a trial."""
 
+import re
 from datetime import datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -51,7 +52,8 @@ async def show(request: web.Request) -> web.Response:
 async def become(request: web.Request) -> web.StreamResponse:
     """Be somebody else from now on, in this browser."""
     chosen = (await form(request)).get("person", "")
-    person = await Person.get_or_none(id=int(chosen), left_at=None) if chosen.isdecimal() else None
+    known = re.fullmatch(r"\d{1,9}", chosen) is not None
+    person = await Person.get_or_none(id=int(chosen), left_at=None) if known else None
     if person is None:
         raise NotFoundHere
     label, machine_now = device(request.headers.get("User-Agent", "")), request.app[CLOCKS].machine()
@@ -66,14 +68,13 @@ async def move_clock(request: web.Request) -> web.StreamResponse:
     fields = await form(request)
     clocks, zone = request.app[CLOCKS], ZoneInfo(request.app[SETTINGS].zone)
     wanted = _wanted(fields.get("step", ""), fields.get("to", ""), clocks.domain(), zone)
-    offset = wanted - clocks.machine() if wanted is not None else timedelta()
-    await do(request, lambda: trial.move_clock(offset))
+    offset = await do(request, lambda: trial.move_clock(to=wanted, machine_now=clocks.machine()))
     request.app[CLOCK_MOVED](offset)
     return web.Response(status=303, headers={"Location": ADDRESS})
 
 
 def _wanted(step: str, typed: str, now: datetime, zone: ZoneInfo) -> datetime | None:
-    """The time to go to; None for the machine's own."""
+    """The time to go to; None for the machine's own. Raises NoSuchTrialTime."""
     local = now.astimezone(zone)
     if step == "hour":
         return now + timedelta(hours=1)
@@ -87,4 +88,4 @@ def _wanted(step: str, typed: str, now: datetime, zone: ZoneInfo) -> datetime | 
     try:
         return datetime.fromisoformat(typed).replace(tzinfo=zone)
     except ValueError as error:
-        raise web.HTTPBadRequest from error
+        raise trial.NoSuchTrialTime from error

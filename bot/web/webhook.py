@@ -17,7 +17,7 @@ def route(secret: str, receive: Callable[[Mapping[str, Any]], Awaitable[None]]) 
 
     async def take(request: web.Request) -> web.Response:
         shown = request.headers.get(SECRET_HEADER, "")
-        if not hmac.compare_digest(shown.encode(), secret.encode()):
+        if not hmac.compare_digest(shown.encode(errors="replace"), secret.encode()):
             raise web.HTTPNotFound
         body = await _bounded(request)
         if len(body) > BODY_BYTES:
@@ -25,7 +25,7 @@ def route(secret: str, receive: Callable[[Mapping[str, Any]], Awaitable[None]]) 
         try:
             update = json.loads(body)
             known = isinstance(update, dict) and isinstance(update.get("update_id"), int)
-        except ValueError:
+        except (ValueError, RecursionError):
             known = False
         if known:
             await receive(update)

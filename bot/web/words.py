@@ -2,11 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeVar
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
 from bot import messages
 from bot.messages import Voice
+from bot.rules.limits import FIELD_BYTES
 from bot.web import assets
 from bot.web.settings import CLOCKS, SETTINGS, WAKE, WebSettings
 from storage.db import unit_of_work
@@ -14,7 +16,7 @@ from storage.models import Person
 
 T = TypeVar("T")
 
-FORM_BYTES: Final = 64 * 1024
+MOST_FIELDS: Final = 200
 
 
 def voice(settings: WebSettings, language: str, person: Person | None) -> Voice:
@@ -65,14 +67,19 @@ async def do(request: web.Request, work: Callable[[], Awaitable[T]]) -> T:
 
 
 async def form(request: web.Request) -> Mapping[str, str]:
-    """The fields of one of our own forms: short, and without files."""
+    """The fields of one of our own forms: short, without files, in UTF-8, whatever its header says. The last of a name counts."""
     if request.content_type != "application/x-www-form-urlencoded":
         raise web.HTTPUnsupportedMediaType
     if request.content_length is None:
         raise web.HTTPLengthRequired
-    if request.content_length > FORM_BYTES:
-        raise web.HTTPRequestEntityTooLarge(FORM_BYTES, request.content_length)
-    return {name: str(value) for name, value in (await request.post()).items()}
+    if request.content_length > FIELD_BYTES:
+        raise web.HTTPRequestEntityTooLarge(FIELD_BYTES, request.content_length)
+    sent = (await request.read()).decode(errors="replace")
+    try:
+        fields = parse_qsl(sent, keep_blank_values=True, errors="replace", max_num_fields=MOST_FIELDS)
+    except ValueError as error:
+        raise web.HTTPBadRequest from error
+    return {name: value.replace("\0", "\N{REPLACEMENT CHARACTER}") for name, value in fields}
 
 
 def person_of(request: web.Request) -> Person:

@@ -5,48 +5,46 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import json
+import html
 import re
-from collections import OrderedDict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from functools import cache, partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from aiohttp import BodyPartReader, web
+import structlog
+from aiohttp import web
 
 from bot import messages
-from bot.webchat import rooms, updates
+from bot.rules.limits import MEGABYTE
+from bot.rules.refusals import Refusal
+from bot.webchat import requests, rooms, updates
+from bot.webchat.bounds import Bounds
 from bot.webchat.errors import NotAllowed
+from bot.webchat.feed import Reader
 from bot.webchat.objects import Answer, Json, Seen
 from bot.webchat.reading import Changes
+from bot.webchat.requests import Refused
 from bot.webchat.server import BotServer
 from bot.webchat.streams import Reason, Streams, event
 from storage.models import Person
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 STATIC: Final = Path(__file__).parent / "static"
 STATIC_TYPES: Final = {".css": "text/css", ".js": "text/javascript"}
 
 PAGE_LENGTH: Final = 50
-UPLOAD_BYTES: Final = 20 * 1024 * 1024
-FIELD_BYTES: Final = 64 * 1024
 EXCERPT: Final = 200
-SENT_KEYS: Final = 1000
 START_PAYLOAD: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-
-class Refused(web.HTTPException):
-    """No, in a word that the page knows."""
-
-    def __init__(self, status: HTTPStatus, error: str) -> None:
-        self.status_code = status.value
-        super().__init__(text=json.dumps({"error": error}), content_type="application/json")
 
 
 @dataclass(eq=False, kw_only=True)
@@ -55,7 +53,8 @@ class ChatPage:
 
     `clock` is the domain's, by which seats begin and end. `frame` gives the facts that every page has, `reader_of` the person
     who has signed in, or raises what sends them to sign in. `signed_in` says whether the session behind a request still holds.
-    A press waits `press_seconds` for its answer; a stream says every `heartbeat_seconds` that it is there.
+    A press waits `press_seconds` for its answer; a stream says every `heartbeat_seconds` that it is there. All files that one
+    person sends have `file_bytes` together.
     """
 
     server: BotServer
@@ -65,8 +64,8 @@ class ChatPage:
     signed_in: Callable[[web.Request], Awaitable[bool]]
     press_seconds: float = 3.0
     heartbeat_seconds: float = 15.0
+    file_bytes: int = 500 * MEGABYTE
     streams: Streams = field(default_factory=Streams)
-    _sent: OrderedDict[tuple[int, str], asyncio.Task[int]] = field(default_factory=OrderedDict)
 
     async def shut_down(self, _application: web.Application) -> None:
         """End the open streams, which would otherwise hold up the end; for `on_shutdown`."""
@@ -118,8 +117,8 @@ class ChatPage:
     async def messages(self, request: web.Request) -> web.Response:
         """A page of messages, the newest or those before one; `before` of the answer leads to the next page."""
         person, mine = await self._enter(request)
-        chat_id = _allowed(mine, _integer(request.query, "chat"))
-        before = _integer(request.query, "before") if "before" in request.query else None
+        chat_id = _allowed(mine, requests.integer(request.query, "chat"))
+        before = requests.integer(request.query, "before") if "before" in request.query else None
         seen = await self.server.messages(chat_id, before=before, limit=PAGE_LENGTH)
         shown = [message for one in seen if (message := message_json(one, person.id))]
         earlier = seen[0].message_id if len(seen) == PAGE_LENGTH else None
@@ -128,7 +127,7 @@ class ChatPage:
     async def commands(self, request: web.Request) -> web.Response:
         """The command menu of a chat, in the reader's language."""
         person, mine = await self._enter(request)
-        chat_id = _allowed(mine, _integer(request.query, "chat"))
+        chat_id = _allowed(mine, requests.integer(request.query, "chat"))
         return web.json_response({"commands": await self.server.commands_for(person.id, chat_id)})
 
     async def file(self, request: web.Request) -> web.Response:
@@ -154,60 +153,55 @@ class ChatPage:
     async def send(self, request: web.Request) -> web.Response:
         """Send a text (JSON) or a file (multipart: chat, key, caption, file, in this order).
 
-        The page gives each message a key of its own: sent again after a lost answer, it is still one message.
+        The page gives each message a key of its own: sent again after a lost answer, it is still one message. The answer is
+        200 exactly when the message is kept, whatever becomes of it afterwards.
         """
         person, mine = await self._enter(request)
-        user = rooms.user_of(person)
+        user, bounds = rooms.user_of(person), self._bounds()
         if request.content_type == "multipart/form-data":
-            fields, upload = await _multipart(request)
-            chat_id = _allowed(mine, _integer(fields, "chat"))
-            sending = partial(self.server.person_sends_file, user, chat_id, *upload, caption=fields.get("caption", ""))
+            fields, file = await requests.upload(request)
+            chat_id, key = _allowed(mine, requests.integer(fields, "chat")), requests.key(fields)
+            sending = partial(self.server.person_sends_file, user, chat_id, *file, caption=fields.get("caption", ""))
         else:
-            fields = await _body(request)
-            chat_id = _allowed(mine, _integer(fields, "chat"))
-            sending = partial(self.server.person_writes, user, chat_id, str(fields.get("text", "")))
-        message_id = await self._once(person.id, str(fields.get("key", "")), sending)
-        sent = await self.server.message(chat_id, message_id)
+            body = await requests.body(request)
+            chat_id, key = _allowed(mine, requests.integer(body, "chat")), requests.key(body)
+            sending = partial(self.server.person_writes, user, chat_id, requests.text(body, "text"))
+        with _refusing(request):
+            message_id = await sending(key=key, bounds=bounds)
+        sent = await _if_it_can_be(self.server.message(chat_id, message_id))
         return web.json_response({"message": message_json(sent, person.id) if sent else None})
-
-    async def _once(self, person_id: int, key: str, sending: Callable[[], Coroutine[Any, Any, int]]) -> int:
-        """Send, unless this key has been sent already; whoever hangs up meanwhile does not stop it."""
-        task = self._sent.get((person_id, key))
-        if task is None or (task.done() and task.exception() is not None):
-            task = self._sent[person_id, key] = asyncio.create_task(sending())
-            while len(self._sent) > SENT_KEYS:
-                self._sent.popitem(last=False)
-        try:
-            return await asyncio.shield(task)
-        except NotAllowed as error:
-            raise Refused(HTTPStatus.CONFLICT, "refused") from error
 
     async def press(self, request: web.Request) -> web.Response:
         """Press a button. The answer comes along when the bot gives it in time, and through the stream in any case."""
         person, mine = await self._enter(request)
-        fields = await _body(request)
-        chat_id, message_id = _allowed(mine, _integer(fields, "chat")), _integer(fields, "message")
+        fields = await requests.body(request)
+        chat_id, message_id = _allowed(mine, requests.integer(fields, "chat")), requests.integer(fields, "message")
+        data = requests.text(fields, "data")
         with self.server.feed.reader(person.id) as reader:
-            try:
-                query = await self.server.person_presses(
-                    rooms.user_of(person), chat_id, message_id, str(fields.get("data", ""))
-                )
-            except NotAllowed as error:
-                raise Refused(HTTPStatus.CONFLICT, "refused") from error
-            answer = None
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self.press_seconds):
-                    while (answer := await self.server.answer_of(query)) is None:
-                        await reader.woken.wait()
-                        reader.woken.clear()
+            with _refusing(request):
+                user, bounds = rooms.user_of(person), self._bounds()
+                query = await self.server.person_presses(user, chat_id, message_id, data, bounds=bounds)
+            answer = await _if_it_can_be(self._answer_in_time(query, reader))
         return web.json_response({"query": query, "answer": asdict(answer) if answer else None})
+
+    async def _answer_in_time(self, query: str, reader: Reader) -> Answer | None:
+        answer = None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.press_seconds):
+                while (answer := await self.server.answer_of(query)) is None:
+                    await reader.woken.wait()
+                    reader.woken.clear()
+        return answer
+
+    def _bounds(self) -> Bounds:
+        return Bounds(now=self.server.clock(), file_bytes=self.file_bytes)
 
     async def read(self, request: web.Request) -> web.Response:
         """The messages of a chat have been seen, up to this one."""
         person, mine = await self._enter(request)
-        fields = await _body(request)
-        chat_id = _allowed(mine, _integer(fields, "chat"))
-        await rooms.mark_read(self.server, person.id, chat_id, _integer(fields, "message"))
+        fields = await requests.body(request)
+        chat_id = _allowed(mine, requests.integer(fields, "chat"))
+        await rooms.mark_read(self.server, person.id, chat_id, requests.integer(fields, "message"))
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
     # What happens meanwhile
@@ -216,7 +210,7 @@ class ChatPage:
         """What is new since a change number, as it happens, until the session ends."""
         person, _ = await self._enter(request)
         last = {"after": request.headers.get("Last-Event-ID") or request.query.get("after", "0")}
-        after = _integer(last, "after")
+        after = requests.integer(last, "after")
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         response = web.StreamResponse(headers=headers)
         await response.prepare(request)
@@ -317,47 +311,28 @@ def _allowed(mine: frozenset[int], chat_id: int) -> int:
     return chat_id
 
 
-def _integer(fields: Mapping[str, Any], name: str) -> int:
-    value = str(fields.get(name, ""))
-    if not re.fullmatch(r"-?\d{1,18}", value):
-        raise Refused(HTTPStatus.BAD_REQUEST, "bad_request")
-    return int(value)
-
-
-async def _body(request: web.Request) -> dict[str, Any]:
+@contextlib.contextmanager
+def _refusing(request: web.Request) -> Iterator[None]:
+    """What may not be done is answered with a word, and with a sentence where somebody has done too much of it."""
     try:
-        body = await request.json()
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
-        raise Refused(HTTPStatus.BAD_REQUEST, "bad_request")
-    return body
+        yield
+    except NotAllowed as error:
+        raise Refused(HTTPStatus.CONFLICT, "refused") from error
+    except Refusal as refusal:
+        minutes = refusal.facts.get("minutes")
+        status = HTTPStatus.TOO_MANY_REQUESTS if minutes else HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        said = html.unescape(messages.chat(refusal.template, refusal.facts, request["voice"]).text)
+        word = refusal.template.rpartition("/")[2]
+        raise Refused(status, word, words=said, minutes=minutes) from refusal
 
 
-async def _multipart(request: web.Request) -> tuple[dict[str, str], tuple[str, str, bytes]]:
-    """The fields before the file, and the file: name, kind, content. Read here, because other requests may carry far less."""
-    fields: dict[str, str] = {}
-    async for part in await request.multipart():
-        if not isinstance(part, BodyPartReader) or part.name is None:
-            break
-        if part.name != "file":
-            fields[part.name] = (await _limited(part, FIELD_BYTES)).decode(errors="replace")
-            continue
-        content = await _limited(part, UPLOAD_BYTES)
-        if not content:
-            raise Refused(HTTPStatus.BAD_REQUEST, "empty_file")
-        name = re.split(r"[/\\]", part.filename or "")[-1].replace("%22", '"')  # as browsers write it in a form
-        return fields, (name, part.headers.get("Content-Type", "application/octet-stream"), content)
-    raise Refused(HTTPStatus.BAD_REQUEST, "bad_request")
-
-
-async def _limited(part: BodyPartReader, most: int) -> bytes:
-    content = bytearray()
-    while chunk := await part.read_chunk():
-        content += chunk
-        if len(content) > most:
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_big")
-    return bytes(content)
+async def _if_it_can_be(reading: Awaitable[T]) -> T | None:
+    """What is read to answer with, after something has been kept: that it cannot be read must not look as if it were not kept."""
+    try:
+        return await reading
+    except Exception:
+        log.exception("kept, and cannot be read")
+        return None
 
 
 # What the page is told

@@ -26,6 +26,7 @@ from storage.models.webchat import (
 )
 
 if TYPE_CHECKING:
+    from bot.webchat.bounds import Bounds
     from bot.webchat.server import BotServer
 
 PRESENT = {MemberStatus.CREATOR, MemberStatus.ADMINISTRATOR, MemberStatus.MEMBER}
@@ -39,13 +40,28 @@ async def arrives(server: BotServer, user: User) -> None:
 
 
 async def writes(
-    server: BotServer, user: User, chat_id: int, text: str, *, reply_to: int | None = None, thread_id: int | None = None
+    server: BotServer,
+    user: User,
+    chat_id: int,
+    text: str,
+    *,
+    reply_to: int | None = None,
+    thread_id: int | None = None,
+    key: str | None = None,
+    bounds: Bounds | None = None,
 ) -> int:
-    """Send a text; gives its message id. Raises NotAllowed."""
+    """Send a text; gives its message id. With a `key` that has been sent already it is that message.
+
+    Raises NotAllowed, and with `bounds` TooManyTexts.
+    """
     formatted = _typed(text)
 
     async def write(change: int) -> int:
         sender, chat = await _enter(server, user, chat_id, change)
+        if (known := await _sent_already(sender, chat, key)) is not None:
+            return known
+        if bounds is not None:
+            await bounds.text(sender)
         message = await rows.add_message(
             server,
             chat,
@@ -55,6 +71,7 @@ async def writes(
             entities=formatted.entities,
             reply_to=reply_to,
             thread_id=thread_id,
+            key=key,
         )
         return await _tell(server, chat, message)
 
@@ -80,32 +97,52 @@ async def edits(server: BotServer, user: User, chat_id: int, message_id: int, te
 
 
 async def sends_file(  # noqa: PLR0917  # a file's name, kind and content have no better order
-    server: BotServer, user: User, chat_id: int, name: str, mime: str, content: bytes, *, caption: str = ""
+    server: BotServer,
+    user: User,
+    chat_id: int,
+    name: str,
+    mime: str,
+    content: bytes,
+    *,
+    caption: str = "",
+    key: str | None = None,
+    bounds: Bounds | None = None,
 ) -> int:
-    """Send a file; gives its message id. Raises NotAllowed."""
+    """Send a file; gives its message id. With a `key` that has been sent already it is that message.
+
+    Raises NotAllowed, and with `bounds` TooManyFiles and FilesTooLarge.
+    """
     if not 1 <= len(content) <= UPLOAD_BYTES:
         raise NotAllowed("a file has at least one byte and at most 50 MB")
     formatted = _typed(caption, at_least=0)
 
     async def send(change: int) -> int:
         sender, chat = await _enter(server, user, chat_id, change)
+        if (known := await _sent_already(sender, chat, key)) is not None:
+            return known
+        if bounds is not None:
+            await bounds.file(sender, len(content))
         file = await rows.keep_file(server, Upload(name, mime, content))
         message = await rows.add_message(
-            server, chat, change, sender=sender, text=formatted.text, entities=formatted.entities, file=file
+            server, chat, change, sender=sender, text=formatted.text, entities=formatted.entities, file=file, key=key
         )
         return await _tell(server, chat, message)
 
     return await server.write(send)
 
 
-async def presses(server: BotServer, user: User, chat_id: int, message_id: int, button: int | str) -> str:
+async def presses(
+    server: BotServer, user: User, chat_id: int, message_id: int, button: int | str, *, bounds: Bounds | None = None
+) -> str:
     """Press a button: its number, counted through the rows, or any data at all, as a forged client would send it.
 
-    Gives the id of the callback query. Raises NotAllowed.
+    Gives the id of the callback query. Raises NotAllowed, and with `bounds` TooManyPresses.
     """
 
     async def press(change: int) -> str:
         sender, chat = await _enter(server, user, chat_id, change, starts=False)
+        if bounds is not None:
+            await bounds.press(sender)
         message = await rows.find_message(chat, message_id)
         if message is None or message.sender is not None:
             raise NotAllowed("there is no such message of the bot")
@@ -277,6 +314,16 @@ def _typed(text: str, *, at_least: int = 1) -> Formatted:
     if not at_least <= utf16_length(formatted.text) <= MESSAGE_LENGTH:
         raise NotAllowed("a message has 1 to 4096 characters")
     return found(formatted)
+
+
+async def _sent_already(sender: WebchatUser, chat: WebchatChat, key: str | None) -> int | None:
+    """The id of the message that the sender's page called so. Raises NotAllowed when it stands in another chat."""
+    sent = await WebchatMessage.get_or_none(sender_id=sender.id, key=key) if key is not None else None
+    if sent is None:
+        return None
+    if sent.chat_id != chat.id:
+        raise NotAllowed("a key names one message")
+    return int(sent.message_id)
 
 
 async def _known(server: BotServer, user: User) -> WebchatUser:

@@ -11,6 +11,8 @@ from functools import partial
 from http import HTTPStatus
 from typing import Literal, TypeVar
 
+import structlog
+
 from bot.webchat import methods, people, reading, updates
 from bot.webchat.calls import Call
 from bot.webchat.errors import ApiError, ConnectionCut, bad_request, too_many_requests
@@ -23,6 +25,8 @@ from storage.models.webchat import WebchatFile, WebchatUpdate
 from storage.vocabulary import Network
 
 T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 DEFAULT_UPDATES = frozenset({"message", "edited_message", "callback_query", "my_chat_member"})
 
@@ -56,8 +60,9 @@ class BotServer:
 
     `clock` gives the machine's time, aware. An update is a row, committed together with what it tells of; then `on_update`
     takes it, and only when that returns is the row forgotten. So a crash loses no update, but may hand one over twice: the
-    receiver knows it by its `update_id`. Call `hand_over` at the start, for what the last run left. Without `on_update` the
-    rows wait for getUpdates or the webhook.
+    receiver knows it by its `update_id`. Call `hand_over` at the start, for what the last run left, and `catch_up` now and
+    then: what was written counts, whether or not it could be handed over at once. Without `on_update` the rows wait for
+    getUpdates or the webhook.
     """
 
     network: Network
@@ -74,6 +79,7 @@ class BotServer:
     polls: updates.Polls = field(init=False, default_factory=updates.Polls)
     _pace: Pace | None = field(init=False)
     _handing_over: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
+    _behind: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         """The bot's id is the part of its token before the colon, as with Telegram."""
@@ -118,7 +124,7 @@ class BotServer:
             self._check_pace(name, call)
             result: object = await self.unit(partial(methods.WRITING[name], self, call))
             if name in methods.TELLING:
-                await self.hand_over()
+                await self._hand_over_now_or_later()
         elif name in methods.READING:
             result = await methods.READING[name](self, call)
         else:
@@ -151,9 +157,12 @@ class BotServer:
             raise too_many_requests(seconds)
 
     async def write(self, work: Callable[[int], Awaitable[T]]) -> T:
-        """Run `work(change)` as `unit` does, then hand over the updates that it made."""
+        """Run `work(change)` as `unit` does, then hand over the updates that it made.
+
+        Raises what `unit` raises, and nothing of what becomes of the updates: once the work is kept, it has been done.
+        """
         result = await self.unit(work)
-        await self.hand_over()
+        await self._hand_over_now_or_later()
         return result
 
     async def unit(self, work: Callable[[int], Awaitable[T]]) -> T:
@@ -186,17 +195,37 @@ class BotServer:
         await WebchatUpdate.create(
             network=self.network, update_id=update["update_id"], payload=update, queued_at=self.clock()
         )
-        db.when_kept(self.feed.update_queued)
+        db.when_kept(self._queued)
+
+    def _queued(self) -> None:
+        self._behind = True
+        self.feed.update_queued()
+
+    async def _hand_over_now_or_later(self) -> None:
+        try:
+            await self.hand_over()
+        except Exception:  # the database may be away or full; the rows wait
+            log.exception("updates wait to be handed over", network=self.network)
+
+    async def catch_up(self) -> None:
+        """Hand over what could not be handed over when it was written."""
+        if self._behind:
+            await self.hand_over()
 
     async def hand_over(self) -> None:
         """Give the updates that wait to `on_update`, in their order."""
         if self.on_update is None:
             return
         async with self._handing_over:
-            while waiting := await updates.waiting_updates(self, updates.MOST_UPDATES):
-                for update in waiting:
-                    await self.on_update(update)
-                await updates.delivered(self, [update["update_id"] for update in waiting])
+            self._behind = False
+            try:
+                while waiting := await updates.waiting_updates(self, updates.MOST_UPDATES):
+                    for update in waiting:
+                        await self.on_update(update)
+                    await updates.delivered(self, [update["update_id"] for update in waiting])
+            except BaseException:
+                self._behind = True
+                raise
 
     def touched(self, chat_id: int) -> None:
         """Tell the readers of a chat, once the change is committed."""

@@ -6,7 +6,7 @@ from storage.models.journal import AuditEvent, Dialogue, Document, Remembered
 from storage.models.meetings import AgendaItem, AgendaItemPaper, Attendance, Meeting, Topic
 from storage.models.people import Area, Body, BodyArea, Channel, GroupChat, Membership, Organisation, Person
 from storage.models.post import FeedCache, InboxUpdate, Notice
-from storage.models.sessions import FeedToken, OneTimeToken, WebSession
+from storage.models.sessions import FeedToken, OneTimeToken, SignInRequest, WebSession
 
 __all__ = [
     "AgendaItem",
@@ -34,6 +34,7 @@ __all__ = [
     "Organisation",
     "Person",
     "Remembered",
+    "SignInRequest",
     "Topic",
     "WebSession",
 ]

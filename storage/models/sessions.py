@@ -29,6 +29,18 @@ class OneTimeToken(Model):
         table = "one_time_token"
 
 
+class SignInRequest(Model):
+    """That a sign-in link was asked for. `address` is a keyed hash of what was typed, whether or not anybody has that address."""
+
+    id = fields.IntField(primary_key=True)
+    address = fields.CharField(max_length=64)
+    asked_at = MomentField(db_index=True)
+
+    class Meta:
+        table = "sign_in_request"
+        indexes = (("address", "asked_at"),)
+
+
 class WebSession(Model):
     """A signed-in browser; 30 days rolling."""
 

@@ -136,6 +136,7 @@ class WebchatMessage(Model):
     """A message; `text` is the caption of one that carries a file. Without a sender it is the bot's.
 
     `service` holds the Bot API's fields of a service message. A deleted message keeps its number and loses its content.
+    `key` is what the sender's page called it: sent again, it is still this message.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -159,6 +160,7 @@ class WebchatMessage(Model):
     thread_id = fields.BigIntField(null=True)
     deleted = fields.BooleanField(db_default=False)
     change = fields.BigIntField()
+    key = fields.CharField(max_length=64, null=True)
 
     chat_id: int
     sender_id: int | None
@@ -166,8 +168,8 @@ class WebchatMessage(Model):
 
     class Meta:
         table = "webchat_message"
-        unique_together = (("chat", "message_id"),)
-        indexes = (("chat", "change"),)
+        unique_together = (("chat", "message_id"), ("sender", "key"))
+        indexes = (("chat", "change"), ("sender", "file", "sent_at"))
 
 
 class WebchatPress(Model):
@@ -193,7 +195,7 @@ class WebchatPress(Model):
 
     class Meta:
         table = "webchat_press"
-        indexes = (("user", "change"),)
+        indexes = (("user", "change"), ("user", "pressed_at"))
 
 
 class WebchatReading(Model):

@@ -27,7 +27,7 @@ async def anna(store: str) -> Person:  # noqa: ARG001  # it has to be open
 
 
 async def ask(mail: str, now: datetime, machine_now: datetime) -> None:
-    await unit_of_work(lambda: sessions.request_sign_in(mail=mail, now=now, machine_now=machine_now))
+    await unit_of_work(lambda: sessions.request_sign_in(mail=mail, key=b"k" * 32, now=now, machine_now=machine_now))
 
 
 async def issue(person: Person, now: datetime, purpose: TokenPurpose = TokenPurpose.SIGN_IN) -> str:

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from bot.actions import feeds, people, preferences
 from bot.rules import townfile
+from bot.rules.limits import Rate
 from bot.web import routes
 from bot.web.limits import Limit
 from bot.web.settings import LIMITS, Limits, WebSettings
@@ -57,7 +58,7 @@ async def _measured() -> Figure:
         readiness={},
         clock_moved=lambda _offset: None,
     )
-    ours[LIMITS] = Limits(feed=Limit(times=10**9, within=timedelta(minutes=1)))
+    ours[LIMITS] = Limits(feed=Limit(Rate(10**9, timedelta(minutes=1))))
 
     async def nothing(_request: web.Request) -> web.Response:
         return web.Response(text="ok")

@@ -1,7 +1,7 @@
 """The chat page as people have it before them, in a real Chromium."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from itertools import product
 from pathlib import Path
 
@@ -9,9 +9,10 @@ import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.keys import Keys
 
+from bot.rules.limits import MEGABYTE
 from bot.webchat import rooms
 from storage.models.webchat import WebchatMessage, WebchatPress
-from tests.browser.conftest import GROUP, MENU, House, Visitor
+from tests.browser.conftest import GROUP, MENU, MOMENT, House, Visitor
 
 pytestmark = pytest.mark.browser
 
@@ -259,6 +260,39 @@ def test_connection_is_found_again_and_nothing_is_lost_or_doubled(anna: Visitor,
     anna.reads("Inzwischen", "Unterwegs", "Sie: Unterwegs")
     anna.sees("#banner", "")
     assert house.do(_written("Unterwegs")) == 1
+
+
+def test_what_is_too_much_stays_and_goes_when_there_is_room(anna: Visitor, house: House) -> None:
+    user = rooms.user_of(house.people["anna"])
+    house.server.on_update = None
+    for number in range(30):
+        house.do(house.server.person_writes(user, GROUP, f"{number}"))
+
+    anna.writes("Noch etwas", Keys.ENTER)
+    anna.sees(".failed .text", "Noch etwas")
+    anna.sees(
+        "#told",
+        "Das waren sehr viele Nachrichten in kurzer Zeit. In 1 Min. geht es weiter; was geschrieben ist, bleibt stehen.",
+    )
+    house.server.clock = lambda: MOMENT + timedelta(minutes=1)
+    anna.presses("Erneut senden")
+
+    anna.reads("Noch etwas")
+    anna.sees("#told", "")
+    assert anna.all(".failed") == []
+
+
+def test_refused_file_says_why_and_gives_its_text_back(anna: Visitor, house: House, tmp_path: Path) -> None:
+    house.chat.file_bytes = MEGABYTE
+    large = tmp_path / "Konzept.pdf"
+    large.write_bytes(b"x" * (MEGABYTE + 1))
+    anna.driver.find_element("id", "files").send_keys(str(large))
+
+    anna.writes("Zur Sitzung", Keys.ENTER)
+    anna.waits_for(lambda: anna.texts("#told")[0].startswith("Diese Datei hat keinen Platz mehr"))
+
+    assert anna.one("#entry").get_attribute("value") == "Zur Sitzung"
+    assert anna.texts("#messages .text") == []
 
 
 async def _written(text: str) -> int:

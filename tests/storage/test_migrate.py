@@ -376,13 +376,6 @@ def in_checkout(checkout: Path, *arguments: str) -> str:
     return subprocess.run(command, cwd=checkout, check=True, capture_output=True, text=True, timeout=60).stdout
 
 
-def test_initial_migration_is_the_one_that_the_models_give(checkout: Path) -> None:
-    in_checkout(checkout, "regenerate")
-
-    regenerated, committed = (root / "storage/migrations/0001_initial.py" for root in (checkout, HOUSE))
-    assert regenerated.read_text() == committed.read_text()
-
-
 def test_make_writes_what_changed_in_the_models(checkout: Path) -> None:
     model = checkout / "storage/models/sessions.py"
     before = "    label = "
@@ -391,7 +384,7 @@ def test_make_writes_what_changed_in_the_models(checkout: Path) -> None:
 
     said = in_checkout(checkout, "make", "place_of_a_session")
 
-    written = checkout / "storage/migrations/0002_place_of_a_session.py"
+    [written] = checkout.glob("storage/migrations/*_place_of_a_session.py")
     assert said == f"{written}: read every line of it; a rename in it is a guess.\n"
     assert written.read_text().count("ops.") == 1
     assert """ops.AddField(

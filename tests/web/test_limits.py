@@ -1,10 +1,11 @@
 from datetime import datetime, timedelta
 
+from bot.rules.limits import Rate
 from bot.web.limits import Limit
 
 
 def test_limit_counts_within_a_sliding_span(now: datetime) -> None:
-    limit = Limit(times=2, within=timedelta(minutes=1))
+    limit = Limit(Rate(2, timedelta(minutes=1)))
 
     asked = [limit.allows("a", now + timedelta(seconds=seconds)) for seconds in (0, 30, 59, 60, 61, 90)]
 
@@ -12,7 +13,7 @@ def test_limit_counts_within_a_sliding_span(now: datetime) -> None:
 
 
 def test_limit_counts_each_key_by_itself(now: datetime) -> None:
-    limit = Limit(times=1, within=timedelta(minutes=1))
+    limit = Limit(Rate(1, timedelta(minutes=1)))
 
     asked = [limit.allows(key, now) for key in ("a", "b", "a", "b")]
 
@@ -20,7 +21,7 @@ def test_limit_counts_each_key_by_itself(now: datetime) -> None:
 
 
 def test_limit_forgets_the_key_that_was_silent_longest(now: datetime) -> None:
-    limit = Limit(times=1, within=timedelta(minutes=1), remembered=2)
+    limit = Limit(Rate(1, timedelta(minutes=1)), remembered=2)
 
     asked = [limit.allows(key, now) for key in ("a", "b", "a", "c", "a", "b")]
 

@@ -1,14 +1,17 @@
+import re
 from datetime import timedelta
 
 import pytest
+from aiohttp import ClientResponse
 
 from bot.actions import sessions
 from bot.rules.facts import OneTimeLink, decode
+from bot.web.settings import WebSettings
 from bot.web.sign_in import device
 from storage.db import unit_of_work
-from storage.models import Notice, OneTimeToken, Person, WebSession
+from storage.models import Notice, OneTimeToken, Person, SignInRequest, WebSession
 from storage.vocabulary import Lane, NoticeKind, TokenPurpose
-from tests.web.conftest import Outside, Town, Visitor, get, post, signed_in
+from tests.web.conftest import Outside, Town, Visitor, get, made, post, serve, signed_in
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"
 
@@ -66,14 +69,59 @@ async def test_what_is_no_address_is_shown_again(visitor: Visitor, mail: str) ->
     assert 'aria-invalid="true"' in await response.text()
 
 
-async def test_asking_too_often_is_put_off(visitor: Visitor, outside: Outside) -> None:
-    statuses = [(await post(visitor, "/anmelden", {"mail": "ben@beispielstadt.example"})).status for _ in range(6)]
-    other = await post(visitor, "/anmelden", {"mail": "anna@beispielstadt.example"})
-    outside.machine += timedelta(minutes=10)
-    later = await post(visitor, "/anmelden", {"mail": "ben@beispielstadt.example"})
+async def asked_every_minute(visitor: Visitor, outside: Outside, mail: str, times: int) -> list[ClientResponse]:
+    answers = []
+    for _ in range(times):
+        answers.append(await post(visitor, "/anmelden", {"mail": mail}))
+        outside.machine += timedelta(minutes=1)
+    return answers
 
-    assert statuses == [200, 200, 200, 200, 200, 429]
+
+async def test_sixth_link_within_an_hour_is_put_off(visitor: Visitor, outside: Outside) -> None:
+    answers = await asked_every_minute(visitor, outside, "ben@beispielstadt.example", 6)
+    other = await post(visitor, "/anmelden", {"mail": "anna@beispielstadt.example"})
+    outside.machine += timedelta(minutes=54)
+    later = await post(visitor, "/anmelden", {"mail": "BEN@beispielstadt.example "})
+
+    assert [answer.status for answer in answers] == [200, 200, 200, 200, 200, 429]
+    assert answers[-1].headers["Retry-After"] == str(55 * 60)
+    assert "In 55 Min. kann Faden wieder einen schicken." in await answers[-1].text()
     assert (other.status, later.status) == (200, 200)
+
+
+async def test_twenty_first_link_within_a_day_is_put_off(visitor: Visitor, outside: Outside) -> None:
+    statuses = []
+    for _ in range(21):
+        statuses.append((await post(visitor, "/anmelden", {"mail": "ben@beispielstadt.example"})).status)
+        outside.machine += timedelta(minutes=20)
+
+    assert statuses == [200] * 20 + [429]
+
+
+async def test_restart_forgives_nothing(visitor: Visitor, settings: WebSettings, town: Town, outside: Outside) -> None:
+    await asked_every_minute(visitor, outside, town.ben.mail or "", 5)
+
+    async for after_restart in serve(made(settings, outside)):
+        response = await post(after_restart, "/anmelden", {"mail": town.ben.mail or ""})
+
+        assert response.status == 429
+
+
+async def test_address_that_nobody_has_is_put_off_alike(visitor: Visitor, outside: Outside) -> None:
+    known, unknown = [
+        (await asked_every_minute(visitor, outside, mail, 6))[-1]
+        for mail in ("ben@beispielstadt.example", "niemand@beispielstadt.example")
+    ]
+
+    assert known.status == unknown.status == 429
+    assert await known.text() == await unknown.text()
+
+
+async def test_what_is_counted_does_not_show_the_address(visitor: Visitor) -> None:
+    await post(visitor, "/anmelden", {"mail": "ben@beispielstadt.example"})
+
+    counted = await SignInRequest.get()
+    assert re.fullmatch(r"[A-Za-z0-9_-]{43}", counted.address)
 
 
 async def test_asking_too_often_from_one_place_is_put_off(visitor: Visitor) -> None:

@@ -33,7 +33,7 @@ async def test_anybody_can_be_anybody(trial_visitor: Visitor, town: Town) -> Non
     assert "Ben Özdemir" in await settings.text()
 
 
-@pytest.mark.parametrize("person", ["", "999999", "ben"])
+@pytest.mark.parametrize("person", ["", "999999", "ben", "9" * 5000])
 async def test_nobody_can_be_nobody(trial_visitor: Visitor, person: str) -> None:
     response = await post(trial_visitor, "/probe/person", {"person": person})
 
@@ -78,10 +78,16 @@ async def test_clock_can_be_set_back_to_the_real_time(trial_visitor: Visitor, ou
     assert outside.clock_offsets == [timedelta()]
 
 
-async def test_time_that_cannot_be_read_moves_nothing(trial_visitor: Visitor, outside: Outside) -> None:
-    response = await post(trial_visitor, "/probe/uhr", {"to": "bald"})
+@pytest.mark.parametrize(
+    "typed", ["bald", "", "0001-01-01T00:00", "1999-12-31T23:59", "2100-01-01T00:00", "9999-12-31T23:59"]
+)
+async def test_time_that_the_clock_cannot_show_moves_nothing(
+    trial_visitor: Visitor, outside: Outside, typed: str
+) -> None:
+    response = await post(trial_visitor, "/probe/uhr", {"to": typed})
 
-    assert response.status == 400
+    assert response.status == 422
+    assert "von 2000 bis 2099" in await response.text()
     assert outside.clock_offsets == []
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -15,13 +16,17 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from bot import messages
 from bot.messages import Voice, translations
+from bot.rules.limits import FILE_BYTES, MEGABYTE
 from bot.webchat import page as chat_page
+from bot.webchat import rooms
+from bot.webchat.bounds import Bounds
 from bot.webchat.calls import Call, Upload
 from bot.webchat.objects import Json
-from bot.webchat.page import PAGE_LENGTH, UPLOAD_BYTES, ChatPage, address, routes
+from bot.webchat.page import PAGE_LENGTH, ChatPage, address, routes
 from bot.webchat.server import BotServer, Options
+from storage import db
 from storage.models import Body, GroupChat, Membership, Person
-from storage.models.webchat import WebchatMember, WebchatMessage, WebchatPress
+from storage.models.webchat import WebchatMember, WebchatMessage, WebchatPress, WebchatUser
 from storage.vocabulary import BodyKind, Network, Role
 from tests.conftest import Counted
 from tests.webchat.conftest import TOKEN, Clock
@@ -406,12 +411,253 @@ async def test_message_sent_again_with_its_key_is_one(client: Client, town: Town
     assert bens["message"]["chat"] == town.ben.id
 
 
-async def test_keys_are_forgotten_some_day(client: Client, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chat_page, "SENT_KEYS", 1)
-    for key in ("a", "b", "a"):
-        await posted(client, town.anna, "send", chat=town.anna.id, text="Hallo", key=key)
+@pytest.mark.parametrize("key", [{}, {"key": ""}, {"key": None}, {"key": 1}, {"key": "a b"}, {"key": "x" * 65}])
+async def test_text_without_a_key_is_refused_and_no_second_one_is_lost(
+    client: Client, town: Town, key: dict[str, object]
+) -> None:
+    answers = [
+        await client.post("/chat/api/send", json={"chat": town.anna.id, "text": text, **key}, headers=who(town.anna))
+        for text in ("Eins", "Zwei")
+    ]
 
-    assert len(town.updates) == 3
+    assert [answer.status for answer in answers] == [400, 400]
+    assert town.updates == []
+    assert await WebchatMessage.all().count() == 0
+
+
+async def test_key_is_known_after_a_restart(client: Client, town: Town, server: BotServer, chat: ChatPage) -> None:
+    before = await posted(client, town.anna, "send", chat=town.anna.id, text="Hallo", key="a")
+    chat.server = BotServer(server.network, TOKEN, server.clock, on_update=town.remember, options=server.options)
+
+    after = await posted(client, town.anna, "send", chat=town.anna.id, text="Hallo", key="a")
+
+    assert before["message"]["id"] == after["message"]["id"]
+    assert len(town.updates) == 1
+
+
+async def test_key_names_one_message_in_one_chat(client: Client, town: Town) -> None:
+    await posted(client, town.anna, "send", chat=town.anna.id, text="Hallo", key="a")
+
+    body = {"chat": GROUP, "text": "Hallo", "key": "a"}
+    response = await client.post("/chat/api/send", json=body, headers=who(town.anna))
+
+    assert await error(response) == (409, "refused")
+
+
+async def test_two_tries_at_once_are_one_message(client: Client, town: Town) -> None:
+    sent = await asyncio.gather(
+        *(posted(client, town.anna, "send", chat=town.anna.id, text="Hallo", key="a") for _ in range(3))
+    )
+
+    assert [one["message"]["id"] for one in sent] == [1, 1, 1]
+    assert len(town.updates) == 1
+
+
+async def test_what_is_kept_is_acknowledged_whatever_becomes_of_it(
+    client: Client, town: Town, server: BotServer
+) -> None:
+    async def fail(_update: Json) -> None:
+        raise ConnectionError
+
+    await got(client, town.anna, "chats")
+    message = await bot_says(server, town.anna.id, "Kommen Sie?", reply_markup=YES)
+    server.on_update = fail
+
+    text = await posted(client, town.anna, "send", chat=town.anna.id, text="Hallo", key="a")
+    form = file_form(town.anna.id, b"%PDF", key="b")
+    file = await client.post("/chat/api/send", data=form, headers=who(town.anna))
+    press = await posted(client, town.anna, "press", chat=town.anna.id, message=message, data="yes")
+
+    server.on_update = town.remember
+    await server.catch_up()
+    assert (text["message"]["text"], file.status, press["answer"]) == ("Hallo", 200, None)
+    assert [next(iter(update.keys() - {"update_id"})) for update in town.updates] == [
+        "message",
+        "message",
+        "callback_query",
+    ]
+
+
+async def test_what_cannot_be_read_back_is_acknowledged_all_the_same(
+    client: Client, town: Town, server: BotServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await got(client, town.anna, "chats")
+    message = await bot_says(server, town.anna.id, "Kommen Sie?", reply_markup=YES)
+
+    async def away(*_arguments: object, **_more: object) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(BotServer, "message", away)
+    monkeypatch.setattr(BotServer, "answer_of", away)
+
+    text = await posted(client, town.anna, "send", chat=town.anna.id, text="Hallo", key="a")
+    press = await posted(client, town.anna, "press", chat=town.anna.id, message=message, data="yes")
+
+    assert (text, press["answer"]) == ({"message": None}, None)
+    assert len(town.updates) == 2
+
+
+@pytest.mark.only_on("sqlite")
+async def test_what_cannot_be_kept_is_not_acknowledged_and_not_there(client: Client, town: Town, store: str) -> None:
+    await got(client, town.anna, "chats")
+    await db.execute("PRAGMA busy_timeout = 20")
+    other = sqlite3.connect(f"{db.sqlite_path(store)}", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    body = {"chat": town.anna.id, "text": "Hallo", "key": "a"}
+
+    locked = await client.post("/chat/api/send", json=body, headers=who(town.anna))
+    other.execute("ROLLBACK")
+    other.close()
+    kept = await WebchatMessage.all().count()
+    free = await client.post("/chat/api/send", json=body, headers=who(town.anna))
+
+    assert (locked.status, kept, free.status) == (500, 0, 200)
+    assert await WebchatMessage.all().count() == len(town.updates) == 1
+
+
+# How much somebody may send
+
+
+async def told_to_wait(response: ClientResponse) -> tuple[int, str, str]:
+    said = await response.json()
+    return response.status, response.headers["Retry-After"], said["words"]
+
+
+async def test_thirty_first_text_within_a_minute_waits(client: Client, town: Town, clock: Clock) -> None:
+    for number in range(30):
+        await posted(client, town.anna, "send", chat=town.anna.id, text=f"{number}", key=f"{number}")
+    body = {"chat": GROUP, "text": "Noch etwas", "key": "a"}
+
+    refused = await client.post("/chat/api/send", json=body, headers=who(town.anna))
+    again = await posted(client, town.anna, "send", chat=town.anna.id, text="29", key="29")
+    bens = await posted(client, town.ben, "send", chat=GROUP, text="Hallo", key="a")
+    clock.passes(minutes=1)
+    later = await posted(client, town.anna, "send", **body)
+
+    assert await told_to_wait(refused) == (
+        429,
+        "60",
+        "Das waren sehr viele Nachrichten in kurzer Zeit. In 1 Min. geht es weiter; was geschrieben ist, bleibt stehen.",
+    )
+    assert (again["message"]["text"], bens["message"]["text"]) == ("29", "Hallo")
+    assert later["message"]["text"] == "Noch etwas"
+
+
+async def sent_before(town: Town, server: BotServer, times: int, clock: Clock, **apart: float) -> None:
+    """Carla has written that often, the last time just now."""
+    user = rooms.user_of(town.carla)
+    for _ in range(times):
+        clock.passes(**apart)
+        await server.person_writes(user, user.id, "Hallo")
+
+
+async def test_three_hundred_and_first_text_within_an_hour_waits_after_a_restart_too(
+    client: Client, town: Town, server: BotServer, clock: Clock
+) -> None:
+    await sent_before(town, server, 300, clock, seconds=10)
+    body = {"chat": town.carla.id, "text": "Hallo", "key": "a"}
+
+    refused = await client.post("/chat/api/send", json=body, headers=who(town.carla))
+
+    assert await told_to_wait(refused) == (
+        429,
+        str(11 * 60),
+        "That was a lot of messages in a short time. You can go on in 11 min; what you have written stays here.",
+    )
+
+
+async def test_sixty_first_press_within_a_minute_waits(client: Client, town: Town, server: BotServer) -> None:
+    await got(client, town.anna, "chats")
+    message = await bot_says(server, town.anna.id, "Kommen Sie?", reply_markup=YES)
+    for _ in range(60):
+        await server.person_presses(rooms.user_of(town.anna), town.anna.id, message, "yes")
+
+    body = {"chat": town.anna.id, "message": message, "data": "yes"}
+    refused = await client.post("/chat/api/press", json=body, headers=who(town.anna))
+
+    assert await told_to_wait(refused) == (
+        429,
+        "60",
+        "Das waren sehr viele Knopfdrücke in kurzer Zeit. In 1 Min. geht es weiter.",
+    )
+    assert await WebchatPress.all().count() == 60
+
+
+async def test_thirty_first_file_of_a_day_waits(client: Client, town: Town, server: BotServer, clock: Clock) -> None:
+    for _ in range(30):
+        clock.passes(minutes=10)
+        await server.person_sends_file(rooms.user_of(town.anna), town.anna.id, "a.pdf", "application/pdf", b"%PDF")
+
+    refused = await client.post("/chat/api/send", data=file_form(town.anna.id, b"%PDF"), headers=who(town.anna))
+    text = await posted(client, town.anna, "send", chat=town.anna.id, text="Hallo", key="b")
+
+    assert await told_to_wait(refused) == (
+        429,
+        str((24 * 60 - 290) * 60),
+        (
+            "Mehr als 30 Dateien an einem Tag nimmt Faden von einer Person nicht auf. In 19 Std. 10 Min. geht es weiter; "
+            "was gewählt ist, bleibt stehen."
+        ),
+    )
+    assert text["message"]["text"] == "Hallo"
+
+
+async def test_file_that_has_no_room_is_refused_and_room_comes_back_with_a_deleted_message(
+    client: Client, town: Town, server: BotServer, chat: ChatPage
+) -> None:
+    chat.file_bytes = 2 * MEGABYTE
+    form = file_form(town.anna.id, b"x" * MEGABYTE)
+    first = await (await client.post("/chat/api/send", data=form, headers=who(town.anna))).json()
+
+    def larger() -> FormData:
+        return file_form(town.anna.id, b"x" * (MEGABYTE + 1), key="b")
+
+    refused = await client.post("/chat/api/send", data=larger(), headers=who(town.anna))
+    bens = await client.post("/chat/api/send", data=file_form(GROUP, b"x" * 2 * MEGABYTE), headers=who(town.ben))
+    await server.call(Call("deleteMessage", {"chat_id": town.anna.id, "message_id": first["message"]["id"]}))
+    after = await client.post("/chat/api/send", data=larger(), headers=who(town.anna))
+
+    said = await refused.json()
+    assert (refused.status, said["error"]) == (413, "files_too_large")
+    assert said["words"].startswith("Diese Datei hat keinen Platz mehr: Alle Dateien einer Person zusammen dürfen 2 MB")
+    assert (bens.status, after.status) == (200, 200)
+
+
+@pytest.mark.only_on("sqlite")  # it says in words how it finds rows
+async def test_counting_goes_by_the_index_that_is_there_for_it(
+    town: Town, server: BotServer, clock: Clock, statements: Callable[[], AbstractContextManager[Counted]]
+) -> None:
+    await sent_before(town, server, 1, clock)
+    [user] = await WebchatUser.all()
+    bounds = Bounds(now=clock(), file_bytes=MEGABYTE)
+
+    with statements() as counted:
+        await bounds.text(user)
+        await bounds.file(user, 1)
+        await bounds.press(user)
+
+    plans = [await db.execute(f"EXPLAIN QUERY PLAN {said.replace('?', '1')}") for said in counted.statements]
+    assert [step["detail"] for plan in plans for step in plan if step["detail"].startswith("SCAN")] == []
+    assert len(plans) == 4
+
+
+@pytest.mark.parametrize("file", [b"", b"%PDF"])
+async def test_form_of_more_parts_than_a_page_sends_is_refused(client: Client, town: Town, file: bytes) -> None:
+    form = FormData({f"field{number}": "x" for number in range(20)}, default_to_multipart=True)
+    form.add_field("chat", str(town.anna.id))
+    form.add_field("file", io.BytesIO(file), filename="a.pdf")
+
+    response = await client.post("/chat/api/send", data=form, headers=who(town.anna))
+
+    assert await error(response) == (400, "bad_request")
+
+
+async def test_text_of_more_than_a_field_is_too_big(client: Client, town: Town) -> None:
+    body = {"chat": town.anna.id, "text": "x" * 70_000, "key": "a"}
+
+    response = await client.post("/chat/api/send", json=body, headers=who(town.anna))
+
+    assert await error(response) == (413, "too_big")
 
 
 @pytest.mark.parametrize("text", ["", "   ", "x" * 4097])
@@ -433,10 +679,12 @@ async def test_body_that_is_none_is_refused(client: Client, town: Town, body: st
     assert await error(await client.post("/chat/api/send", data=body, headers=headers)) == (400, "bad_request")
 
 
-def file_form(chat_id: int, content: bytes, name: str = "Konzept.pdf", mime: str = "application/pdf") -> FormData:
+def file_form(
+    chat_id: int, content: bytes, name: str = "Konzept.pdf", mime: str = "application/pdf", key: str = "a"
+) -> FormData:
     form = FormData(quote_fields=False)
     form.add_field("chat", str(chat_id))
-    form.add_field("key", "a")
+    form.add_field("key", key)
     form.add_field("caption", "Zur Sitzung")
     form.add_field("file", io.BytesIO(content), filename=name, content_type=mime)
     return form
@@ -476,15 +724,15 @@ async def test_file_of_a_deleted_message_is_gone(client: Client, town: Town, ser
 
 async def test_file_up_to_20_megabytes_is_taken(client: Client, town: Town) -> None:
     largest = await client.post(
-        "/chat/api/send", data=file_form(town.anna.id, b"x" * UPLOAD_BYTES), headers=who(town.anna)
+        "/chat/api/send", data=file_form(town.anna.id, b"x" * FILE_BYTES), headers=who(town.anna)
     )
     larger = await client.post(
-        "/chat/api/send", data=file_form(town.anna.id, b"x" * (UPLOAD_BYTES + 1)), headers=who(town.anna)
+        "/chat/api/send", data=file_form(town.anna.id, b"x" * (FILE_BYTES + 1)), headers=who(town.anna)
     )
 
     kept = (await largest.json())["message"]["file"]
     fetched = await client.get(f"/chat/file/{kept['id']}", headers=who(town.anna))
-    assert len(await fetched.read()) == kept["size"] == UPLOAD_BYTES
+    assert len(await fetched.read()) == kept["size"] == FILE_BYTES
     assert await error(larger) == (413, "too_big")
 
 

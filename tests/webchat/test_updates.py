@@ -1,6 +1,8 @@
 """How updates reach the bot: fetched, handed over, kept over a restart."""
 
 import asyncio
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -10,7 +12,8 @@ from bot.webchat.errors import ApiError
 from bot.webchat.objects import User
 from bot.webchat.server import BotServer
 from storage.vocabulary import Network
-from tests.webchat.conftest import ANNA, BEN, TOKEN, Clock, refusal, updates
+from tests.conftest import Counted
+from tests.webchat.conftest import ANNA, BEN, GROUP, TOKEN, Clock, refusal, updates
 
 ACTIVE = "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
 TWO = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
@@ -161,24 +164,72 @@ async def test_updates_are_handed_over_in_order_and_then_forgotten(clock: Clock)
     assert await server.call(Call("getUpdates")) == []
 
 
+class Taker:
+    """What takes updates, when it can."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.taken: list[int] = []
+
+    async def __call__(self, update: dict[str, Any]) -> None:
+        if self.away:
+            raise ConnectionError
+        self.taken.append(update["update_id"])
+
+
 @pytest.mark.usefixtures("store")
 async def test_update_that_could_not_be_handed_over_comes_with_the_next_start(clock: Clock) -> None:
-    taken: list[int] = []
-
-    async def fail(_update: dict[str, Any]) -> None:
-        raise ConnectionError
-
-    async def take(update: dict[str, Any]) -> None:
-        taken.append(update["update_id"])
-
-    with pytest.raises(ConnectionError):
-        await BotServer(Network.WEBCHAT, TOKEN, clock, fail).person_writes(ANNA, ANNA.id, "Hallo")
-    restarted = BotServer(Network.WEBCHAT, TOKEN, clock, take)
+    taker = Taker()
+    taker.away = True
+    sent = await BotServer(Network.WEBCHAT, TOKEN, clock, taker).person_writes(ANNA, ANNA.id, "Hallo")
+    taker.away = False
+    restarted = BotServer(Network.WEBCHAT, TOKEN, clock, taker)
 
     await restarted.hand_over()
 
-    assert taken == [1]
+    assert (sent, taker.taken) == (1, [1])
     assert [one.message["text"] for one in await restarted.messages(ANNA.id)] == ["Hallo"]
+
+
+@pytest.mark.usefixtures("store")
+async def test_update_that_could_not_be_handed_over_is_as_soon_as_it_can(clock: Clock) -> None:
+    taker = Taker()
+    server = BotServer(Network.WEBCHAT, TOKEN, clock, taker)
+    taker.away = True
+    await server.person_writes(ANNA, ANNA.id, "Hallo")
+    with pytest.raises(ConnectionError):
+        await server.catch_up()
+    taker.away = False
+
+    await server.catch_up()
+
+    assert taker.taken == [1]
+
+
+@pytest.mark.usefixtures("store")
+async def test_nothing_is_asked_of_the_database_when_all_is_handed_over(
+    clock: Clock, statements: Callable[[], AbstractContextManager[Counted]]
+) -> None:
+    server = BotServer(Network.WEBCHAT, TOKEN, clock, Taker())
+    await server.person_writes(ANNA, ANNA.id, "Hallo")
+
+    with statements() as counted:
+        await server.catch_up()
+
+    assert counted.statements == []
+
+
+@pytest.mark.usefixtures("store")
+async def test_call_of_the_bot_that_took_effect_is_answered_whatever_becomes_of_its_updates(clock: Clock) -> None:
+    taker = Taker()
+    server = BotServer(Network.WEBCHAT, TOKEN, clock, taker)
+    await server.create_group(ANNA, GROUP, "Sozialraumteam Mitte")
+    await server.add_bot(ANNA, GROUP)
+    taker.away = True
+
+    left = await server.call(Call("leaveChat", {"chat_id": GROUP}))
+
+    assert left is True
 
 
 @pytest.mark.usefixtures("anna")

@@ -286,13 +286,15 @@ async function flush(room) {
     try {
       const { message } = await deliver(room, sending);
       room.drop(sending);
+      write.tell("");
       if (message) room.put(message);
     } catch (failure) {
-      if (failure.isFinal && failure.status !== 401) {
+      if (failure.isFinal) {
         room.drop(sending);
-        toast({ too_big: words.tooBig, empty_file: words.emptyFile }[failure.word] ?? words.refused);
-        if (room === current) write.restore(sending.text);
+        write.tell(failure.words ?? { too_big: words.tooBig, empty_file: words.emptyFile }[failure.word] ?? words.refused);
+        if (sending.text) write.restore(room.id, sending.text);
       } else {
+        if (failure.words) write.tell(failure.words);
         for (const waits of room.outgoing) waits.failed = true;
         if (failure.status === 401) signedOut();
         break;
@@ -340,7 +342,7 @@ async function press(message, data) {
     else setTimeout(giveUp, ANSWER_WITHIN, words.unanswered);
   } catch (failure) {
     if (failure.status === 401) signedOut();
-    giveUp(words.pressFailed);
+    giveUp(failure.words ?? words.pressFailed);
   }
 }
 

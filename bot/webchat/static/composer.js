@@ -17,7 +17,7 @@ export function composer({ send, complain }) {
   let allShown = false; // by the button; otherwise the menu opens while a command is typed
   let dismissed = false;
 
-  const draft = () => `draft:${person}:${chat}`;
+  const draft = (id = chat) => `draft:${person}:${id}`;
 
   function write(text) {
     entry.value = text;
@@ -217,9 +217,16 @@ export function composer({ send, complain }) {
       }
     },
 
-    // Give back what could not be sent.
-    restore(text) {
-      if (!entry.value) write(text);
+    // Give back what could not be sent, before what has been typed since.
+    restore(id, text) {
+      const before = (typed) => (typed ? `${text}\n${typed}` : text);
+      if (id === chat) write(before(entry.value));
+      else sessionStorage.setItem(draft(id), before(sessionStorage.getItem(draft(id))));
+    },
+
+    // Say why something was not sent, until something is.
+    tell(sentence) {
+      if ($("told").textContent !== sentence) $("told").textContent = sentence;
     },
   };
 }

@@ -3,15 +3,18 @@
 const LONGEST_WAIT = 30_000;
 const SILENCE = 40_000; // the server's heart beats every 15 seconds
 
+const LATER = [401, 408, 429]; // it may work another time
+
 export class Failure extends Error {
-  constructor(status, word) {
-    super(word);
+  constructor(status, { error = "failed", words = null } = {}) {
+    super(error);
     this.status = status; // 0: nobody answered
-    this.word = word;
+    this.word = error;
+    this.words = words; // a sentence, where the server has one
   }
 
   get isFinal() {
-    return this.status >= 400 && this.status < 500;
+    return this.status >= 400 && this.status < 500 && !LATER.includes(this.status);
   }
 }
 
@@ -20,11 +23,11 @@ async function answer(request) {
   try {
     response = await request;
   } catch {
-    throw new Failure(0, "offline");
+    throw new Failure(0);
   }
   if (response.status === 204) return null;
   const body = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Failure(response.status, body.error ?? "failed");
+  if (!response.ok) throw new Failure(response.status, body);
   return body;
 }
 
@@ -50,8 +53,8 @@ export function upload({ chat, key, caption, file }, onProgress) {
     request.onload = () =>
       request.status === 200
         ? resolve(request.response)
-        : reject(new Failure(request.status, request.response?.error ?? "failed"));
-    request.onerror = request.ontimeout = () => reject(new Failure(0, "offline"));
+        : reject(new Failure(request.status, request.response ?? {}));
+    request.onerror = request.ontimeout = () => reject(new Failure(0));
     request.send(form);
   });
 }
