@@ -7,7 +7,7 @@ from storage.moments import MomentField
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0001_initial")]
+    dependencies = [("models", "0002_calendar_addresses")]
 
     initial = False
 
