@@ -32,6 +32,7 @@ from bot.rules import facts as typed
 from bot.rules import tokens
 from bot.rules.pacing import Pacer
 from bot.scheduling import Tick, scheduler, ticks
+from bot.scheduling.backups import Backups
 from bot.web import routes, webhook, words
 from bot.web.feeds import rebuild_stale
 from bot.web.middlewares import still_signed_in
@@ -247,6 +248,8 @@ async def assemble(
         receive = partial(inbox.receive, Network.TELEGRAM)
         polling = Polling(bots[Network.TELEGRAM], receive, machine_now=machine_now)
         telegram = TelegramDoor(desks[Network.TELEGRAM], inbox, settings.telegram, base_url, polling)
+    registry = CollectorRegistry()
+    backups = None if settings.backup.hour is None else Backups(settings, settings.backup.hour, machine_now)
     web_settings = _web_settings(settings, base_url, key, town.host)
     application = routes.application(
         web_settings,
@@ -254,8 +257,8 @@ async def assemble(
         domain_now=domain_now,
         machine_now=machine_now,
         wake=post.wake,
-        registry=CollectorRegistry(),
-        readiness=readiness.checks(domain_now, telegram.polling if telegram else None),
+        registry=registry,
+        readiness=readiness.checks(domain_now, telegram.polling if telegram else None, backups),
         clock_moved=clock_moved,
         extra_routes=[*routes_of(chat_page), *_webhook(telegram)],
     )
@@ -282,6 +285,7 @@ async def assemble(
             action=lambda now: people.fetch(bots, zone=settings.town.zone, now=now),
             own_work=True,
         ),
+        *(backups.ticks(registry) if backups else ()),
     )
     timer = scheduler(listed, domain_now=domain_now, wake=post.wake)
     return Faden(settings, servers, desks, inbox, post, application, timer, telegram)

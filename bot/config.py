@@ -78,11 +78,14 @@ def _one_of(*words: str) -> Kind:
     return _matching("|".join(re.escape(word) for word in words), " or ".join(f'"{word}"' for word in words))
 
 
-def _port(raw: Any) -> int:  # noqa: ANN401  # whatever stands in the file
-    port = raw if isinstance(raw, int) and not isinstance(raw, bool) else int(str(raw), 10)
-    if not 0 <= port <= 65535:  # noqa: PLR2004  # said in PORT
-        raise ValueError
-    return port
+def _number(lowest: int, highest: int, expected: str) -> Kind:
+    def read(raw: Any) -> int:  # noqa: ANN401  # whatever stands in the file
+        number = raw if isinstance(raw, int) and not isinstance(raw, bool) else int(str(raw), 10)
+        if not lowest <= number <= highest:
+            raise ValueError
+        return number
+
+    return Kind(expected, read)
 
 
 def _networks(raw: Any) -> tuple[IPv4Network | IPv6Network, ...]:  # noqa: ANN401  # whatever stands in the file
@@ -114,7 +117,9 @@ def _smtp(raw: Any) -> str:  # noqa: ANN401  # whatever stands in the file
 
 LINE = _matching(r"[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*", "a line of text")
 TEXT = _matching(r"(?s).*\S.*", "a text, or the path of a .md or .txt file")
-PORT = Kind("a port number from 0 to 65535 (0: any free one)", _port)
+PORT = _number(0, 65535, "a port number from 0 to 65535 (0: any free one)")
+HOUR = _number(0, 23, "an hour from 0 to 23")
+COUNT = _number(1, 9999, "a number from 1 to 9999")
 WEB_ADDRESS = _matching(r"https?://[^\s/?#]+[^\s?#]*", "an address that begins with https:// or http://")
 DATABASE = _matching(
     r"sqlite:///.+|postgres(ql)?://.+/.+",
@@ -152,6 +157,15 @@ class DatabaseSettings:
 
     url: str = _setting(DATABASE, "sqlite:///var/faden.sqlite3", "The database's address.", secret=True)
     directory: str = _setting(LINE, "", "Where secret.key and backups lie; by default beside the database.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupSettings:
+    """Copies of the database and the secret key, checked."""
+
+    hour: int | None = _setting(HOUR, None, "The hour at which a backup is made every day.")
+    directory: str = _setting(LINE, "", "Where backups go; by default into backups, beside the secret key.")
+    keep: int = _setting(COUNT, 14, "How many backups are kept.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,6 +229,7 @@ class Settings:
 
     telegram: TelegramSettings = TelegramSettings()
     database: DatabaseSettings = DatabaseSettings()
+    backup: BackupSettings = BackupSettings()
     web: WebSettings = WebSettings()
     mail: MailSettings = MailSettings()
     town: TownSettings = TownSettings()
@@ -230,10 +245,21 @@ class Settings:
             return Path(unquote(self.database.url.removeprefix("sqlite:///"))).parent
         return Path("var")
 
+    @property
+    def backups(self) -> Path:
+        """Where backups lie, a folder each."""
+        return Path(self.backup.directory) if self.backup.directory else self.directory / "backups"
+
+    @property
+    def key_file(self) -> Path:
+        """The key of the town's signatures."""
+        return self.directory / "secret.key"
+
 
 SECTIONS: dict[str, type[Any]] = {
     "telegram": TelegramSettings,
     "database": DatabaseSettings,
+    "backup": BackupSettings,
     "web": WebSettings,
     "mail": MailSettings,
     "town": TownSettings,
@@ -422,7 +448,7 @@ def _checked(settings: Settings) -> Settings:
 
 def secret_key(settings: Settings) -> bytes:
     """The key of the town's signatures; made at the first start, for its owner's eyes only. Raises BadSetting."""
-    path = settings.directory / "secret.key"
+    path = settings.key_file
     try:
         if not path.exists():
             _make_key(path)

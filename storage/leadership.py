@@ -10,7 +10,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from storage.db import configuration, sqlite_path
+from storage.db import sqlite_path
+from storage.postgres import connect
 from storage.private import make_folder
 
 if TYPE_CHECKING:
@@ -52,12 +53,7 @@ class Leadership:
         return True
 
     async def _lock_connection(self) -> bool:
-        import asyncpg  # noqa: PLC0415  # the driver of the other database is not loaded where it is not used
-
-        credentials = dict(configuration(self._url)["connections"]["postgres"]["credentials"])
-        for tortoises_own in ("minsize", "maxsize", "application_name"):
-            credentials.pop(tortoises_own, None)
-        connection = await asyncpg.connect(**credentials, server_settings={"application_name": f"{self._name} lead"})
+        connection = await connect(self._url, f"{self._name} lead")
         if await connection.fetchval("SELECT pg_try_advisory_lock(hashtext($1))", self._name):
             self._connection = connection
             connection.add_termination_listener(lambda _connection: self.lost.set())

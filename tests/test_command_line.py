@@ -1,5 +1,6 @@
 import ast
 import asyncio
+import fcntl
 import json
 import os
 import queue
@@ -28,7 +29,7 @@ from storage import db
 from storage.models import AuditEvent, Membership, OneTimeToken, Person
 from storage.vocabulary import TokenPurpose
 from tests.conftest import run_apart
-from tests.postgres import Server
+from tests.postgres import Server, programs
 
 HOUSE = Path(__file__).parents[1]
 
@@ -129,7 +130,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 
     commands = re.findall(r"^    ([a-z-]+)", capsys.readouterr().out, re.MULTILINE)
     assert ended.value.code == 0
-    assert commands == ["serve", "check", "migrate", "import", "admin-code", "invite"]
+    assert commands == ["serve", "check", "migrate", "backup", "import", "admin-code", "invite"]
 
 
 def test_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
@@ -291,7 +292,7 @@ def test_control_c_ends_with_130(bare: Path) -> None:
 
 def test_trial_starts_in_an_empty_directory_and_ends_with_control_c(bare: Path) -> None:
     arguments = [sys.executable, "-m", "bot", "serve", "--trial", "--port", "0"]
-    environment = {**os.environ, "PYTHONPATH": str(HOUSE)}
+    environment = {**os.environ, "PYTHONPATH": str(HOUSE), "FADEN_BACKUP__HOUR": "3"}
 
     with subprocess.Popen(
         arguments, cwd=bare, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -314,6 +315,7 @@ def test_trial_starts_in_an_empty_directory_and_ends_with_control_c(bare: Path) 
         "loop": True,
         "notices": True,
         "polling": True,
+        "backup": True,
     }
     assert sorted(file.name for file in (bare / "var").iterdir() if file.suffix in (".key", ".sqlite3")) == [
         "secret.key",
@@ -590,6 +592,133 @@ def test_database_that_is_not_there_is_refused(
 
     assert ended.code == 1
     assert [line.split(":")[0] for line in ended.err] == ["The database cannot be used"]
+
+
+# --- backup -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("bare")
+def test_backup_of_either_database_names_its_folder(
+    database_url: str, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FADEN_DATABASE__URL", database_url)
+    monkeypatch.setenv("FADEN_DATABASE__DIRECTORY", "var")
+    monkeypatch.setenv("PATH", f"{programs() / 'bin'}:{os.environ['PATH']}")
+
+    ended = command("backup")
+    checked = command("backup", "--check", *ended.out)
+
+    (folder,) = ended.out
+    assert (ended.code, checked.code) == (0, 0)
+    assert re.fullmatch(r"var/backups/\d{4}-\d\d-\d\dT\d{6}Z", folder)
+    assert [re.fullmatch(r"\d+ rows in \d+ tables, \d\.\d MB\. There is no secret key in it: .*", ended.err[0])] != [
+        None
+    ]
+    assert checked.out == [f"{folder} is whole. {ended.err[0]}"]
+
+
+def test_backup_goes_where_it_is_told_to_with_the_key(town: Path, command: Command) -> None:
+    (town / "secret.key").write_bytes(b"k" * 32)
+
+    ended = command("backup", "--to", "stick")
+
+    assert ended.out[0].startswith("stick/")
+    assert sorted(path.name for path in Path(ended.out[0]).iterdir()) == [
+        "faden.sqlite3",
+        "manifest.json",
+        "secret.key",
+    ]
+    assert ended.err[0].endswith(" MB.")
+
+
+def test_backup_keeps_as_many_as_the_settings_say(
+    town: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FADEN_BACKUP__KEEP", "2")
+    monkeypatch.setenv("FADEN_BACKUP__DIRECTORY", "kept")
+
+    made = [command("backup").out[0] for _ in range(3)]
+
+    assert sorted(str(path.relative_to(town)) for path in (town / "kept").glob("2*")) == made[1:]
+
+
+def lock(town: Path) -> None:
+    (town / "backups").mkdir()
+    descriptor = os.open(town / "backups" / ".lock", os.O_CREAT | os.O_RDWR)  # stays open until the process ends
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
+def no_database(town: Path) -> None:
+    (town / "faden.sqlite3").unlink()
+
+
+def file_in_the_way(town: Path) -> None:
+    (town / "backups").touch()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lock, "Another process is making a backup into this folder: wait until it is done."),
+        (no_database, "The backup failed, and those that are there stay: unable to open database file"),
+        (file_in_the_way, "The backup failed, and those that are there stay: [Errno 17] File exists: 'backups'"),
+    ],
+)
+def test_backup_that_cannot_be_made_says_why(
+    town: Path, command: Command, spoil: Callable[[Path], None], sentence: str
+) -> None:
+    spoil(town)
+
+    assert command("backup") == Ended(1, [], [sentence])
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.only_on("postgres")
+@pytest.mark.parametrize(
+    ("script", "sentence"),
+    [
+        (None, "There is no pg_dump here: install PostgreSQL's client programs (on Debian: postgresql-client)."),
+        (
+            "echo 'pg_dump (PostgreSQL) 9.6.24'",
+            "pg_dump is of PostgreSQL 9, the server of {server}: install its client programs (postgresql-client-{server}).",
+        ),
+        (
+            "echo 'pg_dump: error: no' >&2; exit 1",
+            "The backup failed, and those that are there stay: pg_dump: error: no",
+        ),
+    ],
+)
+def test_backup_without_a_pg_dump_that_can_do_it_says_what_to_install(
+    database_url: str, command: Command, monkeypatch: pytest.MonkeyPatch, script: str | None, sentence: str
+) -> None:
+    Path("bin").mkdir()
+    if script is not None:
+        Path("bin/pg_dump").write_text(f"#!/bin/sh\n{script}\n")
+        Path("bin/pg_dump").chmod(0o755)
+    monkeypatch.setenv("PATH", str(Path("bin").absolute()))
+    monkeypatch.setenv("FADEN_DATABASE__URL", database_url)
+    version = subprocess.run([programs() / "bin" / "pg_dump", "--version"], capture_output=True, text=True, check=True)
+    (server,) = re.findall(r"\(PostgreSQL\) (\d+)", version.stdout)
+
+    ended = command("backup")
+
+    assert ended == Ended(1, [], [sentence.format(server=server)])
+
+
+def test_backup_that_is_damaged_is_known(town: Path, command: Command) -> None:
+    (folder,) = command("backup").out
+    (town / folder / "faden.sqlite3").write_bytes(b"")
+
+    ended = command("backup", "--check", folder)
+
+    assert ended == Ended(1, [], ["The copy is damaged, faden.sqlite3: its hash is another."])
+
+
+@pytest.mark.usefixtures("bare")
+def test_folder_that_is_no_backup_is_told(command: Command) -> None:
+    ended = command("backup", "--check", "nowhere")
+
+    assert ended == Ended(1, [], ["There is no backup in nowhere: name the folder that has a manifest.json."])
 
 
 # --- import -----------------------------------------------------------------------------------------------------------

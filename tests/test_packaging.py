@@ -241,7 +241,7 @@ def test_readme_names_the_oldest_python_and_the_two_commands() -> None:
 
 
 def test_texts_name_the_command_line_of_the_environment() -> None:
-    names = ["docs/operating.md", "config.example.toml", "town.example.toml"]
+    names = ["docs/operating.md", "docs/restore.md", "config.example.toml", "town.example.toml"]
 
     calls = {call for name in names for call in re.findall(r"\S*python -m bot", text(name))}
 
