@@ -133,6 +133,11 @@ TOKEN = _matching(r"\d+:[A-Za-z0-9_-]{10,}", "a token from @BotFather: digits, a
 ZONE = Kind('a time zone such as "Europe/Berlin"', _zone)
 
 
+def address_of(host: str, port: int) -> str:
+    """What a browser on this machine takes."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 def _setting(kind: Kind, default: Any, text: str, *, secret: bool = False, key: str | None = None) -> Any:  # noqa: ANN401  # any type
     """One row of the table. A secret is never shown. `key` is the name in TOML when it is no name in Python."""
     return field(default=default, repr=not secret, metadata={"kind": kind, "help": text, "secret": secret, "key": key})
@@ -185,7 +190,7 @@ class WebSettings:
     @property
     def public_url(self) -> str:
         """How people reach the pages, without a slash at the end."""
-        return self.given_url or f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+        return self.given_url or address_of(self.host, self.port)
 
 
 @dataclass(frozen=True, kw_only=True)

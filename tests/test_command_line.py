@@ -7,12 +7,14 @@ import queue
 import re
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -290,24 +292,35 @@ def test_control_c_ends_with_130(bare: Path) -> None:
     assert (running.returncode, complaint) == (130, b"")
 
 
-def test_trial_starts_in_an_empty_directory_and_ends_with_control_c(bare: Path) -> None:
-    arguments = [sys.executable, "-m", "bot", "serve", "--trial", "--port", "0"]
-    environment = {**os.environ, "PYTHONPATH": str(HOUSE), "FADEN_BACKUP__HOUR": "3"}
-
+@contextmanager
+def trial(folder: Path, port: int = 0, **environment: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """A trial that runs in the folder: its address, and its process."""
+    arguments = [sys.executable, "-m", "bot", "serve", "--trial", "--port", str(port)]
     with subprocess.Popen(
-        arguments, cwd=bare, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        arguments,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(HOUSE), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     ) as running:
         watchdog = threading.Timer(60, running.kill)
         watchdog.start()
         assert running.stdout is not None
-        address = next((line for line in running.stdout if "http://127.0.0.1:" in line), "")
-        found = re.search(r"http://127.0.0.1:\d+", address)
+        greeting = next((line for line in running.stdout if "http://127.0.0.1:" in line), "")
+        found = re.search(r"http://127.0.0.1:\d+", greeting)
         assert found
-        with urllib.request.urlopen(f"{found[0]}/readyz", timeout=10) as answer:  # noqa: S310  # our own loopback
-            ready = json.load(answer)
+        yield found[0], running
         running.send_signal(signal.SIGINT)
         running.communicate()
         watchdog.cancel()
+
+
+def test_trial_starts_in_an_empty_directory_and_ends_with_control_c(bare: Path) -> None:
+    with trial(bare, FADEN_BACKUP__HOUR="3") as (address, running):
+        answer = urllib.request.urlopen(f"{address}/readyz", timeout=10)  # noqa: S310  # our own loopback
+        with answer:
+            ready = json.load(answer)
 
     assert running.returncode == 0
     assert {name: check["ok"] for name, check in ready["checks"].items()} == {
@@ -321,6 +334,77 @@ def test_trial_starts_in_an_empty_directory_and_ends_with_control_c(bare: Path) 
         "secret.key",
         "trial.sqlite3",
     ]
+
+
+def second(folder: Path, port: int) -> "subprocess.CompletedProcess[str]":
+    """Another trial, which ends by itself because there is one already."""
+    return subprocess.run(
+        [sys.executable, "-m", "bot", "serve", "--trial", "--port", str(port)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(HOUSE)},
+        timeout=60,
+    )
+
+
+def test_second_trial_in_the_folder_says_where_the_first_runs(bare: Path) -> None:
+    with trial(bare) as (address, _):
+        ended = second(bare, 0)
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == f"Faden runs in this folder already: open {address}/probe, or end it first.\n"
+
+
+def test_second_trial_on_the_port_says_where_the_first_runs(bare: Path) -> None:
+    (bare / "other").mkdir()
+    with trial(bare) as (address, _):
+        ended = second(bare / "other", int(address.rpartition(":")[2]))
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == (
+        f"Faden runs already at {address}, from another folder or database: "
+        "end it, or choose another port (web.port, --port).\n"
+    )
+
+
+def test_second_trial_while_the_first_one_starts_says_so(bare: Path) -> None:
+    (bare / "var").mkdir()
+    with (bare / "var" / "trial.sqlite3.faden.lock").open("w") as lead:
+        fcntl.flock(lead, fcntl.LOCK_EX)
+
+        ended = second(bare, 0)
+
+    assert ended.returncode == 1
+    assert ended.stderr == "Faden is starting in this folder already: wait for its address, or end it first.\n"
+
+
+def test_port_of_another_program_is_told(bare: Path, telegram: str) -> None:
+    port = int(telegram.rpartition(":")[2])
+
+    ended = second(bare, port)
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == (
+        f"Port {port} on 127.0.0.1 belongs to another program: end it, or choose another port (web.port, --port).\n"
+    )
+
+
+def hang_up(server: socket.socket) -> None:
+    server.accept()[0].close()
+
+
+def test_port_of_a_program_that_speaks_no_http_is_told(bare: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        hung_up = threading.Thread(target=partial(hang_up, server))
+        hung_up.start()
+
+        ended = second(bare, port)
+
+        hung_up.join()
+    assert ended.stderr.startswith(f"Port {port} on 127.0.0.1 belongs to another program: ")
 
 
 # --- check ------------------------------------------------------------------------------------------------------------
