@@ -22,6 +22,19 @@ from zoneinfo import ZoneInfo
 
 PREFIX = "FADEN_"
 FOR_TESTS = "FADEN_TEST_"
+# What container platforms call the addresses of a service, by what stands there.
+PLATFORMS = re.compile(
+    r"FADEN(?:_[A-Z0-9]+)*?_(?:(?P<host>SERVICE_HOST|PORT_\d+_(?:TCP|UDP|SCTP)_ADDR)"
+    r"|(?P<number>SERVICE_PORT(?:_[A-Z0-9]+)*|PORT_\d+_(?:TCP|UDP|SCTP)_PORT)"
+    r"|(?P<protocol>PORT_\d+_(?:TCP|UDP|SCTP)_PROTO)"
+    r"|(?P<address>PORT(?:_\d+_(?:TCP|UDP|SCTP))?))"
+)
+PLATFORMS_VALUES = {
+    "host": r"[\w.:-]+",
+    "number": r"\d+",
+    "protocol": r"tcp|udp|sctp",
+    "address": r"(?:tcp|udp|sctp)://\S+",
+}
 KEY_BYTES = 32
 TRIAL_FILE = Path(__file__).with_name("trial.toml")
 LAENDER = ("BW", "BY", "BE", "BB", "HB", "HH", "HE", "MV", "NI", "NW", "RP", "SL", "SN", "ST", "SH", "TH")
@@ -328,7 +341,25 @@ class _Given:
 
 def any_given(environ: Mapping[str, str]) -> bool:
     """Whether the environment says anything about settings."""
-    return any(value and name.startswith(PREFIX) and not name.startswith(FOR_TESTS) for name, value in environ.items())
+    return any(_variables(environ))
+
+
+def _variables(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """What the environment says about settings, in order, whether there are such settings or not."""
+    for name, value in sorted(environ.items()):
+        if value and name.startswith(PREFIX) and not name.startswith(FOR_TESTS) and not _is_platforms(name, value):
+            yield name, value
+
+
+def _is_platforms(name: str, value: str) -> bool:
+    """Whether a container platform set it, because a service of ours is named faden, or faden-something.
+
+    Kubernetes and Docker tell each container the addresses of the services beside it in this way.
+    """
+    found = PLATFORMS.fullmatch(name)
+    return found is not None and any(
+        re.fullmatch(PLATFORMS_VALUES[what], value) for what in found.groupdict() if found[what]
+    )
 
 
 def load(path: Path | None, environ: Mapping[str, str], *, trial: bool = False) -> Settings:
@@ -376,9 +407,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, _Given]:
     direct = {row.variable: row for row in SETTINGS.values()}
     in_files = {f"{row.variable}_FILE": row for row in SETTINGS.values() if row.secret}
     given: dict[str, _Given] = {}
-    for variable, value in sorted(environ.items()):
-        if not value or not variable.startswith(PREFIX) or variable.startswith(FOR_TESTS):
-            continue
+    for variable, value in _variables(environ):
         row = direct.get(variable) or in_files.get(variable)
         if row is None:
             raise UnknownSetting(variable, "", _nearest(variable, [*direct, *in_files]), "environment")
