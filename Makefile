@@ -19,8 +19,10 @@ pip = $(shell $(PYTHON) -m pip --version >/dev/null 2>&1 && echo $(PYTHON) -m pi
 # wish, finds a newer `name` for it as soon as one is published, and then misses its hash.
 install = PIP_USER=0 $(pip) --python .venv/bin/python install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement
 
-# The trial starts only where nobody has set anything.
-trial = $(if $(wildcard config.toml)$(filter FADEN_%,$(.VARIABLES)),,--trial)
+# The trial starts only where nobody has set anything. Settings have a double underscore; what a container platform says of
+# a service named faden has none.
+given := $(strip $(foreach name,$(filter FADEN_%,$(.VARIABLES)),$(if $(findstring __,$(name)),$($(name)))))
+trial = $(if $(wildcard config.toml)$(given),,--trial)
 
 # Somewhere this is set for containers; without bytecode each of the processes that the tests start would compile the house anew.
 unexport PYTHONDONTWRITEBYTECODE

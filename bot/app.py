@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import signal
 import socket
 import sys
@@ -33,6 +34,7 @@ from bot.rules import tokens
 from bot.rules.limits import HEADER_SECONDS, MEGABYTE
 from bot.rules.pacing import Pacer
 from bot.scheduling import Tick, scheduler, ticks
+from bot.scheduling.backups import Backups
 from bot.web import routes, webhook, words
 from bot.web.feeds import rebuild_stale
 from bot.web.middlewares import still_signed_in
@@ -65,6 +67,14 @@ SHUTDOWN_SECONDS = 2.0  # of the ten that an operator waits, for the pages; inbo
 LEAD_SECONDS = 0.5
 TELEGRAM_RETRY_SECONDS = 5.0
 TELEGRAM_CONNECTIONS = 32
+
+
+class ServedAlready(Exception):
+    """Another process serves the trial in this folder. The argument is its address, empty while it starts."""
+
+
+class PortTaken(BadSetting):
+    """Somebody listens on the address already."""
 
 
 def system_clock() -> datetime:
@@ -256,6 +266,8 @@ async def assemble(
         receive = partial(inbox.receive, Network.TELEGRAM)
         polling = Polling(bots[Network.TELEGRAM], receive, machine_now=machine_now)
         telegram = TelegramDoor(desks[Network.TELEGRAM], inbox, settings.telegram, base_url, polling)
+    registry = CollectorRegistry()
+    backups = None if settings.backup.hour is None else Backups(settings, settings.backup.hour, machine_now)
     web_settings = _web_settings(settings, base_url, key)
     application = routes.application(
         web_settings,
@@ -263,8 +275,8 @@ async def assemble(
         domain_now=domain_now,
         machine_now=machine_now,
         wake=post.wake,
-        registry=CollectorRegistry(),
-        readiness=readiness.checks(domain_now, machine_now, telegram.polling if telegram else None),
+        registry=registry,
+        readiness=readiness.checks(domain_now, machine_now, telegram.polling if telegram else None, backups),
         clock_moved=clock_moved,
         extra_routes=[*routes_of(chat_page), *_webhook(telegram)],
     )
@@ -297,6 +309,7 @@ async def assemble(
             action=lambda now: people.fetch(bots, zone=settings.town.zone, now=now),
             own_work=True,
         ),
+        *(backups.ticks(registry) if backups else ()),
     )
     timer = scheduler(listed, domain_now=domain_now, wake=post.wake)
     return Faden(settings, servers, desks, inbox, post, application, timer, telegram)
@@ -438,17 +451,21 @@ def _webhook(telegram: TelegramDoor | None) -> list[web.RouteDef]:
 
 
 async def serve(settings: Settings) -> int:
-    """Run until SIGINT, SIGTERM or the loss of the lead; gives the exit code. Raises BadSetting, and what the database raises."""
+    """Run until SIGINT, SIGTERM or the loss of the lead; gives the exit code.
+
+    Raises BadSetting, ServedAlready, and what the database raises.
+    """
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     key = config.secret_key(settings)
     leadership = Leadership(settings.database.url)
     try:
-        if await _leads(leadership, stopping):
+        if await _leads(leadership, stopping, waits=not settings.trial):
             with _listening(settings) as door:
                 host, port = door.getsockname()[:2]
                 settings = config.with_address(settings, host if settings.trial else None, port)
+                await leadership.announce(settings.web.public_url)
                 losing = asyncio.create_task(_stop_without_lead(leadership, stopping))
                 await _keep_house(settings, key, door, stopping)
                 losing.cancel()
@@ -457,11 +474,17 @@ async def serve(settings: Settings) -> int:
         await leadership.release()
 
 
-async def _leads(leadership: Leadership, stopping: asyncio.Event) -> bool:
-    """One process leads; a second one started by accident waits and says so. False when it is to stop before it may."""
+async def _leads(leadership: Leadership, stopping: asyncio.Event, *, waits: bool) -> bool:
+    """One process leads; a second one waits and says where the first serves. False when it is to stop before it may.
+
+    Raises ServedAlready where nobody would want it to wait.
+    """
     if await leadership.acquire():
         return True
-    log.warning("another process serves this database; waiting until it ends")
+    address = await leadership.leader()
+    if not waits:
+        raise ServedAlready(address)
+    log.warning("another process serves this database; waiting until it ends", address=address or "not known yet")
     while not stopping.is_set():
         if await leadership.acquire():
             log.info("the other process has ended; taking over")
@@ -479,14 +502,18 @@ async def _stop_without_lead(leadership: Leadership, stopping: asyncio.Event) ->
 
 
 def _listening(settings: Settings) -> socket.socket:
-    """The door, open before the house: an address in use stops the start, and port 0 becomes a real one. Raises BadSetting."""
+    """The door, open before the house: an address in use stops the start, and port 0 becomes a real one.
+
+    Raises BadSetting and PortTaken.
+    """
     host, port = settings.web.host, settings.web.port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=128)
     except OSError as error:
+        refusal = PortTaken if error.errno == errno.EADDRINUSE else BadSetting
         shown = f"{port} on {host} ({error.strerror})"
-        raise BadSetting("web.port", shown, "an address of this machine that nobody else listens on") from error
+        raise refusal("web.port", shown, "an address of this machine that nobody else listens on") from error
 
 
 async def _keep_house(settings: Settings, key: bytes, door: socket.socket, stopping: asyncio.Event) -> None:

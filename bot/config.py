@@ -22,6 +22,19 @@ from zoneinfo import ZoneInfo
 
 PREFIX = "FADEN_"
 FOR_TESTS = "FADEN_TEST_"
+# What container platforms call the addresses of a service, by what stands there.
+PLATFORMS = re.compile(
+    r"FADEN(?:_[A-Z0-9]+)*?_(?:(?P<host>SERVICE_HOST|PORT_\d+_(?:TCP|UDP|SCTP)_ADDR)"
+    r"|(?P<number>SERVICE_PORT(?:_[A-Z0-9]+)*|PORT_\d+_(?:TCP|UDP|SCTP)_PORT)"
+    r"|(?P<protocol>PORT_\d+_(?:TCP|UDP|SCTP)_PROTO)"
+    r"|(?P<address>PORT(?:_\d+_(?:TCP|UDP|SCTP))?))"
+)
+PLATFORMS_VALUES = {
+    "host": r"[\w.:-]+",
+    "number": r"\d+",
+    "protocol": r"tcp|udp|sctp",
+    "address": r"(?:tcp|udp|sctp)://\S+",
+}
 KEY_BYTES = 32
 TRIAL_FILE = Path(__file__).with_name("trial.toml")
 LAENDER = ("BW", "BY", "BE", "BB", "HB", "HH", "HE", "MV", "NI", "NW", "RP", "SL", "SN", "ST", "SH", "TH")
@@ -79,18 +92,14 @@ def _one_of(*words: str) -> Kind:
     return _matching("|".join(re.escape(word) for word in words), " or ".join(f'"{word}"' for word in words))
 
 
-def _port(raw: Any) -> int:  # noqa: ANN401  # whatever stands in the file
-    port = raw if isinstance(raw, int) and not isinstance(raw, bool) else int(str(raw), 10)
-    if not 0 <= port <= 65535:  # noqa: PLR2004  # said in PORT
-        raise ValueError
-    return port
+def _number(lowest: int, highest: int, expected: str) -> Kind:
+    def read(raw: Any) -> int:  # noqa: ANN401  # whatever stands in the file
+        number = raw if isinstance(raw, int) and not isinstance(raw, bool) else int(str(raw), 10)
+        if not lowest <= number <= highest:
+            raise ValueError
+        return number
 
-
-def _megabytes(raw: Any) -> int:  # noqa: ANN401  # whatever stands in the file
-    number = raw if isinstance(raw, int) and not isinstance(raw, bool) else int(str(raw), 10)
-    if not 1 <= number <= MOST_MEGABYTES:
-        raise ValueError
-    return number
+    return Kind(expected, read)
 
 
 def _networks(raw: Any) -> tuple[IPv4Network | IPv6Network, ...]:  # noqa: ANN401  # whatever stands in the file
@@ -122,8 +131,10 @@ def _smtp(raw: Any) -> str:  # noqa: ANN401  # whatever stands in the file
 
 LINE = _matching(r"[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*", "a line of text")
 TEXT = _matching(r"(?s).*\S.*", "a text, or the path of a .md or .txt file")
-PORT = Kind("a port number from 0 to 65535 (0: any free one)", _port)
-MEGABYTES = Kind(f"megabytes, from 1 to {MOST_MEGABYTES}", _megabytes)
+PORT = _number(0, 65535, "a port number from 0 to 65535 (0: any free one)")
+HOUR = _number(0, 23, "an hour from 0 to 23")
+COUNT = _number(1, 9999, "a number from 1 to 9999")
+MEGABYTES = _number(1, MOST_MEGABYTES, f"megabytes, from 1 to {MOST_MEGABYTES}")
 WEB_ADDRESS = _matching(r"https?://[^\s/?#]+[^\s?#]*", "an address that begins with https:// or http://")
 DATABASE = _matching(
     r"sqlite:///.+|postgres(ql)?://.+/.+",
@@ -135,6 +146,11 @@ NETWORKS = Kind('a list of addresses or networks such as ["127.0.0.1", "10.0.0.0
 SECRET = _matching(r"[A-Za-z0-9_-]{1,256}", "up to 256 letters, digits, - and _")
 TOKEN = _matching(r"\d+:[A-Za-z0-9_-]{10,}", "a token from @BotFather: digits, a colon, letters")
 ZONE = Kind('a time zone such as "Europe/Berlin"', _zone)
+
+
+def address_of(host: str, port: int) -> str:
+    """What a browser on this machine takes."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _setting(kind: Kind, default: Any, text: str, *, secret: bool = False, key: str | None = None) -> Any:  # noqa: ANN401  # any type
@@ -164,6 +180,15 @@ class DatabaseSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BackupSettings:
+    """Copies of the database and the secret key, checked."""
+
+    hour: int | None = _setting(HOUR, None, "The hour at which a backup is made every day.")
+    directory: str = _setting(LINE, "", "Where backups go; by default into backups, beside the secret key.")
+    keep: int = _setting(COUNT, 14, "How many backups are kept.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class WebSettings:
     """Pages, feeds, web chat and webhook."""
 
@@ -181,7 +206,7 @@ class WebSettings:
     @property
     def public_url(self) -> str:
         """How people reach the pages, without a slash at the end."""
-        return self.given_url or f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+        return self.given_url or address_of(self.host, self.port)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,6 +250,7 @@ class Settings:
 
     telegram: TelegramSettings = TelegramSettings()
     database: DatabaseSettings = DatabaseSettings()
+    backup: BackupSettings = BackupSettings()
     web: WebSettings = WebSettings()
     mail: MailSettings = MailSettings()
     town: TownSettings = TownSettings()
@@ -240,10 +266,21 @@ class Settings:
             return Path(unquote(self.database.url.removeprefix("sqlite:///"))).parent
         return Path("var")
 
+    @property
+    def backups(self) -> Path:
+        """Where backups lie, a folder each."""
+        return Path(self.backup.directory) if self.backup.directory else self.directory / "backups"
+
+    @property
+    def key_file(self) -> Path:
+        """The key of the town's signatures."""
+        return self.directory / "secret.key"
+
 
 SECTIONS: dict[str, type[Any]] = {
     "telegram": TelegramSettings,
     "database": DatabaseSettings,
+    "backup": BackupSettings,
     "web": WebSettings,
     "mail": MailSettings,
     "town": TownSettings,
@@ -307,7 +344,25 @@ class _Given:
 
 def any_given(environ: Mapping[str, str]) -> bool:
     """Whether the environment says anything about settings."""
-    return any(value and name.startswith(PREFIX) and not name.startswith(FOR_TESTS) for name, value in environ.items())
+    return any(_variables(environ))
+
+
+def _variables(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """What the environment says about settings, in order, whether there are such settings or not."""
+    for name, value in sorted(environ.items()):
+        if value and name.startswith(PREFIX) and not name.startswith(FOR_TESTS) and not _is_platforms(name, value):
+            yield name, value
+
+
+def _is_platforms(name: str, value: str) -> bool:
+    """Whether a container platform set it, because a service of ours is named faden, or faden-something.
+
+    Kubernetes and Docker tell each container the addresses of the services beside it in this way.
+    """
+    found = PLATFORMS.fullmatch(name)
+    return found is not None and any(
+        re.fullmatch(PLATFORMS_VALUES[what], value) for what in found.groupdict() if found[what]
+    )
 
 
 def load(path: Path | None, environ: Mapping[str, str], *, trial: bool = False) -> Settings:
@@ -355,9 +410,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, _Given]:
     direct = {row.variable: row for row in SETTINGS.values()}
     in_files = {f"{row.variable}_FILE": row for row in SETTINGS.values() if row.secret}
     given: dict[str, _Given] = {}
-    for variable, value in sorted(environ.items()):
-        if not value or not variable.startswith(PREFIX) or variable.startswith(FOR_TESTS):
-            continue
+    for variable, value in _variables(environ):
         row = direct.get(variable) or in_files.get(variable)
         if row is None:
             raise UnknownSetting(variable, "", _nearest(variable, [*direct, *in_files]), "environment")
@@ -432,7 +485,7 @@ def _checked(settings: Settings) -> Settings:
 
 def secret_key(settings: Settings) -> bytes:
     """The key of the town's signatures; made at the first start, for its owner's eyes only. Raises BadSetting."""
-    path = settings.directory / "secret.key"
+    path = settings.key_file
     try:
         if not path.exists():
             _make_key(path)

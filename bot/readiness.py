@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 
 from bot.polling import Polling
+from bot.scheduling.backups import Backups
 from bot.web.settings import Check
 from storage import db
 from storage.models import Notice, Remembered
@@ -18,9 +20,15 @@ OLDEST_NOTICE = timedelta(minutes=10)
 
 
 def checks(
-    domain_now: Callable[[], datetime], machine_now: Callable[[], datetime], polling: Polling | None
+    domain_now: Callable[[], datetime],
+    machine_now: Callable[[], datetime],
+    polling: Polling | None,
+    backups: Backups | None = None,
 ) -> Mapping[str, Callable[[], Awaitable[Check]]]:
-    """The database keeps what is written, the event loop turns in time, no notice waits for long, Telegram is heard by polling."""
+    """The database keeps what is written, the event loop turns in time, no notice waits for long, Telegram is heard by polling.
+
+    And, where backups are made by the hour, the newest one is not too old.
+    """
 
     async def oldest_notice() -> Check:
         waiting = await Notice.filter(state=NoticeState.WAITING, due_at__lt=domain_now() - OLDEST_NOTICE).count()
@@ -29,7 +37,8 @@ def checks(
     async def heard() -> Check:
         return Check(ok=polling is None or not polling.silent(), detail="telegram")
 
-    return {"database": Writing(machine_now), "loop": _loop, "notices": oldest_notice, "polling": heard}
+    asked = {"database": Writing(machine_now), "loop": _loop, "notices": oldest_notice, "polling": heard}
+    return asked if backups is None else {**asked, "backup": partial(_backup, backups)}
 
 
 class Writing:
@@ -62,6 +71,11 @@ async def _written(now: datetime) -> Check:
     except Exception as error:  # noqa: BLE001  # whatever is wrong, nothing can be kept
         return Check(ok=False, detail=f"cannot write: {type(error).__name__}")
     return Check(ok=True)
+
+
+async def _backup(backups: Backups) -> Check:
+    newest = f"{backups.latest:%Y-%m-%d %H:%M} UTC" if backups.latest else "none yet"
+    return Check(ok=not backups.overdue(), detail=newest)
 
 
 async def _loop() -> Check:

@@ -62,9 +62,9 @@ class Server:
         """The database's address, as the settings take it."""
         return f"postgresql://faden@/{name}?host={self.directory}"
 
-    async def create_database(self, template: str | None = None) -> str:
+    async def create_database(self, template: str | None = None, name: str | None = None) -> str:
         """Make a database and return its URL: empty, or a copy of the one at `template`, which nobody may be using."""
-        name = f"faden_{next(self.numbers)}"
+        name = name or f"faden_{next(self.numbers)}"
         source = _name(template) if template else "template0"
         connection = await self._connect()
         try:
@@ -98,7 +98,7 @@ class Server:
         """Remove the database, whoever is still connected to it."""
         connection = await self._connect()
         try:
-            await connection.execute(f'DROP DATABASE "{_name(url)}" WITH (FORCE)')
+            await connection.execute(f'DROP DATABASE IF EXISTS "{_name(url)}" WITH (FORCE)')
         finally:
             await connection.close()
 
@@ -110,7 +110,7 @@ class Server:
 
 def running() -> AbstractContextManager[Server]:
     """A server for as long as the block lasts."""
-    return _running(_programs())
+    return _running(programs())
 
 
 @pytest.fixture(scope="session")
@@ -139,7 +139,7 @@ def _name(url: str) -> str:
     return urlsplit(url).path.removeprefix("/")
 
 
-def _programs() -> Path:
+def programs() -> Path:
     """The installation's directory, the one that holds `bin/postgres`."""
     if os.environ.get("FADEN_TEST_POSTGRES") == "debian":
         versions = [path for path in Path("/usr/lib/postgresql").glob("*") if (path / "bin" / "postgres").exists()]
@@ -156,7 +156,7 @@ def _programs() -> Path:
 
 
 @contextmanager
-def _running(programs: Path) -> Iterator[Server]:
+def _running(installed: Path) -> Iterator[Server]:
     with (
         tempfile.TemporaryDirectory(prefix="faden-", dir=memory.directory()) as name,
         tempfile.TemporaryDirectory(prefix="faden-") as copies,
@@ -166,28 +166,28 @@ def _running(programs: Path) -> Iterator[Server]:
         if os.geteuid() == 0:  # PostgreSQL refuses to run as root
             account = pwd.getpwnam("nobody")
             os.chown(directory, account.pw_uid, account.pw_gid)
-            programs = _for_everybody(programs, Path(copies))
-        _initialise(programs / "bin", directory, account)
-        process = _start(programs / "bin", directory, account)
+            installed = _for_everybody(installed, Path(copies))
+        _initialise(installed / "bin", directory, account)
+        process = _start(installed / "bin", directory, account)
         try:
-            _wait_until_ready(programs / "bin", directory, process)
+            _wait_until_ready(installed / "bin", directory, process)
             yield Server(directory)
         finally:
             process.send_signal(signal.SIGQUIT)  # at once: nothing in it is worth a clean end
             process.wait(STOP_SECONDS)
 
 
-def _for_everybody(programs: Path, copies: Path) -> Path:
+def _for_everybody(installed: Path, copies: Path) -> Path:
     """The programs where any account may run them: an environment below /root is closed to others."""
-    postgres = programs / "bin" / "postgres"
+    postgres = installed / "bin" / "postgres"
     if all(path.stat().st_mode & stat.S_IXOTH for path in (postgres, *postgres.parents)):
-        return programs
-    package = programs.parent
-    shutil.copytree(programs, copies / package.name / programs.name)
+        return installed
+    package = installed.parent
+    shutil.copytree(installed, copies / package.name / installed.name)
     libraries = f"{package.name}.libs"  # the wheel's; the programs find it by its relative path
     shutil.copytree(package.parent / libraries, copies / libraries)
     subprocess.run(["chmod", "--recursive", "a+rX", copies], check=True)  # noqa: S607 -- every system has it
-    return copies / package.name / programs.name
+    return copies / package.name / installed.name
 
 
 def _initialise(bin_: Path, directory: Path, account: pwd.struct_passwd | None) -> None:

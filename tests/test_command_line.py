@@ -1,17 +1,20 @@
 import ast
 import asyncio
+import fcntl
 import json
 import os
 import queue
 import re
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -28,7 +31,7 @@ from storage import db
 from storage.models import AuditEvent, Membership, OneTimeToken, Person
 from storage.vocabulary import TokenPurpose
 from tests.conftest import run_apart
-from tests.postgres import Server
+from tests.postgres import Server, programs
 
 HOUSE = Path(__file__).parents[1]
 
@@ -129,7 +132,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 
     commands = re.findall(r"^    ([a-z-]+)", capsys.readouterr().out, re.MULTILINE)
     assert ended.value.code == 0
-    assert commands == ["serve", "check", "migrate", "import", "admin-code", "invite"]
+    assert commands == ["serve", "check", "migrate", "backup", "import", "admin-code", "invite"]
 
 
 def test_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
@@ -289,24 +292,35 @@ def test_control_c_ends_with_130(bare: Path) -> None:
     assert (running.returncode, complaint) == (130, b"")
 
 
-def test_trial_starts_in_an_empty_directory_and_ends_with_control_c(bare: Path) -> None:
-    arguments = [sys.executable, "-m", "bot", "serve", "--trial", "--port", "0"]
-    environment = {**os.environ, "PYTHONPATH": str(HOUSE)}
-
+@contextmanager
+def trial(folder: Path, port: int = 0, **environment: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """A trial that runs in the folder: its address, and its process."""
+    arguments = [sys.executable, "-m", "bot", "serve", "--trial", "--port", str(port)]
     with subprocess.Popen(
-        arguments, cwd=bare, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        arguments,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(HOUSE), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     ) as running:
         watchdog = threading.Timer(60, running.kill)
         watchdog.start()
         assert running.stdout is not None
-        address = next((line for line in running.stdout if "http://127.0.0.1:" in line), "")
-        found = re.search(r"http://127.0.0.1:\d+", address)
+        greeting = next((line for line in running.stdout if "http://127.0.0.1:" in line), "")
+        found = re.search(r"http://127.0.0.1:\d+", greeting)
         assert found
-        with urllib.request.urlopen(f"{found[0]}/readyz", timeout=10) as answer:  # noqa: S310  # our own loopback
-            ready = json.load(answer)
+        yield found[0], running
         running.send_signal(signal.SIGINT)
         running.communicate()
         watchdog.cancel()
+
+
+def test_trial_starts_in_an_empty_directory_and_ends_with_control_c(bare: Path) -> None:
+    with trial(bare, FADEN_BACKUP__HOUR="3") as (address, running):
+        answer = urllib.request.urlopen(f"{address}/readyz", timeout=10)  # noqa: S310  # our own loopback
+        with answer:
+            ready = json.load(answer)
 
     assert running.returncode == 0
     assert {name: check["ok"] for name, check in ready["checks"].items()} == {
@@ -314,11 +328,83 @@ def test_trial_starts_in_an_empty_directory_and_ends_with_control_c(bare: Path) 
         "loop": True,
         "notices": True,
         "polling": True,
+        "backup": True,
     }
     assert sorted(file.name for file in (bare / "var").iterdir() if file.suffix in (".key", ".sqlite3")) == [
         "secret.key",
         "trial.sqlite3",
     ]
+
+
+def second(folder: Path, port: int) -> "subprocess.CompletedProcess[str]":
+    """Another trial, which ends by itself because there is one already."""
+    return subprocess.run(
+        [sys.executable, "-m", "bot", "serve", "--trial", "--port", str(port)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(HOUSE)},
+        timeout=60,
+    )
+
+
+def test_second_trial_in_the_folder_says_where_the_first_runs(bare: Path) -> None:
+    with trial(bare) as (address, _):
+        ended = second(bare, 0)
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == f"Faden runs in this folder already: open {address}/probe, or end it first.\n"
+
+
+def test_second_trial_on_the_port_says_where_the_first_runs(bare: Path) -> None:
+    (bare / "other").mkdir()
+    with trial(bare) as (address, _):
+        ended = second(bare / "other", int(address.rpartition(":")[2]))
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == (
+        f"Faden runs already at {address}, from another folder or database: "
+        "end it, or choose another port (web.port, --port).\n"
+    )
+
+
+def test_second_trial_while_the_first_one_starts_says_so(bare: Path) -> None:
+    (bare / "var").mkdir()
+    with (bare / "var" / "trial.sqlite3.faden.lock").open("w") as lead:
+        fcntl.flock(lead, fcntl.LOCK_EX)
+
+        ended = second(bare, 0)
+
+    assert ended.returncode == 1
+    assert ended.stderr == "Faden is starting in this folder already: wait for its address, or end it first.\n"
+
+
+def test_port_of_another_program_is_told(bare: Path, telegram: str) -> None:
+    port = int(telegram.rpartition(":")[2])
+
+    ended = second(bare, port)
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == (
+        f"Port {port} on 127.0.0.1 belongs to another program: end it, or choose another port (web.port, --port).\n"
+    )
+
+
+def hang_up(server: socket.socket) -> None:
+    server.accept()[0].close()
+
+
+def test_port_of_a_program_that_speaks_no_http_is_told(bare: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        hung_up = threading.Thread(target=partial(hang_up, server))
+        hung_up.start()
+
+        ended = second(bare, port)
+
+        hung_up.join()
+    assert ended.stderr.startswith(f"Port {port} on 127.0.0.1 belongs to another program: ")
 
 
 # --- check ------------------------------------------------------------------------------------------------------------
@@ -590,6 +676,133 @@ def test_database_that_is_not_there_is_refused(
 
     assert ended.code == 1
     assert [line.split(":")[0] for line in ended.err] == ["The database cannot be used"]
+
+
+# --- backup -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("bare")
+def test_backup_of_either_database_names_its_folder(
+    database_url: str, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FADEN_DATABASE__URL", database_url)
+    monkeypatch.setenv("FADEN_DATABASE__DIRECTORY", "var")
+    monkeypatch.setenv("PATH", f"{programs() / 'bin'}:{os.environ['PATH']}")
+
+    ended = command("backup")
+    checked = command("backup", "--check", *ended.out)
+
+    (folder,) = ended.out
+    assert (ended.code, checked.code) == (0, 0)
+    assert re.fullmatch(r"var/backups/\d{4}-\d\d-\d\dT\d{6}Z", folder)
+    assert [re.fullmatch(r"\d+ rows in \d+ tables, \d\.\d MB\. There is no secret key in it: .*", ended.err[0])] != [
+        None
+    ]
+    assert checked.out == [f"{folder} is whole. {ended.err[0]}"]
+
+
+def test_backup_goes_where_it_is_told_to_with_the_key(town: Path, command: Command) -> None:
+    (town / "secret.key").write_bytes(b"k" * 32)
+
+    ended = command("backup", "--to", "stick")
+
+    assert ended.out[0].startswith("stick/")
+    assert sorted(path.name for path in Path(ended.out[0]).iterdir()) == [
+        "faden.sqlite3",
+        "manifest.json",
+        "secret.key",
+    ]
+    assert ended.err[0].endswith(" MB.")
+
+
+def test_backup_keeps_as_many_as_the_settings_say(
+    town: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FADEN_BACKUP__KEEP", "2")
+    monkeypatch.setenv("FADEN_BACKUP__DIRECTORY", "kept")
+
+    made = [command("backup").out[0] for _ in range(3)]
+
+    assert sorted(str(path.relative_to(town)) for path in (town / "kept").glob("2*")) == made[1:]
+
+
+def lock(town: Path) -> None:
+    (town / "backups").mkdir()
+    descriptor = os.open(town / "backups" / ".lock", os.O_CREAT | os.O_RDWR)  # stays open until the process ends
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
+def no_database(town: Path) -> None:
+    (town / "faden.sqlite3").unlink()
+
+
+def file_in_the_way(town: Path) -> None:
+    (town / "backups").touch()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lock, "Another process is making a backup into this folder: wait until it is done."),
+        (no_database, "The backup failed, and those that are there stay: unable to open database file"),
+        (file_in_the_way, "The backup failed, and those that are there stay: [Errno 17] File exists: 'backups'"),
+    ],
+)
+def test_backup_that_cannot_be_made_says_why(
+    town: Path, command: Command, spoil: Callable[[Path], None], sentence: str
+) -> None:
+    spoil(town)
+
+    assert command("backup") == Ended(1, [], [sentence])
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.only_on("postgres")
+@pytest.mark.parametrize(
+    ("script", "sentence"),
+    [
+        (None, "There is no pg_dump here: install PostgreSQL's client programs (on Debian: postgresql-client)."),
+        (
+            "echo 'pg_dump (PostgreSQL) 9.6.24'",
+            "pg_dump is of PostgreSQL 9, the server of {server}: install its client programs (postgresql-client-{server}).",
+        ),
+        (
+            "echo 'pg_dump: error: no' >&2; exit 1",
+            "The backup failed, and those that are there stay: pg_dump: error: no",
+        ),
+    ],
+)
+def test_backup_without_a_pg_dump_that_can_do_it_says_what_to_install(
+    database_url: str, command: Command, monkeypatch: pytest.MonkeyPatch, script: str | None, sentence: str
+) -> None:
+    Path("bin").mkdir()
+    if script is not None:
+        Path("bin/pg_dump").write_text(f"#!/bin/sh\n{script}\n")
+        Path("bin/pg_dump").chmod(0o755)
+    monkeypatch.setenv("PATH", str(Path("bin").absolute()))
+    monkeypatch.setenv("FADEN_DATABASE__URL", database_url)
+    version = subprocess.run([programs() / "bin" / "pg_dump", "--version"], capture_output=True, text=True, check=True)
+    (server,) = re.findall(r"\(PostgreSQL\) (\d+)", version.stdout)
+
+    ended = command("backup")
+
+    assert ended == Ended(1, [], [sentence.format(server=server)])
+
+
+def test_backup_that_is_damaged_is_known(town: Path, command: Command) -> None:
+    (folder,) = command("backup").out
+    (town / folder / "faden.sqlite3").write_bytes(b"")
+
+    ended = command("backup", "--check", folder)
+
+    assert ended == Ended(1, [], ["The copy is damaged, faden.sqlite3: its hash is another."])
+
+
+@pytest.mark.usefixtures("bare")
+def test_folder_that_is_no_backup_is_told(command: Command) -> None:
+    ended = command("backup", "--check", "nowhere")
+
+    assert ended == Ended(1, [], ["There is no backup in nowhere: name the folder that has a manifest.json."])
 
 
 # --- import -----------------------------------------------------------------------------------------------------------

@@ -62,6 +62,25 @@ def test_environment_alone_suffices() -> None:
     assert settings.log.level == "info"
 
 
+def test_what_a_container_platform_says_of_a_service_is_passed_over() -> None:
+    environ = {
+        "FADEN_SERVICE_HOST": "10.96.0.17",
+        "FADEN_SERVICE_PORT": "8080",
+        "FADEN_SERVICE_PORT_HTTP": "8080",
+        "FADEN_PORT": "tcp://10.96.0.17:8080",
+        "FADEN_PORT_8080_TCP": "tcp://10.96.0.17:8080",
+        "FADEN_PORT_8080_TCP_PROTO": "tcp",
+        "FADEN_PORT_8080_TCP_PORT": "8080",
+        "FADEN_PORT_8080_TCP_ADDR": "10.96.0.17",
+        "FADEN_PORT_53_UDP": "udp://[fd00::17]:53",
+        "FADEN_DB_SERVICE_HOST": "fd00::17",
+        "FADEN_DB_PORT": "tcp://[fd00::17]:5432",
+        "FADEN_DB_PORT_5432_TCP_ADDR": "fd00::17",
+    }
+
+    assert config.load(None, environ) == Settings()
+
+
 def test_environment_goes_before_the_file(tmp_path: Path) -> None:
     path = written(tmp_path, '[web]\nport = 1\nhost = "0.0.0.0"\n[town]\nname = "Lindental"\nland = "BY"\n')
 
@@ -148,6 +167,22 @@ def test_smtp_url_of_each_scheme(scheme: str) -> None:
             "FADEN_TELEGRAM_TOKEN (environment) is no setting. Did you mean FADEN_TELEGRAM__TOKEN?",
         ),
         ("FADEN_XYZ", "1", "FADEN_XYZ (environment) is no setting."),
+        ("FADEN_PORT", "8080", "FADEN_PORT (environment) is no setting. Did you mean FADEN_WEB__PORT?"),
+        (
+            "FADEN_WEB_PORT",
+            "8080",
+            "FADEN_WEB_PORT (environment) is no setting. Did you mean FADEN_WEB__PORT?",
+        ),
+        (
+            "FADEN_WEB__PORT",
+            "tcp://10.0.0.1:80",
+            "web.port (FADEN_WEB__PORT) is 'tcp://10.0.0.1:80'; expected a port number from 0 to 65535 (0: any free one).",
+        ),
+        (
+            "FADEN_SERVICE_NAME",
+            "faden",
+            "FADEN_SERVICE_NAME (environment) is no setting. Did you mean FADEN_TOWN__NAME?",
+        ),
         (
             "FADEN_TELEGRAM__TOKEN_FILE",
             "/nowhere/token",
@@ -336,6 +371,7 @@ def test_address_of_the_settings_without_another() -> None:
     [
         ({}, False),
         ({"PATH": "/bin", "FADEN_TEST_POSTGRES": "debian", "FADEN_WEB__PORT": ""}, False),
+        ({"FADEN_SERVICE_HOST": "10.0.0.1", "FADEN_PORT": "tcp://10.0.0.1:8080"}, False),
         ({"FADEN_WEB__PORT": "1"}, True),
         ({"FADEN_WRONG": "1"}, True),
     ],

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bot import __version__
-from bot.commands import checking, migrating, serving, town, ways_in
+from bot.commands import backing_up, checking, migrating, serving, town, ways_in
 from bot.commands.frame import SETTINGS_FILE, Stop, program
 from bot.config import BadSetting
 
@@ -58,6 +58,14 @@ def _parser() -> argparse.ArgumentParser:
     migrate = commands.add_parser("migrate", parents=[settings], help="bring the database up to date")
     migrate.add_argument("--dry-run", action="store_true", help="only name the migrations that are waiting")
     migrate.set_defaults(run=migrating.migrate)
+
+    backup = commands.add_parser(
+        "backup", parents=[settings], help="copy the database and the secret key, and check the copy"
+    )
+    place = backup.add_mutually_exclusive_group()
+    place.add_argument("--to", type=Path, metavar="DIR", help="where backups go (default: from the settings)")
+    place.add_argument("--check", type=Path, metavar="DIR", help="only read a backup, as if it were to be restored")
+    backup.set_defaults(run=backing_up.backup)
 
     import_ = commands.add_parser(
         "import",

@@ -69,7 +69,7 @@ def run(work: Awaitable[T], settings: Settings) -> T:
     async def awaited() -> T:
         return await work
 
-    unusable: tuple[type[Exception], ...] = (BadDatabaseUrl, BaseORMException, OSError, *_driver_errors(settings))
+    unusable: tuple[type[Exception], ...] = (BadDatabaseUrl, BaseORMException, OSError, *driver_errors(settings))
     try:
         return asyncio.run(awaited())
     except DatabaseIsNewer as error:
@@ -85,7 +85,8 @@ def run(work: Awaitable[T], settings: Settings) -> T:
         raise Stop(f"The database cannot be used: {why(error, settings)}") from error
 
 
-def _driver_errors(settings: Settings) -> tuple[type[Exception], ...]:
+def driver_errors(settings: Settings) -> tuple[type[Exception], ...]:
+    """What the database's driver raises."""
     from storage.db import is_sqlite
 
     if is_sqlite(settings.database.url):

@@ -6,7 +6,9 @@ import os
 
 from bot import config
 from bot.commands.frame import Stop, run, settings_of
-from bot.config import BadSetting
+from bot.config import BadSetting, WebSettings
+
+PATIENCE_SECONDS = 2.0
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -20,8 +22,34 @@ def serve(options: argparse.Namespace) -> int:
     logs.configure(settings.log)
     try:
         return run(app.serve(settings), settings)
+    except app.ServedAlready as error:
+        if not str(error):
+            raise Stop("Faden is starting in this folder already: wait for its address, or end it first.") from error
+        raise Stop(f"Faden runs in this folder already: open {error}/probe, or end it first.") from error
+    except app.PortTaken as error:
+        raise Stop(_who_has(settings.web)) from error
     except (Stop, BadSetting):
         raise
     except Exception:  # noqa: BLE001  # a defect, whatever it is; the log takes out what is secret
         structlog.get_logger(__name__).exception("cannot start or go on")
         return 1
+
+
+def _who_has(web: WebSettings) -> str:
+    """The sentence about a port in use: whether it is Faden's, and what to do."""
+    import http.client
+
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(web.host, web.host)  # noqa: S104  # where to ask is not where to listen
+    connection = http.client.HTTPConnection(host, web.port, timeout=PATIENCE_SECONDS)
+    try:
+        connection.request("GET", "/healthz")
+        is_faden = connection.getresponse().headers.get("X-Service") == "Faden"
+    except (OSError, http.client.HTTPException):
+        is_faden = False
+    finally:
+        connection.close()
+    otherwise = "or choose another port (web.port, --port)"
+    if is_faden:
+        address = config.address_of(host, web.port)
+        return f"Faden runs already at {address}, from another folder or database: end it, {otherwise}."
+    return f"Port {web.port} on {web.host} belongs to another program: end it, {otherwise}."

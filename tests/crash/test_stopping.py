@@ -1,6 +1,7 @@
 """How Faden ends: asked to under load, unable to start, or killed while a second one waits."""
 
 import asyncio
+import signal
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -16,6 +17,7 @@ from tests.crash.house import BODY, LISTENING, SERVING, Message, Telegram
 
 MEMBERS = 50
 STOP_SECONDS = 10.0
+RELEASE_SECONDS = 10.0
 TAKE_OVER_SECONDS = (
     10.0  # on a machine with other things to do; what it guards against is a wait for leases, of a minute
 )
@@ -106,12 +108,16 @@ async def test_second_process_answers_soon_after_the_first_is_killed(
     assert took < TAKE_OVER_SECONDS
 
 
-async def test_process_that_waits_for_the_lead_ends_when_it_is_asked_to(database_url: str, tmp_path: Path) -> None:
-    async with house.serving(tmp_path, house.settings(database_url, tmp_path)) as first:
+async def test_process_that_waits_for_the_lead_says_where_it_is_and_ends_when_it_is_asked_to(
+    database_url: str, tmp_path: Path
+) -> None:
+    port = house.free_port()
+    async with house.serving(tmp_path, house.settings(database_url, tmp_path, port)) as first:
         await first.says(SERVING)
         async with house.serving(tmp_path, house.settings(database_url, tmp_path)) as second:
             await second.says(WAITS)
 
+            assert second.said(f"http://127.0.0.1:{port}")
             assert await second.ends() == 0
 
 
@@ -133,6 +139,34 @@ async def test_process_that_loses_the_lead_with_its_connection_ends_for_the_othe
             assert await asyncio.wait_for(first.process.wait(), house.START_SECONDS) == 1
             assert first.said("the connection that holds the lead is lost")
             await second.says(SERVING)
+
+
+async def seconds_to_be_released(url: str, directory: Path) -> float:
+    """From the moment at which the leading process is stopped, not ended, to the moment at which the second one leads."""
+    async with house.serving(directory, house.settings(url, directory)) as first:
+        await first.says(SERVING)
+        async with house.serving(directory, house.settings(url, directory)) as second:
+            await second.says(WAITS)
+            stopped = system_clock()
+            first.process.send_signal(signal.SIGSTOP)
+            await second.says("taking over")
+            took = (system_clock() - stopped).total_seconds()
+            first.process.send_signal(signal.SIGCONT)
+            assert await asyncio.wait_for(first.process.wait(), house.START_SECONDS) == 1
+            assert first.said("the connection that holds the lead is lost")
+            assert await second.ends() == 0
+    return took
+
+
+@pytest.mark.crash
+@pytest.mark.only_on("postgres")
+async def test_second_process_leads_soon_after_the_first_is_stopped(
+    database_url: str, tmp_path: Path, report: Report
+) -> None:
+    took = await seconds_to_be_released(database_url, tmp_path)
+
+    report(f"the second process led {took:.1f} s after the first one was stopped")
+    assert took < RELEASE_SECONDS
 
 
 def no_database(directory: Path) -> dict[str, str]:

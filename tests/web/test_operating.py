@@ -12,6 +12,7 @@ async def test_health_says_that_the_loop_turns(visitor: Visitor) -> None:
     response = await get(visitor, "/healthz")
 
     assert (response.status, await response.text()) == (200, "ok\n")
+    assert response.headers["X-Service"] == "Faden"
 
 
 async def test_ready_tells_each_check(visitor: Visitor) -> None:
