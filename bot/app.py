@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import structlog
 from aiohttp import web
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Gauge
 from telegram.error import InvalidToken, TelegramError
 from telegram.ext import ExtBot
 from telegram.request import HTTPXRequest
@@ -26,6 +26,7 @@ from bot.config import BadSetting, Settings, TelegramSettings
 from bot.handlers import people
 from bot.handlers.context import Desk, Town
 from bot.inbox import Inbox
+from bot.logs import Unbuilt
 from bot.polling import ALLOWED_UPDATES, Polling
 from bot.post import Mailer, Post, PostSettings, bundle_unread
 from bot.rules import facts as typed
@@ -217,12 +218,13 @@ async def assemble(
     for network in servers:
         await desks[network].initialize()
     one_time_link, feed_link, answer_link = _links(base_url, key, machine_now)
+    unbuilt = Unbuilt()
     post = Post(
         bots=bots,
         mailer=Mailer(settings.mail.smtp_url, settings.mail.sender, name=_sender_name(settings.town.name))
         if settings.mail.smtp_url and settings.mail.sender
         else None,
-        voices=_post_settings(settings, base_url, town, bots.get(Network.TELEGRAM)),
+        voices=_post_settings(settings, base_url, town, bots.get(Network.TELEGRAM), unbuilt),
         domain_now=domain_now,
         machine_now=machine_now,
         one_time_link=one_time_link,
@@ -247,14 +249,14 @@ async def assemble(
         receive = partial(inbox.receive, Network.TELEGRAM)
         polling = Polling(bots[Network.TELEGRAM], receive, machine_now=machine_now)
         telegram = TelegramDoor(desks[Network.TELEGRAM], inbox, settings.telegram, base_url, polling)
-    web_settings = _web_settings(settings, base_url, key, town.host)
+    web_settings = _web_settings(settings, base_url, key, town.host, unbuilt)
     application = routes.application(
         web_settings,
         change_preferences=preferences.change,
         domain_now=domain_now,
         machine_now=machine_now,
         wake=post.wake,
-        registry=CollectorRegistry(),
+        registry=_registry(unbuilt),
         readiness=readiness.checks(domain_now, telegram.polling if telegram else None),
         clock_moved=clock_moved,
         extra_routes=[*routes_of(chat_page), *_webhook(telegram)],
@@ -317,7 +319,17 @@ def _links(base_url: str, key: bytes, machine_now: Callable[[], datetime]) -> tu
     return one_time, feed, answer
 
 
-def _post_settings(settings: Settings, base_url: str, town: Town, telegram: ExtBot[None] | None) -> PostSettings:
+def _registry(unbuilt: Unbuilt) -> CollectorRegistry:
+    """What `/metrics` shows, beside what the pages count."""
+    registry = CollectorRegistry()
+    gauge = Gauge("faden_calendar_objects_not_built", "Calendar objects that could not be made", registry=registry)
+    gauge.set_function(lambda: unbuilt.count)
+    return registry
+
+
+def _post_settings(
+    settings: Settings, base_url: str, town: Town, telegram: ExtBot[None] | None, unbuilt: Unbuilt
+) -> PostSettings:
     def telegram_name() -> str | None:
         """The library knows it once Telegram has answered."""
         try:
@@ -338,6 +350,7 @@ def _post_settings(settings: Settings, base_url: str, town: Town, telegram: ExtB
         commitment_link=lambda commitment, person: (
             f"{base_url}/commitment/{tokens.commitment(town.key, commitment, person)}"
         ),
+        unbuilt=unbuilt,
     )
 
 
@@ -346,7 +359,7 @@ def _sender_name(town: str) -> str:
     return f"Faden {town.removeprefix('Faden').strip()}".strip()
 
 
-def _web_settings(settings: Settings, base_url: str, key: bytes, host: str) -> WebSettings:
+def _web_settings(settings: Settings, base_url: str, key: bytes, host: str, unbuilt: Unbuilt) -> WebSettings:
     return WebSettings(
         public_url=base_url,
         town=settings.town.name,
@@ -362,6 +375,7 @@ def _web_settings(settings: Settings, base_url: str, key: bytes, host: str) -> W
         metrics_token=settings.web.metrics_token,
         upload_bytes=UPLOAD_BYTES,
         trial=settings.trial,
+        unbuilt=unbuilt,
     )
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from bot.logs import Unbuilt
 from bot.web.limits import Limit
 from storage.models import Person
 from storage.vocabulary import Network
@@ -38,7 +39,7 @@ class WebSettings:
     """How this town's pages are served.
 
     `public_url` has no slash at its end. `mailbox` stands as organiser in feeds. `home` is where people land who have signed
-    in. `upload_bytes` is the most that any request may carry.
+    in. `upload_bytes` is the most that any request may carry. `unbuilt` is told of meetings that feeds go without.
     """
 
     public_url: str
@@ -54,6 +55,7 @@ class WebSettings:
     home: str = "/chat"
     upload_bytes: int = 1024**2
     trial: bool = False
+    unbuilt: Unbuilt = field(default_factory=Unbuilt)
 
     @property
     def https(self) -> bool:
