@@ -249,7 +249,7 @@ async def assemble(
         receive = partial(inbox.receive, Network.TELEGRAM)
         polling = Polling(bots[Network.TELEGRAM], receive, machine_now=machine_now)
         telegram = TelegramDoor(desks[Network.TELEGRAM], inbox, settings.telegram, base_url, polling)
-    web_settings = _web_settings(settings, base_url, key, town.host, unbuilt)
+    web_settings = _web_settings(settings, base_url, key, unbuilt)
     application = routes.application(
         web_settings,
         change_preferences=preferences.change,
@@ -339,7 +339,7 @@ def _post_settings(
 
     return PostSettings(
         base_url=base_url,
-        mailbox=settings.mail.sender or f"faden@{town.host}",
+        mailbox=settings.mailbox,
         land=settings.town.land,
         town=settings.town.name,
         zone=settings.town.zone,
@@ -359,12 +359,12 @@ def _sender_name(town: str) -> str:
     return f"Faden {town.removeprefix('Faden').strip()}".strip()
 
 
-def _web_settings(settings: Settings, base_url: str, key: bytes, host: str, unbuilt: Unbuilt) -> WebSettings:
+def _web_settings(settings: Settings, base_url: str, key: bytes, unbuilt: Unbuilt) -> WebSettings:
     return WebSettings(
         public_url=base_url,
         town=settings.town.name,
         key=key,
-        mailbox=settings.mail.sender or f"faden@{host}",
+        mailbox=settings.mailbox,
         language=settings.town.language,
         zone=settings.town.zone,
         area_label=settings.town.area_label,

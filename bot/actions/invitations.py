@@ -334,10 +334,11 @@ async def answers(*, by: Person, meeting: int, now: datetime) -> Facts:
     rows = await Attendance.filter(meeting_id=meeting).select_related("person", "deputy", "organisation", "answered_by")
     told = Notice.filter(about=f"meeting:{meeting}").exclude(person_id=None)
     lost = set(await queries.column(told.filter(state=NoticeState.DEAD), "person_id"))
-    unreached = lost - set(await queries.column(told.filter(state=NoticeState.SENT), "person_id"))
+    sent = await told.filter(state=NoticeState.SENT).values_list("person_id", "key", "error")
+    unreached = lost - {person for person, _, _ in sent}
+    latest = f"meeting:{meeting}:{found.sequence}:"
+    without_file = {person for person, key, error in sent if error == NO_FILE and key.startswith(latest)}
     people = sorted(rows, key=_sorting)
-    latest = told.filter(key__startswith=f"meeting:{meeting}:{found.sequence}:", state=NoticeState.SENT)
-    without_file = set(await queries.column(latest.filter(error=NO_FILE), "person_id"))
     return {
         "meeting": facts_of(found, body),
         "counts": await meetings.counts(found),

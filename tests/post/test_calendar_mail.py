@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from ical.calendar_stream import IcsCalendarStream
 from icalendar import Calendar
 
-from bot.actions import invitations, leaving, meetings, moving
+from bot.actions import feeds, invitations, leaving, meetings, moving
 from bot.actions.notices import Draft
 from bot.app import Faden, assemble
 from bot.config import MailSettings, Settings, TownSettings, WebSettings
@@ -253,6 +253,27 @@ async def house(store: str, clock: Clock, mailbox: Mailbox) -> AsyncIterator[Hou
         made.meeting = planned["meeting"]["id"]
         yield made
     await faden.stop()
+
+
+@pytest.mark.parametrize(
+    ("public_url", "organiser"),
+    [("http://localhost:8080", "faden@faden.invalid"), ("http://[::1]:8080", "faden@faden.invalid")],
+)
+async def test_feed_of_a_town_without_mail_has_its_meetings_wherever_it_runs(
+    house: House, public_url: str, organiser: str
+) -> None:
+    settings = Settings(web=WebSettings(given_url=public_url))
+    secret = await unit_of_work(lambda: feeds.secret_link(person=house.ben, key=b"k" * 32, now=house.clock.now))
+    faden = await assemble(settings, key=b"k" * 32, domain_now=house.clock, machine_now=house.clock, pacers={})
+
+    visitor: Visitor
+    async with TestServer(faden.application) as server, TestClient(server) as visitor:
+        response = await visitor.get(f"/kalender/{secret}.ics")
+        (event,) = Calendar.from_ical(await response.read()).walk("VEVENT")
+    await faden.stop()
+
+    assert event["ORGANIZER"] == f"mailto:{organiser}"
+    assert event["URL"] == f"{public_url}/sitzung/{house.meeting}"
 
 
 async def invited(house: House) -> dict[str, Received]:
