@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import structlog
 from aiohttp import web
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Gauge
 from telegram.error import InvalidToken, TelegramError
 from telegram.ext import ExtBot
 from telegram.request import HTTPXRequest
@@ -27,6 +27,7 @@ from bot.config import BadSetting, Settings, TelegramSettings
 from bot.handlers import people
 from bot.handlers.context import Desk, Town
 from bot.inbox import Inbox
+from bot.logs import Unbuilt
 from bot.polling import ALLOWED_UPDATES, Polling
 from bot.post import Mailer, Post, PostSettings, bundle_unread
 from bot.rules import facts as typed
@@ -227,7 +228,7 @@ async def assemble(
         area_label=settings.town.area_label,
         key=key,
         mails=bool(settings.mail.smtp_url and settings.mail.sender),
-        mailbox=_mailbox(settings, base_url),
+        mailbox=settings.mailbox,
     )
     if settings.telegram.token is not None and stage is Network.WEBCHAT:
         bots[Network.TELEGRAM] = _telegram_bot(settings.telegram)
@@ -235,12 +236,13 @@ async def assemble(
     for network in servers:
         await desks[network].initialize()
     one_time_link, feed_link, answer_link = _links(base_url, key, machine_now)
+    unbuilt = Unbuilt()
     post = Post(
         bots=bots,
         mailer=Mailer(settings.mail.smtp_url, settings.mail.sender, name=_sender_name(settings.town.name))
         if settings.mail.smtp_url and settings.mail.sender
         else None,
-        voices=_post_settings(settings, base_url, town, bots.get(Network.TELEGRAM)),
+        voices=_post_settings(settings, base_url, town, bots.get(Network.TELEGRAM), unbuilt),
         domain_now=domain_now,
         machine_now=machine_now,
         one_time_link=one_time_link,
@@ -266,9 +268,9 @@ async def assemble(
         receive = partial(inbox.receive, Network.TELEGRAM)
         polling = Polling(bots[Network.TELEGRAM], receive, machine_now=machine_now)
         telegram = TelegramDoor(desks[Network.TELEGRAM], inbox, settings.telegram, base_url, polling)
-    registry = CollectorRegistry()
+    registry = _registry(unbuilt)
     backups = None if settings.backup.hour is None else Backups(settings, settings.backup.hour, machine_now)
-    web_settings = _web_settings(settings, base_url, key)
+    web_settings = _web_settings(settings, base_url, key, unbuilt)
     application = routes.application(
         web_settings,
         change_preferences=preferences.change,
@@ -350,7 +352,17 @@ def _links(base_url: str, key: bytes, machine_now: Callable[[], datetime]) -> tu
     return one_time, feed, answer
 
 
-def _post_settings(settings: Settings, base_url: str, town: Town, telegram: ExtBot[None] | None) -> PostSettings:
+def _registry(unbuilt: Unbuilt) -> CollectorRegistry:
+    """What `/metrics` shows, beside what the pages count."""
+    registry = CollectorRegistry()
+    gauge = Gauge("faden_calendar_objects_not_built", "Calendar objects that could not be made", registry=registry)
+    gauge.set_function(lambda: unbuilt.count)
+    return registry
+
+
+def _post_settings(
+    settings: Settings, base_url: str, town: Town, telegram: ExtBot[None] | None, unbuilt: Unbuilt
+) -> PostSettings:
     def telegram_name() -> str | None:
         """The library knows it once Telegram has answered."""
         try:
@@ -360,7 +372,7 @@ def _post_settings(settings: Settings, base_url: str, town: Town, telegram: ExtB
 
     return PostSettings(
         base_url=base_url,
-        mailbox=_mailbox(settings, base_url),
+        mailbox=settings.mailbox,
         land=settings.town.land,
         town=settings.town.name,
         zone=settings.town.zone,
@@ -371,12 +383,8 @@ def _post_settings(settings: Settings, base_url: str, town: Town, telegram: ExtB
         commitment_link=lambda commitment, person: (
             f"{base_url}/commitment/{tokens.commitment(town.key, commitment, person)}"
         ),
+        unbuilt=unbuilt,
     )
-
-
-def _mailbox(settings: Settings, base_url: str) -> str:
-    """Who organises in calendar objects: the town's mailbox, or what stands for one where no mail leaves."""
-    return settings.mail.sender or f"faden@{urlsplit(base_url).hostname or NO_HOST}"
 
 
 def _sender_name(town: str) -> str:
@@ -384,12 +392,12 @@ def _sender_name(town: str) -> str:
     return f"Faden {town.removeprefix('Faden').strip()}".strip()
 
 
-def _web_settings(settings: Settings, base_url: str, key: bytes) -> WebSettings:
+def _web_settings(settings: Settings, base_url: str, key: bytes, unbuilt: Unbuilt) -> WebSettings:
     return WebSettings(
         public_url=base_url,
         town=settings.town.name,
         key=key,
-        mailbox=_mailbox(settings, base_url),
+        mailbox=settings.mailbox,
         language=settings.town.language,
         zone=settings.town.zone,
         area_label=settings.town.area_label,
@@ -399,6 +407,7 @@ def _web_settings(settings: Settings, base_url: str, key: bytes) -> WebSettings:
         ),
         metrics_token=settings.web.metrics_token,
         trial=settings.trial,
+        unbuilt=unbuilt,
     )
 
 

@@ -14,18 +14,18 @@ Four things are the caller's, because only the store can know them:
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from functools import lru_cache
-from urllib.parse import quote, urlsplit
+from functools import cache, lru_cache
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-import idna
 from icalendar import Calendar, Component, Event, Timezone, vCalAddress, vCategory, vText
 
-from storage.vocabulary import Answer
+from bot.addresses import usable_address, usable_link
+from storage.vocabulary import ZONES_LIKE_BERLIN, Answer
 
 PRODID = "-//Faden//Faden//DE"
 NEUTRAL_FILE_NAME = "termin.ics"
@@ -34,15 +34,13 @@ NEUTRAL_FILE_NAME = "termin.ics"
 LINE_LIMIT = 512
 NAME_LIMIT = 128
 DESCRIPTION_LIMIT = 4096
-LINK_LIMIT = 1024
 
 # Rules instead of a list of transitions: Thunderbird, ical.js and Outlook ignore RDATE in a zone and are an hour late
-# in summer; and a list that ends is wrong for every date after its end. These rules hold since 1981 and 1996.
-_TIMEZONES: dict[str, Component] = {
-    "Europe/Berlin": Timezone.from_ical(
-        b"""\
+# in summer; and a list that ends is wrong for every date after its end. These rules hold since 1981 and 1996, and for
+# every zone in ZONES_LIKE_BERLIN: only the name differs.
+_VTIMEZONE = """\
 BEGIN:VTIMEZONE
-TZID:Europe/Berlin
+TZID:{zone}
 BEGIN:DAYLIGHT
 DTSTART:19810329T020000
 RRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH=3
@@ -59,8 +57,10 @@ TZOFFSETTO:+0100
 END:STANDARD
 END:VTIMEZONE
 """
-    ),
-}
+
+
+LeftOut = Callable[[str, int, Exception], object]
+"""Told of an object that cannot be made: its UID, its SEQUENCE, and why."""
 
 
 class UnsupportedZone(ValueError):
@@ -275,14 +275,27 @@ def feed(
     organizer: Organizer,
     zone: str,
     cancelled_suffix: str,
+    left_out: LeftOut,
 ) -> bytes:
     """One person's calendar to subscribe to. Called-off meetings stay in it, their titles ending in `cancelled_suffix`.
 
     DTSTAMP is LAST-MODIFIED, and the order is that of time: only a change of the facts changes the bytes. Names nobody.
+    An entry that cannot be made does not keep the others out: `left_out` is told its UID, its SEQUENCE and why. `zone` is
+    the reader's, and need not be one that we have a VTIMEZONE for.
     """
-    ordered = sorted(meetings, key=lambda meeting: (meeting.starts.astimezone(UTC), meeting.uid))
-    events = [_feed_meeting(meeting, organizer=organizer, cancelled_suffix=cancelled_suffix) for meeting in ordered]
-    events += [_feed_due(due, organizer=organizer) for due in sorted(dues, key=lambda due: (due.due, due.uid))]
+    events: list[bytes] = []
+    zones = {zone} & ZONES_LIKE_BERLIN
+    for meeting in sorted(meetings, key=lambda meeting: (meeting.starts.astimezone(UTC), meeting.uid)):
+        try:
+            events.append(_feed_meeting(meeting, organizer=organizer, cancelled_suffix=cancelled_suffix))
+            zones |= _zones(meeting)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it concerns this entry alone
+            left_out(meeting.uid, meeting.sequence, error)
+    for due in sorted(dues, key=lambda due: (due.due, due.uid)):
+        try:
+            events.append(_feed_due(due, organizer=organizer))
+        except Exception as error:  # noqa: BLE001  # likewise
+            left_out(due.uid, due.sequence, error)
     calendar = _calendar(Method.PUBLISH)
     title = _Text(clean(name, limit=LINE_LIMIT))
     calendar.add("name", title)
@@ -291,7 +304,7 @@ def feed(
     # RFC 7986 wants this VALUE written out; icalendar's own setter leaves it away.
     calendar.add("refresh-interval", timedelta(hours=1), parameters={"value": "DURATION"})
     calendar.add("x-published-ttl", "PT1H")
-    return _octets(calendar, events, zones={zone}.union(*map(_zones, ordered)))
+    return _octets(calendar, events, zones=zones)
 
 
 def next_stamp(now: datetime, last: datetime | None) -> datetime:
@@ -319,45 +332,6 @@ def clean(text: str, *, multiline: bool = False, limit: int) -> str:
     if len(octets) <= limit:
         return text
     return octets[: limit - len("…".encode())].decode(errors="ignore").rstrip() + "…"
-
-
-# What both an address (RFC 5322 atext) and a mailto URI (RFC 6068) carry unescaped.
-_LOCAL_PART = re.compile(r"[A-Za-z0-9!$'*+_~-]+(\.[A-Za-z0-9!$'*+_~-]+)*")
-_LOCAL_PART_LIMIT = 64
-_ADDRESS_LIMIT = 254
-
-
-def usable_address(text: str) -> str | None:
-    """The plain ASCII mail address in `text`, its host as A-labels; None when it is none that we can write to."""
-    local, _, host = text.strip().rpartition("@")
-    ascii_host = _ascii_host(host)
-    if ascii_host is None or len(local) > _LOCAL_PART_LIMIT or not _LOCAL_PART.fullmatch(local):
-        return None
-    address = f"{local}@{ascii_host}"
-    return address if len(address) <= _ADDRESS_LIMIT else None
-
-
-def usable_link(text: str) -> str | None:
-    """The http(s) address in `text` as an ASCII URI; None when it is none, or has a user name in it."""
-    text = text.strip()
-    if not text.isprintable() or " " in text:
-        return None
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        return None
-    host = _ascii_host(parts.hostname or "", dot_needed=False)
-    if parts.scheme not in {"http", "https"} or host is None or "@" in parts.netloc:
-        return None
-    authority = host if port is None else f"{host}:{port}"
-    link = parts._replace(
-        netloc=authority,
-        path=quote(parts.path, safe="%/:@!$&'()*+,;=~"),
-        query=quote(parts.query, safe="%/?:@!$&'()*+,;=~"),
-        fragment=quote(parts.fragment, safe="%/?:@!$&'()*+,;=~"),
-    ).geturl()
-    return link if len(link) <= LINK_LIMIT else None
 
 
 def file_name(body_code: str, day: date) -> str:
@@ -433,8 +407,8 @@ def _meeting(meeting: MeetingFacts, *, organizer: Organizer, stamp: datetime) ->
     link = usable_link(meeting.join_link)
     afar = link or clean(meeting.join_link, limit=LINE_LIMIT)
     event = _event(meeting, organizer=_kept(meeting, organizer), stamp=stamp, links=[afar] if afar else [])
-    event.add("dtstart", meeting.starts)
-    event.add("dtend", meeting.ends)
+    event.add("dtstart", _written(meeting.starts))
+    event.add("dtend", _written(meeting.ends))
     if location := clean(meeting.place, limit=LINE_LIMIT) or afar:
         event.add("location", _Text(location))
     if link:
@@ -519,20 +493,20 @@ def _common_name(name: str, address: str) -> str:
     return clean(plain, limit=NAME_LIMIT) or address
 
 
-def _ascii_host(host: str, *, dot_needed: bool = True) -> str | None:
-    if host.endswith(".") or (dot_needed and "." not in host):
-        return None
-    try:
-        return idna.encode(host, uts46=True).decode()
-    except idna.IDNAError:
-        return None
-
-
+@cache
 def _timezone(zone: str) -> Component:
-    try:
-        return _TIMEZONES[zone]
-    except KeyError:
-        raise UnsupportedZone(zone) from None
+    if zone not in ZONES_LIKE_BERLIN:
+        raise UnsupportedZone(zone)
+    return Timezone.from_ical(_VTIMEZONE.format(zone=zone).encode())
+
+
+def _written(moment: datetime) -> datetime:
+    """The wall time; in UTC where the clocks show it for the second time.
+
+    A wall time that occurs twice is read as the first one (RFC 5545, 3.3.5); UTC may stand beside it (3.8.2.2).
+    """
+    second = moment.utcoffset() != moment.replace(fold=0).utcoffset()
+    return moment.astimezone(UTC) if second else moment
 
 
 def _zones(meeting: MeetingFacts) -> set[str]:
@@ -572,9 +546,6 @@ def _check_wall_time(fact: str, moment: datetime) -> None:
         raise InvalidFact(fact, "a whole minute")
     if moment.astimezone(UTC).astimezone(moment.tzinfo) != moment:
         raise InvalidFact(fact, "a time that the clock shows")
-    if moment.utcoffset() != moment.replace(fold=0).utcoffset():
-        # iCalendar takes a wall time that occurs twice for the first one, and cannot say the second (RFC 5545, 3.3.5).
-        raise InvalidFact(fact, "not the second of two equal times")
 
 
 def _check_not_cancelled(meeting: MeetingFacts) -> None:

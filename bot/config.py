@@ -18,7 +18,9 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
-from zoneinfo import ZoneInfo
+
+from bot.addresses import usable_address, usable_link
+from storage.vocabulary import ZONES_LIKE_BERLIN
 
 PREFIX = "FADEN_"
 FOR_TESTS = "FADEN_TEST_"
@@ -37,6 +39,7 @@ PLATFORMS_VALUES = {
 }
 KEY_BYTES = 32
 TRIAL_FILE = Path(__file__).with_name("trial.toml")
+PUBLIC_URL_LIMIT = 200  # paths and tokens come behind it
 LAENDER = ("BW", "BY", "BE", "BB", "HB", "HH", "HE", "MV", "NI", "NW", "RP", "SL", "SN", "ST", "SH", "TH")
 MOST_MEGABYTES = 1_000_000
 SMTP_SCHEMES = ("smtp", "smtp+starttls", "smtps")
@@ -110,10 +113,24 @@ def _networks(raw: Any) -> tuple[IPv4Network | IPv6Network, ...]:  # noqa: ANN40
 
 
 def _zone(raw: Any) -> str:  # noqa: ANN401  # whatever stands in the file
-    try:
-        return ZoneInfo(str(raw)).key
-    except (KeyError, OSError) as error:
-        raise ValueError from error
+    if not isinstance(raw, str) or raw not in ZONES_LIKE_BERLIN:
+        raise ValueError
+    return raw
+
+
+def _public_url(raw: Any) -> str:  # noqa: ANN401  # whatever stands in the file
+    """Small letters and ASCII in the host, however it was written: that is how browsers and calendars know it."""
+    link = usable_link(raw) if isinstance(raw, str) else None
+    if link is None or len(link) > PUBLIC_URL_LIMIT or urlsplit(link).query or urlsplit(link).fragment:
+        raise ValueError
+    return link.rstrip("/?#")
+
+
+def _mail(raw: Any) -> str:  # noqa: ANN401  # whatever stands in the file
+    address = usable_address(raw) if isinstance(raw, str) else None
+    if address is None:
+        raise ValueError
+    return address
 
 
 def _smtp(raw: Any) -> str:  # noqa: ANN401  # whatever stands in the file
@@ -141,11 +158,14 @@ DATABASE = _matching(
     'an address such as "sqlite:///var/faden.sqlite3" or "postgresql://user:password@host/name"',
 )
 SMTP = Kind('an address such as "smtp+starttls://user:password@host" or "smtps://user:password@host:465"', _smtp)
-MAIL = _matching(r"[^\s@<>,;]+@[^\s@<>,;]+", "a mail address")
+PUBLIC_URL = Kind(
+    'an address such as "https://faden.example.org", with a host name of letters, digits and hyphens', _public_url
+)
+MAIL = Kind('a mail address such as "faden@example.org", without umlauts before the @ and with a dot behind it', _mail)
 NETWORKS = Kind('a list of addresses or networks such as ["127.0.0.1", "10.0.0.0/8"]', _networks)
 SECRET = _matching(r"[A-Za-z0-9_-]{1,256}", "up to 256 letters, digits, - and _")
 TOKEN = _matching(r"\d+:[A-Za-z0-9_-]{10,}", "a token from @BotFather: digits, a colon, letters")
-ZONE = Kind('a time zone such as "Europe/Berlin"', _zone)
+ZONE = Kind('"Europe/Berlin" or a time zone whose clocks go alike, such as "Europe/Vienna" or "Europe/Zurich"', _zone)
 
 
 def address_of(host: str, port: int) -> str:
@@ -195,7 +215,7 @@ class WebSettings:
     host: str = _setting(LINE, "127.0.0.1", "The address to listen on.")
     port: int = _setting(PORT, 8080, "The port to listen on.")
     given_url: str = _setting(
-        WEB_ADDRESS, "", "How people reach the pages; by default http:// with host and port.", key="public_url"
+        PUBLIC_URL, "", "How people reach the pages; by default http:// with host and port.", key="public_url"
     )
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = _setting(
         NETWORKS, (), "Whose X-Forwarded headers are believed."
@@ -206,7 +226,7 @@ class WebSettings:
     @property
     def public_url(self) -> str:
         """How people reach the pages, without a slash at the end."""
-        return self.given_url or address_of(self.host, self.port)
+        return self.given_url or address_of(self.host.lower(), self.port)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -275,6 +295,12 @@ class Settings:
     def key_file(self) -> Path:
         """The key of the town's signatures."""
         return self.directory / "secret.key"
+
+    @property
+    def mailbox(self) -> str:
+        """The organiser's address in calendars: where mails come from; without mail a made-up one, of our host if that may be."""
+        host = urlsplit(self.web.public_url).hostname or ""
+        return self.mail.sender or usable_address(f"faden@{host}") or "faden@faden.invalid"
 
 
 SECTIONS: dict[str, type[Any]] = {
@@ -466,6 +492,8 @@ def with_address(settings: Settings, host: str | None, port: int | None) -> Sett
 def _checked(settings: Settings) -> Settings:
     """What settings mean for each other. Raises BadSetting."""
     telegram, web, mail = settings.telegram, settings.web, settings.mail
+    if usable_link(web.public_url) != web.public_url:
+        raise BadSetting("web.host", web.host, "the name or the address of this machine, or web.public_url beside it")
     if telegram.mode == "webhook":
         if telegram.token is None:
             raise BadSetting("telegram.token", "not set", "a token, because telegram.mode is webhook")

@@ -4,6 +4,7 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -25,6 +26,31 @@ _SECRETS = (
 _SECRET_NAME = re.compile(r"(?i)password|passwort|secret|token|cookie|authorization")
 HIDDEN = "•••"
 QUIET = ("httpx", "httpcore", "telegram", "apscheduler", "tortoise", "aiosqlite", "asyncio")
+
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(eq=False)
+class Unbuilt:
+    """Calendar objects that could not be made, because of which messages and feeds went without them.
+
+    The log says why, once for each version of an object; how many there were is for the operator's metrics.
+    """
+
+    _told: set[tuple[str, int, str]] = field(default_factory=set)
+
+    @property
+    def count(self) -> int:
+        """How many there were since the start."""
+        return len(self._told)
+
+    def tell(self, uid: str, sequence: int, error: Exception) -> None:
+        """Log the object's UID and what it was that made it impossible."""
+        told = (uid, sequence, repr(error))
+        if told not in self._told:
+            self._told.add(told)
+            log.error("calendar object not built", uid=uid, sequence=sequence, exc_info=error)
 
 
 def redacted(text: str) -> str:

@@ -37,7 +37,12 @@ def checks(
     async def heard() -> Check:
         return Check(ok=polling is None or not polling.silent(), detail="telegram")
 
-    asked = {"database": Writing(machine_now), "loop": _loop, "notices": oldest_notice, "polling": heard}
+    asked: dict[str, Callable[[], Awaitable[Check]]] = {
+        "database": Writing(machine_now),
+        "loop": _loop,
+        "notices": oldest_notice,
+        "polling": heard,
+    }
     return asked if backups is None else {**asked, "backup": partial(_backup, backups)}
 
 

@@ -215,3 +215,44 @@ class TokenPurpose(StrEnum):
     SIGN_IN = "sign_in"
     INVITATION = "invitation"
     ADMINISTRATOR = "administrator"
+
+
+ZONES_LIKE_BERLIN = frozenset(
+    {
+        "Africa/Ceuta",
+        "Arctic/Longyearbyen",
+        "Atlantic/Jan_Mayen",
+        "Europe/Amsterdam",
+        "Europe/Andorra",
+        "Europe/Belgrade",
+        "Europe/Berlin",
+        "Europe/Bratislava",
+        "Europe/Brussels",
+        "Europe/Budapest",
+        "Europe/Busingen",
+        "Europe/Copenhagen",
+        "Europe/Gibraltar",
+        "Europe/Ljubljana",
+        "Europe/Luxembourg",
+        "Europe/Madrid",
+        "Europe/Malta",
+        "Europe/Monaco",
+        "Europe/Oslo",
+        "Europe/Paris",
+        "Europe/Podgorica",
+        "Europe/Prague",
+        "Europe/Rome",
+        "Europe/San_Marino",
+        "Europe/Sarajevo",
+        "Europe/Skopje",
+        "Europe/Stockholm",
+        "Europe/Tirane",
+        "Europe/Vaduz",
+        "Europe/Vatican",
+        "Europe/Vienna",
+        "Europe/Warsaw",
+        "Europe/Zagreb",
+        "Europe/Zurich",
+    }
+)
+"""The time zones whose clocks always show what Berlin's show: meetings can be planned in these, and in no other."""

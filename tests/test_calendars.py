@@ -17,7 +17,7 @@ from icalendar import Calendar, Event
 
 from bot import calendars
 from bot.calendars import Attendee, DueFacts, InvalidFact, MeetingFacts, Organizer, Role, Status
-from storage.vocabulary import Answer
+from storage.vocabulary import ZONES_LIKE_BERLIN, Answer
 from tests.golden import DIRECTORY, assert_golden
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -107,15 +107,29 @@ def on(*days: date) -> list[MeetingFacts]:
     ]
 
 
-def feed(meetings: Sequence[MeetingFacts], dues: Sequence[DueFacts] = (), *, language: str = "de") -> bytes:
-    return calendars.feed(
+def feed(
+    meetings: Sequence[MeetingFacts],
+    dues: Sequence[DueFacts] = (),
+    *,
+    language: str = "de",
+    zone: str = "Europe/Berlin",
+    organizer: Organizer = FADEN_ALONE,
+    name: str | None = None,
+    left_out: list[tuple[str, int]] | None = None,
+) -> bytes:
+    """A feed from which `left_out` tells what is missing; without it nothing may be."""
+    missing: list[tuple[str, int]] = []
+    octets = calendars.feed(
         meetings,
         dues,
-        name=FEED_NAME[language],
-        organizer=FADEN_ALONE,
-        zone="Europe/Berlin",
+        name=name or FEED_NAME[language],
+        organizer=organizer,
+        zone=zone,
         cancelled_suffix=CANCELLED_SUFFIX[language],
+        left_out=lambda uid, sequence, _error: missing.append((uid, sequence)),
     )
+    assert missing == (left_out or [])
+    return octets
 
 
 def unfolded(octets: bytes) -> list[str]:
@@ -363,9 +377,7 @@ def test_any_text_changes_no_structure_and_comes_back_clean(  # noqa: PLR0917 --
     organizer, recipient, other = replace(FADEN, name=name), replace(JENS, name=name), replace(MIRA, name=name)
 
     request = calendars.request(meeting, organizer=organizer, recipient=recipient, others=[other], stamp=STAMP)
-    subscribed = calendars.feed(
-        [meeting], name=name, organizer=organizer, zone="Europe/Berlin", cancelled_suffix="(fällt aus)"
-    )
+    subscribed = feed([meeting], organizer=organizer, name=name)
 
     expected = calendars.request(plain, organizer=FADEN, recipient=JENS, others=[MIRA], stamp=STAMP)
     assert property_names(request) == property_names(expected)
@@ -428,65 +440,6 @@ def test_clean(text: str, line: str, lines: str) -> None:
 
     assert calendars.clean(text, limit=limit) == line
     assert calendars.clean(text, multiline=True, limit=limit) == lines
-
-
-@pytest.mark.parametrize(
-    ("text", "address"),
-    [
-        ("jens.ohm@traeger.example", "jens.ohm@traeger.example"),
-        (" Jens.Ohm+faden@Traeger.Example\n", "Jens.Ohm+faden@traeger.example"),
-        ("info@jugendhilfe-süd.example", "info@xn--jugendhilfe-sd-ssb.example"),
-        ("info@straße.example", "info@xn--strae-oqa.example"),
-        ("jürgen@traeger.example", None),
-        ("Jens Ohm <jens@traeger.example>", None),
-        ("mailto:jens@traeger.example", None),
-        ("jens@traeger.example, mira@traeger.example", None),
-        ("jens@traeger.example\r\nBcc: eve@example.org", None),
-        ("jens?subject=x@traeger.example", None),
-        (".jens@traeger.example", None),
-        ("jens@localhost", None),
-        ("jens@traeger..example", None),
-        ("jens@traeger.example.", None),
-        ("jens@-traeger.example", None),
-        ("jens@tra_eger.example", None),
-        (f"{'j' * 64}@traeger.example", f"{'j' * 64}@traeger.example"),
-        (f"{'j' * 65}@traeger.example", None),
-        (f"{'j' * 64}@{'.'.join(['t' * 60] * 4)}", None),
-        ("jens", None),
-        ("@traeger.example", None),
-        ("", None),
-    ],
-)
-def test_usable_address(text: str, address: str | None) -> None:
-    assert calendars.usable_address(text) == address
-
-
-@pytest.mark.parametrize(
-    ("text", "link"),
-    [
-        ("https://video.stadt.example/rlk-82", "https://video.stadt.example/rlk-82"),
-        (" HTTPS://Video.Stadt.Example:8443/a?b=c&d=%20e#f ", "https://video.stadt.example:8443/a?b=c&d=%20e#f"),
-        (
-            "https://jugendhilfe-süd.example/größe?ü=ä",
-            "https://xn--jugendhilfe-sd-ssb.example/gr%C3%B6%C3%9Fe?%C3%BC=%C3%A4",
-        ),
-        ("http://localhost:8080/termine/1", "http://localhost:8080/termine/1"),
-        ("https://anna:geheim@stadt.example/", None),
-        ("https://stadt.example/a b", None),
-        ("https://stadt.example/\r\nX-EVIL:1", None),
-        ("https://stadt.example:99999/", None),
-        ("https://[::1", None),
-        ("https:///rlk", None),
-        ("javascript:alert(1)", None),
-        ("Telefon 0208 123456", None),
-        (f"https://stadt.example/{'a' * 1002}", f"https://stadt.example/{'a' * 1002}"),
-        (f"https://stadt.example/{'a' * 1003}", None),
-        ("", None),
-    ],
-)
-def test_usable_link(text: str, link: str | None) -> None:
-    assert calendars.usable_link(text) == link
-    assert link is None or calendars.usable_link(link) == link
 
 
 @pytest.mark.parametrize(
@@ -641,11 +594,29 @@ def test_feed_keeps_the_suffix_of_a_long_title() -> None:
     assert len(("ü" * 248 + "… (fällt aus)").encode()) <= calendars.LINE_LIMIT
 
 
-def test_feed_refuses_a_zone_without_timezone_component() -> None:
-    with pytest.raises(calendars.UnsupportedZone) as refused:
-        calendars.feed([], name="x", organizer=FADEN_ALONE, zone="Europe/Lisbon", cancelled_suffix="x")
+def test_feed_of_a_reader_elsewhere_has_the_time_zones_of_its_meetings() -> None:
+    octets = feed([MEETING], zone="Europe/Lisbon")
 
-    assert refused.value.zone == "Europe/Lisbon"
+    calendar = Calendar.from_ical(octets)
+    assert str(calendar["X-WR-TIMEZONE"]) == "Europe/Lisbon"
+    assert [timezone.tz_name for timezone in calendar.timezones] == ["Europe/Berlin"]
+
+
+def test_feed_leaves_out_what_cannot_be_made_and_keeps_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken, odd = replace(MEETING, uid="broken@x", sequence=4), replace(DUE, uid="odd@x")
+    sealed = calendars._sealed  # noqa: SLF001 -- the facts let nothing through to it that cannot be made
+
+    def refuse(event: Event) -> bytes:
+        if event.uid in {broken.uid, odd.uid}:
+            raise calendars.NotReadBack
+        return sealed(event)
+
+    monkeypatch.setattr(calendars, "_sealed", refuse)
+
+    octets = feed([broken, MEETING], [odd, DUE], left_out=[("broken@x", 4), ("odd@x", 2)])
+
+    monkeypatch.undo()
+    assert octets == feed([MEETING], [DUE])
 
 
 # --------------------------------------------------------------------------------------------------------- facts
@@ -686,8 +657,7 @@ def test_facts_refuse_an_impossible_identity(change: dict[str, Any]) -> None:
         (datetime(2026, 6, 9, 14, tzinfo=BERLIN), datetime(2026, 6, 9, 13, tzinfo=BERLIN), "ends"),
         (datetime(2026, 6, 9, 14, 0, 1, tzinfo=BERLIN), datetime(2026, 6, 9, 15, tzinfo=BERLIN), "starts"),
         (datetime(2026, 3, 29, 2, 30, tzinfo=BERLIN), datetime(2026, 3, 29, 5, tzinfo=BERLIN), "starts"),
-        (datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=BERLIN), datetime(2026, 10, 25, 5, tzinfo=BERLIN), "starts"),
-        (datetime(2026, 10, 25, 1, tzinfo=BERLIN), datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=BERLIN), "ends"),
+        (datetime(2026, 10, 25, 2, 30, tzinfo=BERLIN), datetime(2026, 10, 25, 2, 30, tzinfo=BERLIN), "ends"),
     ],
 )
 def test_meeting_refuses_an_impossible_time(starts: datetime, ends: datetime, fact: str) -> None:
@@ -715,6 +685,45 @@ def test_meeting_over_the_repeated_hour_is_as_long_as_it_is() -> None:
 
     assert isinstance(event.dtend, datetime)
     assert event.dtend.astimezone(UTC) == datetime(2026, 10, 25, 2, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends"),
+    [
+        (datetime(2026, 10, 25, 1, tzinfo=BERLIN), datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=BERLIN)),
+        (datetime(2026, 10, 25, 2, 30, tzinfo=BERLIN), datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=BERLIN)),
+        (datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=BERLIN), datetime(2026, 10, 25, 4, tzinfo=BERLIN)),
+    ],
+)
+def test_second_of_two_equal_times_is_read_as_such(starts: datetime, ends: datetime) -> None:
+    octets = calendars.publish(replace(MEETING, starts=starts, ends=ends), organizer=FADEN, stamp=STAMP)
+
+    other, own = read_by_other(octets).events[0], the_event(octets)
+    assert isinstance(other.dtstart, datetime)
+    assert isinstance(other.dtend, datetime)
+    assert isinstance(own.start, datetime)
+    assert isinstance(own.end, datetime)
+    expected = (starts.astimezone(UTC), ends.astimezone(UTC))
+    assert (other.dtstart.astimezone(UTC), other.dtend.astimezone(UTC)) == expected
+    assert (own.start.astimezone(UTC), own.end.astimezone(UTC)) == expected
+
+
+@pytest.mark.parametrize("zone", sorted(ZONES_LIKE_BERLIN))
+def test_meeting_in_a_zone_like_berlin_has_that_zone(zone: str) -> None:
+    there = ZoneInfo(zone)
+    meeting = replace(MEETING, starts=MEETING.starts.replace(tzinfo=there), ends=MEETING.ends.replace(tzinfo=there))
+
+    octets = calendars.publish(meeting, organizer=FADEN, stamp=STAMP)
+
+    lines = unfolded(octets)
+    assert [line for line in lines if "TZID" in line] == [
+        f"TZID:{zone}",
+        f"DTSTART;TZID={zone}:20260609T143000",
+        f"DTEND;TZID={zone}:20260609T163000",
+    ]
+    assert octets.replace(zone.encode(), b"Europe/Berlin").startswith(
+        calendars.publish(MEETING, organizer=FADEN, stamp=STAMP).partition(b"BEGIN:VEVENT")[0]
+    )
 
 
 def test_due_refuses_a_time() -> None:

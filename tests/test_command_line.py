@@ -418,6 +418,44 @@ def test_check_without_settings_says_what_to_do(command: Command) -> None:
     assert [line[:46] for line in ended.out] == ["configuration  FAILED  There are no settings. "]
 
 
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        (
+            "FADEN_TOWN__ZONE",
+            "Europe/London",
+            (
+                "town.zone (FADEN_TOWN__ZONE) is 'Europe/London'; expected \"Europe/Berlin\" or a time zone whose clocks go alike, "
+                'such as "Europe/Vienna" or "Europe/Zurich".'
+            ),
+        ),
+        (
+            "FADEN_WEB__PUBLIC_URL",
+            "https://faden_1.example.org",
+            (
+                "web.public_url (FADEN_WEB__PUBLIC_URL) is 'https://faden_1.example.org'; expected an address such as "
+                '"https://faden.example.org", with a host name of letters, digits and hyphens.'
+            ),
+        ),
+        (
+            "FADEN_MAIL__FROM",
+            "faden@localhost",
+            (
+                "mail.from (FADEN_MAIL__FROM) is 'faden@localhost'; expected a mail address such as \"faden@example.org\", "
+                "without umlauts before the @ and with a dot behind it."
+            ),
+        ),
+    ],
+)
+def test_check_names_what_calendars_cannot_carry(
+    command: Command, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+
+    assert command("check") == Ended(1, [f"configuration  FAILED  {sentence}"], [])
+
+
 @pytest.mark.usefixtures("town")
 def test_check_of_a_new_town(command: Command) -> None:
     assert command("check") == Ended(

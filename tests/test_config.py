@@ -9,6 +9,7 @@ import pytest
 
 from bot import config
 from bot.config import BadSetting, Settings
+from storage.vocabulary import ZONES_LIKE_BERLIN
 
 EXAMPLE = Path(__file__).parents[1] / "config.example.toml"
 
@@ -128,6 +129,54 @@ def test_public_url_of_an_ipv6_host() -> None:
     assert config.load(None, {"FADEN_WEB__HOST": "::1"}).web.public_url == "http://[::1]:8080"
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("HTTPS://Faden.Example.org/", "https://faden.example.org"),
+        ("https://jugendamt-köln.example", "https://xn--jugendamt-kln-smb.example"),
+        ("https://example.org/Fäden/", "https://example.org/F%C3%A4den"),
+        ("http://localhost:8080", "http://localhost:8080"),
+        ("http://[2001:DB8::1]:8080", "http://[2001:db8::1]:8080"),
+    ],
+)
+def test_public_url_is_as_browsers_and_calendars_know_it(written: str, read: str) -> None:
+    assert config.load(None, {"FADEN_WEB__PUBLIC_URL": written}).web.public_url == read
+
+
+def test_sender_is_as_mail_servers_know_it() -> None:
+    settings = config.load(None, {"FADEN_MAIL__FROM": "Faden@Jugendamt-Köln.example"})
+
+    assert (settings.mail.sender, settings.mailbox) == ("Faden@xn--jugendamt-kln-smb.example",) * 2
+
+
+@pytest.mark.parametrize(
+    ("public_url", "mailbox"),
+    [
+        ("https://faden.example.org/chat", "faden@faden.example.org"),
+        ("http://localhost:8080", "faden@faden.invalid"),
+        ("http://127.0.0.1:8080", "faden@127.0.0.1"),
+        ("http://[::1]:8080", "faden@faden.invalid"),
+    ],
+)
+def test_organiser_has_an_address_without_mail_too(public_url: str, mailbox: str) -> None:
+    assert config.load(None, {"FADEN_WEB__PUBLIC_URL": public_url}).mailbox == mailbox
+
+
+@pytest.mark.parametrize("zone", sorted(ZONES_LIKE_BERLIN))
+def test_town_may_be_wherever_the_clocks_go_as_in_berlin(zone: str) -> None:
+    assert config.load(None, {"FADEN_TOWN__ZONE": zone}).town.zone == zone
+
+
+def test_host_that_no_link_can_have_needs_a_public_url_beside_it() -> None:
+    with_link = {"FADEN_WEB__HOST": "faden_1", "FADEN_WEB__PUBLIC_URL": "https://faden.example.org"}
+
+    assert config.load(None, with_link).web.host == "faden_1"
+    assert config.load(None, {"FADEN_WEB__HOST": "Town"}).web.public_url == "http://town:8080"
+    assert refusal(None, {"FADEN_WEB__HOST": "faden_1"}) == (
+        "web.host is faden_1; expected the name or the address of this machine, or web.public_url beside it."
+    )
+
+
 @pytest.mark.parametrize("scheme", config.SMTP_SCHEMES)
 def test_smtp_url_of_each_scheme(scheme: str) -> None:
     url = f"{scheme}://faden%40town:p%3Aw@mail.example.org:2525/"
@@ -219,10 +268,22 @@ def test_bad_variable_is_refused_with_a_sentence(variable: str, value: str, sent
         ("mail.smtp_url", '"smtp://mail.example.org:port"'),
         ("mail.smtp_url", '"smtp://:password@"'),
         ("mail.smtp_url", '"imap://mail.example.org"'),
+        ("web.public_url", '"https://faden_1.example.org"'),
+        ("web.public_url", '"https://faden:geheim@example.org"'),
+        ("web.public_url", '"https://faden.example.org/?a=b"'),
+        ("web.public_url", "1"),
+        ("web.public_url", f'"https://faden.example.org/{"a" * 180}"'),
         ("mail.from", '"Faden"'),
+        ("mail.from", '"fädchen@example.org"'),
+        ("mail.from", '"faden@localhost"'),
+        ("mail.from", "1"),
+        ("mail.reply_to", '"faden@localhost"'),
         ("town.land", '"XX"'),
         ("town.zone", '"Europe/Rosenheim"'),
         ("town.zone", '"../etc/passwd"'),
+        ("town.zone", '"Europe/London"'),
+        ("town.zone", '"UTC"'),
+        ("town.zone", '["Europe/Berlin"]'),
         ("town.area_label_gender", '"x"'),
         ("town.imprint", '" "'),
         ("log.format", '"xml"'),

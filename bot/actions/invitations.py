@@ -8,6 +8,7 @@ from tortoise.expressions import Q
 
 from bot.actions import access, audit, feeds, meetings
 from bot.actions.meetings import MeetingOver, facts_of, named
+from bot.actions.notices import NO_FILE
 from bot.actions.telling import RELEASED, entered_again, tell
 from bot.rules import names, permissions, procedure
 from bot.rules.facts import Plain
@@ -16,7 +17,7 @@ from bot.rules.refusals import Refusal, TooLong
 from storage import queries
 from storage.db import transaction
 from storage.models import Attendance, Body, Meeting, Membership, Notice, Person
-from storage.vocabulary import Answer, MeetingState, NoticeState
+from storage.vocabulary import ZONES_LIKE_BERLIN, Answer, MeetingState, NoticeState
 
 REASON_LIMIT = 500
 LISTED = 10
@@ -99,7 +100,12 @@ async def invite(
         await tell(found, body, people, "invitation", {}, now=now, method="REQUEST")
         await meetings.refresh_card(found, body, now=now)
         await meetings.touch_feeds(body, access.today(by, now))
-    return {"meeting": facts_of(found, body), "people": len(newcomers), "short_notice_reason": bool(reason)}
+    return {
+        "meeting": facts_of(found, body),
+        "people": len(newcomers),
+        "short_notice_reason": bool(reason),
+        "in_calendars": found.zone in ZONES_LIKE_BERLIN,  # calendars cannot tell the times of other zones
+    }
 
 
 async def _newcomers(meeting: Meeting, body: Body, day: date) -> list[Membership]:
@@ -259,12 +265,15 @@ async def _deputies(represented: Person, attendance: Attendance, body: Body, now
 
 
 async def answers(*, by: Person, meeting: int, now: datetime) -> Facts:
-    """Who answered what, who did not, and who was not reached; for those who invite."""
+    """Who answered what, who did not, who was not reached or got no calendar entry; for those who invite."""
     found, body = await meetings.permitted(by, meeting, now, permissions.may_invite)
     rows = await Attendance.filter(meeting_id=meeting).select_related("person", "deputy", "organisation", "answered_by")
     told = Notice.filter(about=f"meeting:{meeting}").exclude(person_id=None)
     lost = set(await queries.column(told.filter(state=NoticeState.DEAD), "person_id"))
-    unreached = lost - set(await queries.column(told.filter(state=NoticeState.SENT), "person_id"))
+    sent = await told.filter(state=NoticeState.SENT).values_list("person_id", "key", "error")
+    unreached = lost - {person for person, _, _ in sent}
+    latest = f"meeting:{meeting}:{found.sequence}:"
+    without_file = {person for person, key, error in sent if error == NO_FILE and key.startswith(latest)}
     people = sorted(rows, key=_sorting)
     return {
         "meeting": facts_of(found, body),
@@ -280,6 +289,7 @@ async def answers(*, by: Person, meeting: int, now: datetime) -> Facts:
                 "deputy": named(row.deputy, row.deputy_name),
                 "entered_by": meetings.entered_by(row),
                 "unreached": row.person_id in unreached,
+                "without_file": row.person_id in without_file,
             }
             for row in people
         ],

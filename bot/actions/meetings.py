@@ -33,7 +33,7 @@ class InThePast(Refusal):
 
 
 class NoSuchTime(Refusal):
-    """The clocks skip that time, or have it twice, on that night."""
+    """The clocks skip that time on that night."""
 
 
 class UnlikelyDuration(Refusal):
@@ -46,7 +46,10 @@ class MeetingOver(Refusal):
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """When and where: `starts` is local wall time without zone, in the zone of the one who plans."""
+    """When and where: `starts` is local wall time without zone, in the zone of the one who plans.
+
+    Where the clocks show that time twice, its `fold` says which is meant, as in Python's datetime.
+    """
 
     starts: datetime
     minutes: int
@@ -78,11 +81,10 @@ def facts_of(meeting: Meeting, body: Body) -> Facts:
 
 def moment(local: datetime, zone: str) -> datetime:
     """The UTC moment of a wall time: the only place that derives it. Raises NoSuchTime."""
-    here = ZoneInfo(zone)
-    early, late = local.replace(tzinfo=here, fold=0), local.replace(tzinfo=here, fold=1)
-    if early.utcoffset() != late.utcoffset():
+    at = local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    if at.astimezone(ZoneInfo(zone)).replace(tzinfo=None) != local:
         raise NoSuchTime
-    return early.astimezone(UTC)
+    return at
 
 
 def check(plan: Plan, zone: str, now: datetime) -> datetime:
@@ -109,11 +111,11 @@ def fitting(form: MeetingFormat, place: str | None, join_link: str | None) -> tu
     return None if online else place, None if in_presence else join_link
 
 
-def columns(plan: Plan, starts_at: datetime) -> Facts:
-    """A plan as columns of a meeting; `starts_at` is what `check` gave for it."""
+def columns(plan: Plan, starts_at: datetime, zone: str) -> Facts:
+    """A plan as columns of a meeting in that zone; `starts_at` is what `check` gave for it."""
     place, join_link = fitting(plan.format, plan.place, plan.join_link)
     return {
-        "starts_local": plan.starts.strftime("%Y-%m-%dT%H:%M"),
+        "starts_local": starts_at.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%dT%H:%M"),
         "minutes": plan.minutes,
         "starts_at": starts_at,
         "ends_at": starts_at + timedelta(minutes=plan.minutes),
@@ -123,8 +125,10 @@ def columns(plan: Plan, starts_at: datetime) -> Facts:
     }
 
 
-async def schedule(*, by: Person, body: int | str, plan: Plan, host: str, now: datetime) -> Facts:
-    """Put a meeting into the calendar. Nobody is told before the invitation.
+async def schedule(
+    *, by: Person, body: int | str, plan: Plan, host: str, now: datetime, zone: str = "Europe/Berlin"
+) -> Facts:
+    """Put a meeting into the calendar, in the town's `zone`. Nobody is told before the invitation.
 
     Raises NotAMember, NotAllowed, InThePast, NoSuchTime, UnlikelyDuration, TooLong.
     """
@@ -133,8 +137,8 @@ async def schedule(*, by: Person, body: int | str, plan: Plan, host: str, now: d
 
     async def create(number: int) -> Meeting:
         return await Meeting.create(
-            **columns(plan, starts_at),
-            zone=by.zone,
+            **columns(plan, starts_at, zone),
+            zone=zone,
             body=where,
             number=number,
             title=f"{number}. {where.name}"[:TITLE_LIMIT],

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Self
+from zoneinfo import ZoneInfo
 
 from tortoise.expressions import Q
 
@@ -84,7 +85,7 @@ async def changeable(*, by: Person, meeting: int, now: datetime) -> Facts:
 async def move(*, by: Person, meeting: int, starts: datetime, minutes: int | None, now: datetime) -> Facts:
     """Move a meeting to another time; everyone who was invited is told once, and answers begin anew.
 
-    `starts` is wall time in the meeting's zone. Edits within two minutes become one message and one SEQUENCE step. Raises
+    `starts` is wall time in the zone of the one who moves. Edits within two minutes become one message and one SEQUENCE step. Raises
     InThePast, NoSuchTime, UnlikelyDuration, MeetingOver.
     """
     found, body = await _before(by, meeting, now)
@@ -106,7 +107,7 @@ async def relocate(
     Edits within two minutes become one message and one SEQUENCE step, with those of the time. Raises MeetingOver, TooLong.
     """
     found, body = await _before(by, meeting, now)
-    starts = datetime.fromisoformat(found.starts_local)
+    starts = found.starts_at.astimezone(ZoneInfo(by.zone)).replace(tzinfo=None)
     plan = Plan(starts=starts, minutes=found.minutes, format=form, place=place, join_link=join_link)
     return await _rearrange(by, found, body, plan, what="meeting.relocated", now=now)
 
@@ -121,7 +122,7 @@ async def _before(by: Person, meeting: int, now: datetime) -> tuple[Meeting, Bod
 
 async def _rearrange(by: Person, meeting: Meeting, body: Body, plan: Plan, *, what: str, now: datetime) -> Facts:
     before = Arrangement.of(meeting)
-    columns = meetings.columns(plan, meetings.check(plan, meeting.zone, now))
+    columns = meetings.columns(plan, meetings.check(plan, by.zone, now), meeting.zone)
     same_names = {name: columns[name] for name in ("minutes", "format", "place", "join_link")}
     planned = Arrangement(starts=columns["starts_at"], **same_names)
     if planned == before:

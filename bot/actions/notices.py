@@ -36,6 +36,9 @@ COLUMNS = (
     "created_at",
 )
 ROWS_AT_ONCE = 500
+NO_FILE = (
+    "no file"  # what post says of a notice that left without its file, because there is none or none could be made
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,7 +38,7 @@ MISTAKES = {
     "not_a_language": "must be German or English, not {value}",
     "not_a_line": "must be a text of one line",
     "not_a_list": 'must be a list such as ["nord", "mitte"]',
-    "not_a_mail_address": "must be a mail address",
+    "not_a_mail_address": "must be a mail address, without umlauts before the @ and with a dot behind it",
     "not_a_number": "must be a whole number from {lowest} to {highest}",
     "not_a_role": "must be one of {choices}, not {value}",
     "not_a_quorum": 'must be {{ at_least = "1/2" }}, {{ more_than = "1/2" }}, {{ number = 8 }} or {{ public = 1, free = 2 }}',

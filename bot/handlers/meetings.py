@@ -309,7 +309,12 @@ async def _scheduled(context: Context, answers: Answers, _choice: str) -> None:
         join_link=answers.get("join_link"),
     )
     facts = await meetings.schedule(
-        by=await context.speaker(), body=answers["body"], plan=plan, host=context.town.host, now=context.now
+        by=await context.speaker(),
+        body=answers["body"],
+        plan=plan,
+        host=context.town.host,
+        zone=context.town.zone,
+        now=context.now,
     )
     context.show("scheduled", facts)
 

@@ -1,12 +1,15 @@
 """What goes with a message: calendar objects, built when they are sent, and papers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from telegram import Bot
+from telegram.error import TelegramError
 
-from bot.post.chat import File
+from bot.addresses import usable_address
+from bot.post.chat import File, Trouble, trouble
 from bot.post.words import PostSettings
 from bot.rules.facts import FULL
 from storage.models import Document, Person
@@ -20,10 +23,17 @@ NEUTRAL_PAPER = "dokument"
 CANCELLED = "cancelled"
 
 
+class NotMade(Exception):
+    """There is no such file, or none can be made of the facts: the message goes without it and says so."""
+
+
 async def chat_file(
     fact: Mapping[str, Any], *, level: int, network: Network, bots: Mapping[Network, Bot], settings: PostSettings
 ) -> File | None:
-    """The file that `facts["document"]` asks for, with a neutral name below level 3; None when there is none to send."""
+    """The file that `facts["document"]` asks for, with a neutral name below level 3; None when there is none to send.
+
+    Raises NotMade, and TelegramError while the network that has the file does not answer.
+    """
     if fact["type"] == "stored":
         return await _paper(int(fact["id"]), level=level, network=network, bots=bots)
     return _calendar_file(fact, level=level, settings=settings)
@@ -36,25 +46,38 @@ def _calendar_file(fact: Mapping[str, Any], *, level: int, settings: PostSetting
     if str(fact["status"]).lower() == CANCELLED:
         return None
     shown = fact if level >= FULL else {**fact, "join_link": None, "description": None}
-    meeting = meeting_facts(shown, settings)
     code = str(fact.get("code") or "") if level >= FULL else ""
-    return File(
-        name=calendars.file_name(code, meeting.starts.date()) if code else calendars.NEUTRAL_FILE_NAME,
-        mime=CALENDAR_MIME,
-        content=calendars.publish(meeting, organizer=_organizer(settings), stamp=fact["stamp"]),
-    )
+    with _told(fact, settings):
+        meeting = meeting_facts(shown, settings)
+        return File(
+            name=calendars.file_name(code, meeting.starts.date()) if code else calendars.NEUTRAL_FILE_NAME,
+            mime=CALENDAR_MIME,
+            content=calendars.publish(meeting, organizer=_organizer(settings), stamp=fact["stamp"]),
+        )
 
 
 def calendar_mail(fact: Mapping[str, Any], person: Person, settings: PostSettings) -> tuple[str, bytes]:
-    """The method of `facts["calendar"]` and the object for one reader.
+    """The method of `facts["calendar"]` and the object for one reader. Raises NotMade."""
+    with _told(fact, settings):
+        return _calendar_mail(fact, person, settings)
 
-    Raises what `bot.calendars` raises for facts that no calendar object can carry, also for an unusable address.
-    """
+
+@contextmanager
+def _told(fact: Mapping[str, Any], settings: PostSettings) -> Iterator[None]:
+    """Tell the operator of a calendar object that cannot be made, whatever the reason. Raises NotMade."""
+    try:
+        yield
+    except Exception as error:
+        settings.unbuilt.tell(str(fact.get("uid")), int(fact.get("sequence") or 0), error)
+        raise NotMade from error
+
+
+def _calendar_mail(fact: Mapping[str, Any], person: Person, settings: PostSettings) -> tuple[str, bytes]:
     from bot import calendars  # noqa: PLC0415  # icalendar is loaded when it is needed
 
     meeting, stamp, organizer = meeting_facts(fact, settings), fact["stamp"], _organizer(settings)
     recipient = calendars.Attendee(
-        address=calendars.usable_address(recipient_of(fact, person)) or "",
+        address=usable_address(recipient_of(fact, person)) or "",
         name=f"{person.given_name} {person.family_name}",
         role=calendars.Role(str(fact.get("role") or calendars.Role.REQUIRED)),
         answer=Answer(str(fact.get("answer") or Answer.OPEN)),
@@ -102,20 +125,32 @@ def _organizer(settings: PostSettings) -> "calendars.Organizer":
     return calendars.Organizer(address=settings.mailbox, name=settings.town)
 
 
-async def _paper(document_id: int, *, level: int, network: Network, bots: Mapping[Network, Bot]) -> File | None:
-    """A paper as the network knows it, or its bytes; its name only where everything may be shown."""
+async def _paper(document_id: int, *, level: int, network: Network, bots: Mapping[Network, Bot]) -> File:
+    """A paper as the network knows it, or its bytes; its name only where everything may be shown. Raises NotMade."""
     document = await Document.get_or_none(id=document_id)
     if document is None:
-        return None
+        raise NotMade
     picture = document.mime.startswith("image/")  # Telegram keeps a photo as what it is: its id is no document's
     if level >= FULL and document.network is network and document.file_id and not picture:
         return File(name=document.name, file_id=document.file_id)
     name = document.name if level >= FULL else NEUTRAL_PAPER + _suffix(document.name)
     content = document.content
     if content is None and document.network in bots and document.file_id:
-        held = await bots[document.network].get_file(document.file_id)
-        content = bytes(await held.download_as_bytearray())
-    return File(name=name, mime=document.mime, content=content) if content else None
+        content = await _fetched(bots[document.network], document.file_id)
+    if not content:
+        raise NotMade
+    return File(name=name, mime=document.mime, content=content)
+
+
+async def _fetched(bot: Bot, file_id: str) -> bytes | None:
+    """The bytes that the network keeps; None when it has them no longer."""
+    try:
+        held = await bot.get_file(file_id)
+        return bytes(await held.download_as_bytearray())
+    except TelegramError as error:
+        if trouble(error) is Trouble.REFUSED:
+            return None
+        raise
 
 
 def _suffix(name: str) -> str:

@@ -12,7 +12,10 @@ from telegram import Bot
 from telegram.error import ChatMigrated, RetryAfter, TelegramError
 from tortoise.exceptions import BaseORMException
 
+from bot.actions.notices import NO_FILE
+from bot.addresses import usable_address
 from bot.post import attachments, chat, outbox, readers
+from bot.post.attachments import CALENDAR_MIME
 from bot.post.chat import File, Trouble
 from bot.post.mail import RETRIES as MAIL_RETRIES
 from bot.post.mail import Mailer, Reply, Reported, compose
@@ -27,7 +30,7 @@ from bot.rules.channels import Way
 from bot.rules.facts import NOTHING, NUDGE, TITLES
 from bot.rules.quiet import Rest, next_moment
 from storage.db import WorkTookTooLong
-from storage.models import Notice, Person
+from storage.models import Notice
 from storage.together import Together
 from storage.vocabulary import Lane, Network, NoticeKind, NoticeState
 
@@ -156,14 +159,14 @@ class Courier:
             await bot.initialize()  # Telegram may not have answered since the start
         except TelegramError:
             return self._unanswered(Trouble.NOT_SENT, notice, network)
-        message = await self.words.chat(notice, reader, network, bot_name=bot.username)
-        if not message.text and notice.kind in NEEDS_TEXT:
-            return Outcome(state=NoticeState.DEAD, error="empty")
         turn = self._turn(notice, network, chat_id, moment, paced=paced)
         begun = partial(outbox.begin, notice)
         desk = chat.Desk(bot=bot, network=network, chat_id=chat_id, turn=turn, begun=begun)
         try:
-            file = await self._file(notice, network, level)
+            file, missing = await self._file(notice, network, level)
+            message = await self.words.chat(notice, reader, network, bot_name=bot.username, file_missing=missing)
+            if not message.text and notice.kind in NEEDS_TEXT:
+                return Outcome(state=NoticeState.DEAD, error="empty")
             sent = await chat.send(desk, notice, message, file)
         except TurnLost as lost:
             return self._without_turn(lost, network)
@@ -174,7 +177,8 @@ class Courier:
         rest = self.turns.now() + CARD_REST if notice.kind is NoticeKind.CARD and paced else None
         where = {"message_id": sent, "network": network, "chat_id": chat_id}
         web_chat = await self._in_full(notice, reader, level)
-        return Outcome(state=NoticeState.SENT, held_until=rest, changes=where, web_chat=web_chat)
+        lacks = NO_FILE if missing else None
+        return Outcome(state=NoticeState.SENT, error=lacks, held_until=rest, changes=where, web_chat=web_chat)
 
     def _without_turn(self, lost: TurnLost, network: Network) -> Outcome:
         """Nothing has left; why decides when it is tried again, if at all."""
@@ -225,13 +229,17 @@ class Courier:
             return None
         return await readers.web_chat(reader.person)
 
-    async def _file(self, notice: Notice, network: Network, level: int) -> File | None:
+    async def _file(self, notice: Notice, network: Network, level: int) -> tuple[File | None, bool]:
+        """The file that goes with the message, and whether there should be one and is none."""
         fact = typed.decode(notice.facts.get("document"))
         if fact is None or notice.kind is not NoticeKind.MESSAGE or level < TITLES:
-            return None
-        return await attachments.chat_file(
-            fact, level=level, network=network, bots=self.bots, settings=self.words.settings
-        )
+            return None, False
+        settings = self.words.settings
+        try:
+            file = await attachments.chat_file(fact, level=level, network=network, bots=self.bots, settings=settings)
+        except attachments.NotMade:
+            return None, True
+        return file, False
 
     async def _after(self, error: TelegramError, notice: Notice, reader: Reader, way: Way) -> Outcome:
         """What an error of the Bot API comes to. Raises Astray when there may be another way."""
@@ -298,36 +306,45 @@ class Courier:
         return Outcome(state=NoticeState.WAITING, changes={"kind": NoticeKind.MAIL})
 
     async def _by_mail(self, notice: Notice, reader: Reader, moment: Moment) -> Outcome:
-        from email.headerregistry import Address  # noqa: PLC0415  # loaded with the first mail
-
-        from bot.calendars import usable_address  # noqa: PLC0415  # so is icalendar
-
         person, mailer = reader.person, self.mailer
         calendar = typed.decode(notice.facts).get("calendar")
         address = usable_address(attachments.recipient_of(calendar, person)) if person else None
         if person is None or mailer is None or address is None:
             unlucky = mailer is not None  # a town without a mail server reaches nobody that way, and knows it
             return Outcome(state=NoticeState.DEAD if unlucky else NoticeState.DROPPED, error=UNREACHABLE)
-        content = notice.frozen or compose(
-            await self.words.mail(notice, reader),
-            mailer=mailer,
-            recipient=Address(display_name=f"{person.given_name} {person.family_name}", addr_spec=address),
-            key=notice.key,
-            date=moment.machine,
-            reply_to=self.words.settings.reply_to,
-            calendar=self._calendar(notice, person),
-        )
+        content = notice.frozen or await self._composed(notice, reader, mailer, address, moment.machine)
         if notice.kind is NoticeKind.CALENDAR_MAIL and notice.frozen is None:
             await outbox.freeze(notice, content)
         if not await self._leaves(notice, moment):
             return Outcome(state=NoticeState.DROPPED, error=OVERTAKEN)
         reported = await mailer.send(content, address)
-        return _after_mail(reported, notice, self.turns.now())
+        missing = notice.kind is NoticeKind.CALENDAR_MAIL and CALENDAR_MIME.encode() not in content
+        return _after_mail(reported, notice, self.turns.now(), lacks=NO_FILE if missing else None)
 
-    def _calendar(self, notice: Notice, person: Person) -> tuple[str, bytes] | None:
-        if notice.kind is not NoticeKind.CALENDAR_MAIL:
-            return None
-        return attachments.calendar_mail(typed.decode(notice.facts)["calendar"], person, self.words.settings)
+    async def _composed(
+        self, notice: Notice, reader: Reader, mailer: Mailer, address: str, machine_now: datetime
+    ) -> bytes:
+        """The mail's bytes; a calendar mail is a plain one when its calendar object cannot be made, and says so."""
+        from email.headerregistry import Address  # noqa: PLC0415  # loaded with the first mail
+
+        person = reader.person
+        assert person is not None  # noqa: S101  # asked before
+        calendar, missing = None, False
+        if notice.kind is NoticeKind.CALENDAR_MAIL:
+            try:
+                asked = typed.decode(notice.facts)["calendar"]
+                calendar = attachments.calendar_mail(asked, person, self.words.settings)
+            except attachments.NotMade:
+                missing = True
+        return compose(
+            await self.words.mail(notice, reader, calendar_missing=missing),
+            mailer=mailer,
+            recipient=Address(display_name=f"{person.given_name} {person.family_name}", addr_spec=address),
+            key=notice.key,
+            date=machine_now,
+            reply_to=self.words.settings.reply_to,
+            calendar=calendar,
+        )
 
 
 def _out_of_place(notice: Notice, reader: Reader) -> Outcome | None:
@@ -341,11 +358,11 @@ def _out_of_place(notice: Notice, reader: Reader) -> Outcome | None:
     return None
 
 
-def _after_mail(reported: Reported, notice: Notice, now: datetime) -> Outcome:
-    """What the mail server's answer comes to."""
+def _after_mail(reported: Reported, notice: Notice, now: datetime, *, lacks: str | None) -> Outcome:
+    """What the mail server's answer comes to. `lacks` says what should have gone with it."""
     match reported.reply:
         case Reply.ACCEPTED:
-            return Outcome(state=NoticeState.SENT, changes={"network": Network.MAIL})
+            return Outcome(state=NoticeState.SENT, error=lacks, changes={"network": Network.MAIL})
         case Reply.REFUSED:
             return Outcome(state=NoticeState.DEAD, error=f"refused {reported.code}")
         case Reply.UNCERTAIN:

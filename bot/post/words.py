@@ -1,12 +1,13 @@
 """From a row to words: the privacy level, the reader's language, and the links that are made only now."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from markupsafe import Markup
 
 from bot import messages
+from bot.logs import Unbuilt
 from bot.messages import LANGUAGES, Button, ChatMessage, Mail, Voice
 from bot.post import texts
 from bot.post.readers import Reader
@@ -19,6 +20,7 @@ from storage.vocabulary import Lane, Network, NoticeKind, TokenPurpose
 NUDGE_TEMPLATE = "nudge"
 NUDGE_TOAST = "nudge_toast"
 AS_MAIL = "message"  # the frame of the chat's words
+FILE_MISSING = "file_missing"
 OF_COMMITMENTS = frozenset({"c", "cc", "cs", "cx"})  # buttons that name a commitment: its page does what they do
 SUBJECT_UNITS = 120
 ATTACHED = ("document", "calendar")
@@ -34,7 +36,7 @@ class PostSettings:
 
     `mailbox` is the address that stands as organiser in calendar objects, as in the feeds; `land` decides the holidays.
     `telegram_name` gives the bot's name on Telegram, once it is known there; `commitment_link` the address of the page on
-    which a person answers for a commitment, signed for both.
+    which a person answers for a commitment, signed for both. `unbuilt` is told of calendar objects that cannot be made.
     """
 
     base_url: str
@@ -47,6 +49,7 @@ class PostSettings:
     reply_to: str | None = None
     telegram_name: Callable[[], str | None] = lambda: None
     commitment_link: Callable[[int, int], str] = lambda commitment, person: f"/commitment/{commitment}.{person}"
+    unbuilt: Unbuilt = field(default_factory=Unbuilt)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,8 +116,13 @@ class Words:
         about = reader.body.id if reader.body else None
         return min(channels.person_level(own, reader.seats, about), FULL if body is None else body)
 
-    async def chat(self, notice: Notice, reader: Reader, network: Network, *, bot_name: str) -> ChatMessage:
-        """The message; without text when there is nothing to say. Raises what a template raises."""
+    async def chat(
+        self, notice: Notice, reader: Reader, network: Network, *, bot_name: str, file_missing: bool = False
+    ) -> ChatMessage:
+        """The message; without text when there is nothing to say. It may say that its file is missing.
+
+        Raises what a template raises.
+        """
         voice = replace(self.voice(notice, reader), start_url=self._start_url(network, bot_name))
         level = self.level(notice, reader, network)
         if not notice.template or notice.kind is NoticeKind.ERASE:
@@ -127,19 +135,27 @@ class Words:
             shown = channels.shown_on_telegram(facts, body=body, person=level)
         else:
             shown = channels.everything(facts)
-        return messages.chat(notice.template, await self._resolved(shown, reader), voice)
+        said = messages.chat(notice.template, await self._resolved(shown, reader), voice)
+        if not file_missing:
+            return said
+        kind = {"kind": typed.decode(notice.facts)["document"]["type"]}
+        return replace(said, text=f"{said.text}\n\n{messages.chat(FILE_MISSING, kind, voice).text}")
 
-    async def mail(self, notice: Notice, reader: Reader) -> Mail:
-        """Subject and both bodies; the templates also get the `town`. A message that no chat took is said in the chat's words."""
+    async def mail(self, notice: Notice, reader: Reader, *, calendar_missing: bool = False) -> Mail:
+        """Subject and both bodies; the templates also get the `town`. A message that no chat took is said in the chat's words.
+
+        A calendar mail may say that its calendar object is missing.
+        """
         voice = self.voice(notice, reader)
         facts = {key: fact for key, fact in typed.decode(notice.facts).items() if key not in ATTACHED}
         shown = await self._resolved(channels.everything(facts), reader)
+        frame = {"town": self.settings.town, "calendar_missing": calendar_missing}
         if notice.kind is NoticeKind.CALENDAR_MAIL or not messages.exists(f"chat/{notice.template}.html"):
-            return messages.mail(notice.template, {"town": self.settings.town, **shown}, voice)
+            return messages.mail(notice.template, {**frame, **shown}, voice)
         said = messages.chat(notice.template, shown, replace(voice, start_url=self._start_url(Network.WEBCHAT, "")))
         text = texts.plain(said.text)
         framed = {
-            "town": self.settings.town,
+            **frame,
             "subject": texts.cut(text.partition("\n")[0].rstrip(":"), SUBJECT_UNITS),
             "text": text,
             "html": Markup("<br>\n").join(Markup(line) for line in said.text.splitlines()),  # noqa: S704  # escaped before

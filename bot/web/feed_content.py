@@ -1,5 +1,6 @@
 """What stands in a calendar feed."""
 
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -8,19 +9,22 @@ from bot.actions.feeds import FeedDue, FeedFacts, FeedMeeting
 from bot.calendars import DueFacts, MeetingFacts, Organizer, Status
 from bot.rules import tokens
 from bot.web.settings import WebSettings
-from storage.models import Person
 
 
-def content_of(settings: WebSettings, person: Person, facts: FeedFacts) -> bytes:
-    """The feed's bytes, in its owner's language: the same facts give the same."""
+def content_of(settings: WebSettings, facts: FeedFacts) -> bytes:
+    """The feed's bytes, in its owner's language: the same facts give the same.
+
+    A meeting that no calendar object can carry is left out; the operator is told.
+    """
     words = _words(facts.language)
     return calendars.feed(
-        [_meeting(settings, meeting) for meeting in facts.meetings],
+        list(_possible(settings, facts.meetings)),
         [_due(settings, due, _said(words.due(due))) for due in facts.dues],
         name=_said(words.name(settings.town)),
         organizer=Organizer(address=settings.mailbox, name=settings.town),
         zone=facts.zone,
         cancelled_suffix=_said(words.cancelled()),
+        left_out=settings.unbuilt.tell,
     )
 
 
@@ -31,6 +35,14 @@ def _words(language: str) -> Any:  # noqa: ANN401  # a module of macros has no t
 
 def _said(markup: Any) -> str:  # noqa: ANN401  # what a macro gives
     return str(markup.unescape()).strip()
+
+
+def _possible(settings: WebSettings, meetings: Iterable[FeedMeeting]) -> Iterator[MeetingFacts]:
+    for meeting in meetings:
+        try:
+            yield _meeting(settings, meeting)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it concerns this meeting alone
+            settings.unbuilt.tell(meeting.uid, meeting.sequence, error)
 
 
 def _meeting(settings: WebSettings, meeting: FeedMeeting) -> MeetingFacts:

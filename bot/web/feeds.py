@@ -113,7 +113,7 @@ async def _rebuild(settings: WebSettings, person_id: int, *, now: datetime, mach
         async with transaction():
             await FeedCache.filter(person_id=person_id).update(stale=False)
             cached = await FeedCache.get(person_id=person_id).select_related("person")
-            content = content_of(settings, cached.person, await feeds.facts_of(cached.person, now=now))
+            content = content_of(settings, await feeds.facts_of(cached.person, now=now))
             etag = hashlib.sha256(content).hexdigest()[:32]
             if etag == cached.etag and cached.changed_at is not None:
                 return Built(etag=etag, changed_at=cached.changed_at, content=content)

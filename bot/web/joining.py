@@ -8,9 +8,10 @@ from aiohttp import web
 
 from bot.actions import joining, sessions
 from bot.actions.joining import Introduction
+from bot.addresses import usable_address
 from bot.web import doorstep, middlewares
 from bot.web.settings import CLOCKS, SETTINGS
-from bot.web.sign_in import device, is_mail
+from bot.web.sign_in import device
 from bot.web.words import SignInFirst, do, form, page
 from storage.vocabulary import TokenPurpose
 
@@ -105,4 +106,4 @@ async def _administer(request: web.Request) -> web.Response:
 def _mistaken(fields: Mapping[str, str]) -> list[str]:
     """The fields that cannot be right."""
     names = [name for name in ("given_name", "family_name") if not 0 < len(fields.get(name, "")) <= NAME_LIMIT]
-    return names if is_mail(fields.get("mail", "")) else [*names, "mail"]
+    return names if usable_address(fields.get("mail", "")) is not None else [*names, "mail"]

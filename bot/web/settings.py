@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from bot.logs import Unbuilt
 from bot.rules import limits
 from bot.web.limits import Limit
 from storage.models import Person
@@ -33,7 +34,7 @@ class WebSettings:
     """How this town's pages are served.
 
     `public_url` has no slash at its end. `mailbox` stands as organiser in feeds. `home` is where people land who have signed
-    in.
+    in. `unbuilt` is told of meetings that feeds go without.
     """
 
     public_url: str
@@ -48,6 +49,7 @@ class WebSettings:
     metrics_token: str | None = field(default=None, repr=False)
     home: str = "/chat"
     trial: bool = False
+    unbuilt: Unbuilt = field(default_factory=Unbuilt)
 
     @property
     def https(self) -> bool:

@@ -1,4 +1,4 @@
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -46,6 +46,30 @@ async def test_move_before_the_invitation_tells_nobody_and_is_no_step(town: Town
     assert (row.ends_at, row.sequence) == (utc(WEDNESDAY) + 2 * HOUR, 0)
     assert (facts["told"], facts["was"]["starts"], facts["was"]["minutes"]) == (False, utc(TUESDAY), 90)
     assert await cast.told() == []
+
+
+async def test_move_by_somebody_who_lives_by_another_clock_means_theirs(town: Town, now: datetime) -> None:
+    meeting = await scheduled(town, now)
+    await Somebody.filter(id=town.ada.id).update(zone="Europe/London")
+    ada = await Somebody.get(id=town.ada.id)
+
+    await moving.move(by=ada, meeting=meeting, starts=WEDNESDAY, minutes=120, now=now)
+    await moving.relocate(by=ada, meeting=meeting, form=MeetingFormat.PRESENCE, place="Bauhof", join_link=None, now=now)
+
+    row = await Meeting.get(id=meeting)
+    assert (row.starts_local, row.zone, row.place) == ("2026-11-25T15:30", "Europe/Berlin", "Bauhof")
+    assert (row.starts_at, row.ends_at) == (utc(WEDNESDAY) + HOUR, utc(WEDNESDAY) + 3 * HOUR)
+
+
+async def test_another_place_leaves_a_time_that_comes_twice_as_it_was(town: Town, now: datetime) -> None:
+    meeting = await scheduled(town, now, datetime(2027, 10, 31, 2, 30, fold=1))  # noqa: DTZ001  # wall time
+
+    await moving.relocate(
+        by=town.ada, meeting=meeting, form=MeetingFormat.PRESENCE, place="Bauhof", join_link=None, now=now
+    )
+
+    row = await Meeting.get(id=meeting)
+    assert (row.place, row.starts_at) == ("Bauhof", datetime(2027, 10, 31, 1, 30, tzinfo=UTC))
 
 
 async def test_move_tells_everybody_once_after_the_settle_time(town: Town, now: datetime) -> None:

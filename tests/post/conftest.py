@@ -5,7 +5,7 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from telegram.request import BaseRequest, RequestData
 from bot import messages
 from bot.actions import notices
 from bot.actions.notices import Draft
+from bot.logs import Unbuilt
 from bot.post import Mailer, Post, PostSettings
 from bot.rules.facts import AnswerLink, FeedLink, OneTimeLink
 from bot.rules.pacing import Pacer
@@ -267,7 +268,7 @@ class Office:
         return Post(
             bots=self.bots,
             mailer=mailer,
-            voices=settings,
+            voices=replace(settings, unbuilt=Unbuilt()),
             domain_now=self.clock,
             machine_now=machine or self.clock,
             one_time_link=self.one_time,

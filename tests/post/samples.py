@@ -144,6 +144,7 @@ def _invited(name: str, answer: str) -> Facts:
         deputy=sentinel(PersonName, f"{name}.deputy"),
         entered_by=sentinel(PersonName, f"{name}.entered_by"),
         unreached=True,
+        without_file=True,
     )
 
 
@@ -474,6 +475,7 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     },
     "deputy_released": lambda: {"meeting": meeting(), "document": document(status=Plain("cancelled"))},
     "discarded": dict,
+    "file_missing": lambda: {"kind": Plain("calendar")},
     "given_up": lambda: {"something": True},
     "group": lambda: {
         "level": 3, "body": sentinel(Title, "group.body"), "meeting": meeting(), "counts": COUNTS,
@@ -485,7 +487,7 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "invitation_as_deputy": lambda: {
         "meeting": meeting(), "instead_of": sentinel(PersonName, "instead_of"), "document": document(),
     },
-    "invited": lambda: {"meeting": meeting(), "people": 6, "short_notice_reason": True},
+    "invited": lambda: {"meeting": meeting(), "people": 6, "short_notice_reason": True, "in_calendars": False},
     "item": _item_page,
     "item_accepted": _told,
     "item_accepted_toast": lambda: {"item": item(), "next": meeting()},

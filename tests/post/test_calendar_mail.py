@@ -14,14 +14,14 @@ from aiohttp.test_utils import TestClient, TestServer
 from ical.calendar_stream import IcsCalendarStream
 from icalendar import Calendar
 
-from bot.actions import invitations, leaving, meetings, moving
+from bot.actions import feeds, invitations, leaving, meetings, moving
 from bot.actions.notices import Draft
 from bot.app import Faden, assemble
 from bot.config import MailSettings, Settings, TownSettings, WebSettings
 from bot.post import Mailer
 from bot.rules.facts import AnswerLink, JoinLink, PersonName, Place, Plain, Text, Title
 from storage.db import unit_of_work
-from storage.models import Attendance, Body, Membership, Notice, Person
+from storage.models import Attendance, Body, Meeting, Membership, Notice, Person
 from storage.vocabulary import Answer, MeetingFormat, NoticeKind, NoticeState, Role
 from tests.golden import assert_golden
 from tests.post.conftest import Clock, Mailbox, Office, person, queue
@@ -84,6 +84,28 @@ async def test_mail_is_what_the_golden_file_says(office: Office, mailbox: Mailbo
 
     (mail,) = mailbox.messages()
     assert_golden(f"mail/{name}.{language}.eml", mail)
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+async def test_mail_without_its_calendar_object_is_what_the_golden_file_says(
+    office: Office, mailbox: Mailbox, language: str
+) -> None:
+    nora = await person(mail="nora.quint@traeger.example", language=language)
+    calendar = {**CALENDAR, "method": Plain("REQUEST"), "zone": Plain("Europe/Lisbon")}
+    draft = Draft(
+        key="meeting:7:2",
+        template="invitation",
+        facts={"meeting": MEETING, "calendar": calendar, "link": AnswerLink(5)},
+        due_at=office.clock.now,
+        person=nora.id,
+        kind=NoticeKind.CALENDAR_MAIL,
+    )
+
+    await queue(draft, now=office.clock.now)
+    await office.open(mailer=Mailer(mailbox.address, SENDER)).drain()
+
+    (mail,) = mailbox.messages()
+    assert_golden(f"mail/without_calendar.{language}.eml", mail)
 
 
 # --- the whole way ----------------------------------------------------------------------------------------------------
@@ -233,6 +255,27 @@ async def house(store: str, clock: Clock, mailbox: Mailbox) -> AsyncIterator[Hou
     await faden.stop()
 
 
+@pytest.mark.parametrize(
+    ("public_url", "organiser"),
+    [("http://localhost:8080", "faden@faden.invalid"), ("http://[::1]:8080", "faden@faden.invalid")],
+)
+async def test_feed_of_a_town_without_mail_has_its_meetings_wherever_it_runs(
+    house: House, public_url: str, organiser: str
+) -> None:
+    settings = Settings(web=WebSettings(given_url=public_url))
+    secret = await unit_of_work(lambda: feeds.secret_link(person=house.ben, key=b"k" * 32, now=house.clock.now))
+    faden = await assemble(settings, key=b"k" * 32, domain_now=house.clock, machine_now=house.clock, pacers={})
+
+    visitor: Visitor
+    async with TestServer(faden.application) as server, TestClient(server) as visitor:
+        response = await visitor.get(f"/kalender/{secret}.ics")
+        (event,) = Calendar.from_ical(await response.read()).walk("VEVENT")
+    await faden.stop()
+
+    assert event["ORGANIZER"] == f"mailto:{organiser}"
+    assert event["URL"] == f"{public_url}/sitzung/{house.meeting}"
+
+
 async def invited(house: House) -> dict[str, Received]:
     await house.does(invitations.invite, by=house.anna, meeting=house.meeting, land="NI")
     return house.new_mails()
@@ -264,6 +307,24 @@ async def test_invitation_is_a_request_for_one(house: House) -> None:
     assert b"anna@" not in ben.calendar
     assert "Diese Mail geht an alle, die einen Sitz in diesem Gremium haben." in ben.text
     assert "https://faden.example/einstellungen" in ben.text
+
+
+async def test_meeting_that_cannot_stand_in_a_calendar_is_told_by_plain_mail_and_its_lead_sees_it(house: House) -> None:
+    await Meeting.filter(id=house.meeting).update(zone="Europe/Lisbon")
+
+    facts = await house.does(invitations.invite, by=house.anna, meeting=house.meeting, land="NI")
+    mails = [message_from_bytes(content, policy=default) for content in house.mailbox.messages()]
+    answers = await invitations.answers(by=house.anna, meeting=house.meeting, now=house.clock.now)
+
+    assert facts["in_calendars"] is False
+    assert [mail["To"].addresses[0].username for mail in mails] == ["anna", "ben"]
+    assert [mail.get_content_type() for mail in mails] == ["multipart/alternative"] * 2
+    assert {str(entry["name"]): entry["without_file"] for entry in answers["people"]} == {
+        "Anna Arendt": True,
+        'Ben Özdemir "B", Dr.': True,
+    }
+    counted = await (await house.visitor.get("/metrics")).text()
+    assert "faden_calendar_objects_not_built 1.0" in counted.splitlines()
 
 
 async def test_move_and_cancel_keep_the_uid_and_go_up(house: House) -> None:

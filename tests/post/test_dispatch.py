@@ -686,6 +686,9 @@ CALENDAR = {
 }  # fmt: skip
 
 
+PAPER_MISSING = "📎 Die Datei fehlt: Sie ist nicht mehr da."
+
+
 def with_document(document: dict[str, object]) -> dict[str, object]:
     return {"code": Plain("k"), "document": document}
 
@@ -723,6 +726,25 @@ async def test_cancelled_meeting_has_no_file(office: Office, nora: Person, tk: B
     await sent(office, to(nora, body=tk.id, facts=with_document(document)))
 
     assert [call.method for call in office.telegram.calls] == ["sendMessage"]
+
+
+async def test_message_whose_calendar_file_cannot_be_made_goes_without_it_and_says_so(
+    office: Office, nora: Person, tk: Body, logged: list[MutableMapping[str, Any]]
+) -> None:
+    document = {"type": Plain("calendar"), **CALENDAR, "zone": Plain("Europe/Lisbon")}
+
+    rows = await sent(office, *(to(nora, key, body=tk.id, facts=with_document(document)) for key in ("a", "b")))
+
+    assert [(row.state, row.error) for row in rows] == [(NoticeState.SENT, "no file")] * 2
+    assert [call.method for call in office.telegram.calls] == ["sendMessage"] * 2
+    first, second = (text for _, text in office.telegram.said())
+    assert first == second
+    assert first.endswith(
+        "\n\n📅 Die Kalenderdatei fehlt: Sie ließ sich nicht erzeugen."
+        " Der Termin gilt trotzdem; in den Kalender kommt er nur von Hand."
+    )
+    why = [(line["event"], line["uid"], repr(line["exc_info"])) for line in logged if line["log_level"] == "error"]
+    assert why == [("calendar object not built", "u1@faden.example", "UnsupportedZone('Europe/Lisbon')")]
 
 
 async def a_document(nora: Person, **more: Any) -> Document:  # noqa: ANN401  # columns of every type
@@ -783,6 +805,28 @@ async def test_paper_that_is_nowhere_leaves_the_message_alone(office: Office, no
     )
 
     assert [call.method for call in office.telegram.calls] == ["sendMessage", "sendMessage"]
+    assert [text.partition("\n\n")[2] for _, text in office.telegram.said()] == [PAPER_MISSING] * 2
+
+
+async def test_paper_that_its_network_has_no_longer_leaves_the_message_alone(
+    office: Office, nora: Person, tk: Body
+) -> None:
+    document = await a_document(nora, network=WEBCHAT, file_id="F1")
+    office.webchat.script = lambda _: Refusal(400, "Bad Request: wrong file_id")
+
+    (row,) = await sent(office, to(nora, body=tk.id, facts=with_document({"type": Plain("stored"), "id": document.id})))
+
+    assert (row.state, row.error) == (NoticeState.SENT, "no file")
+    assert [text.partition("\n\n")[2] for _, text in office.telegram.said()] == [PAPER_MISSING]
+
+
+async def test_paper_waits_for_a_network_that_is_away(office: Office, nora: Person, tk: Body) -> None:
+    document = await a_document(nora, network=WEBCHAT, file_id="F1")
+    office.webchat.script = lambda _: Refusal(502, "Bad Gateway")
+
+    (row,) = await sent(office, to(nora, body=tk.id, facts=with_document({"type": Plain("stored"), "id": document.id})))
+
+    assert (row.state, row.error, office.telegram.calls) == (NoticeState.WAITING, "server", [])
 
 
 # --- answers that are handed over ---------------------------------------------------------------------------------------

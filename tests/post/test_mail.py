@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
@@ -394,12 +394,37 @@ async def test_calendar_mail_takes_a_meeting_out_for_one_reader(
     assert b"STATUS" not in calendar
 
 
-async def test_calendar_mail_with_impossible_facts_is_dead(
+async def test_calendar_mail_whose_object_cannot_be_made_goes_as_a_plain_one(
+    office: Office, nora: Person, mailbox: Mailbox, mailer: Mailer, logged: list[MutableMapping[str, Any]]
+) -> None:
+    impossible = {"sequence": -1}
+
+    rows = await sent(
+        office, mailer, *(calendar_mail(nora, key=key, calendar=impossible) for key in ("first", "second"))
+    )
+
+    assert [(row.state, row.error) for row in rows] == [(NoticeState.SENT, "no file")] * 2
+    mails = [read(content) for content in mailbox.messages()]
+    assert [[part.get_content_type() for part in mail.walk()] for mail in mails] == [
+        ["multipart/alternative", "text/plain", "text/html"]
+    ] * 2
+    why = [(line["event"], line["uid"], repr(line["exc_info"])) for line in logged if line["log_level"] == "error"]
+    assert why == [("calendar object not built", "u1@faden.example", "InvalidFact('sequence', 'not negative')")]
+
+
+async def test_plain_mail_for_a_calendar_mail_is_tried_again_as_it_was(
     office: Office, nora: Person, mailbox: Mailbox, mailer: Mailer
 ) -> None:
+    mailbox.to_recipient = "450 greylisted"
     (row,) = await sent(office, mailer, calendar_mail(nora, calendar={"sequence": -1}))
+    frozen = row.frozen
 
-    assert (row.state, row.error, mailbox.taken) == (NoticeState.DEAD, "InvalidFact", [])
+    mailbox.to_recipient = None
+    office.clock.passes(minutes=1)
+    await office.open(mailer=mailer).drain()
+    await row.refresh_from_db()
+
+    assert (row.state, row.error, mailbox.messages()) == (NoticeState.SENT, "no file", [frozen])
 
 
 async def test_refused_mail_is_dead_and_its_error_tells_only_the_code(

@@ -69,6 +69,8 @@ def test_reader_gives_the_typed_value(reader: Reader, raw: object, value: object
         (fields.mail, "Anna <anna@example.org>", "not_a_mail_address"),
         (fields.mail, f"{'a' * 250}@example.org", "not_a_mail_address"),
         (fields.mail, None, "not_a_mail_address"),
+        (fields.mail, "jürgen@example.org", "not_a_mail_address"),
+        (fields.mail, " anna@example.org", "not_a_mail_address"),
         (fields.zone, "Europe/Rosenheim", "not_a_zone"),
         (fields.zone, "../etc/passwd", "not_a_zone"),
         (fields.zone, "Europe", "not_a_zone"),

@@ -98,7 +98,7 @@ async def test_backup_that_another_process_makes_is_left_to_it(
 async def test_backup_that_is_missing_for_a_day_is_seen(backups: Backups, clock: list[datetime]) -> None:
     registry = CollectorRegistry()
     backups.ticks(registry)
-    ready = readiness.checks(lambda: clock[0], None, backups)["backup"]
+    ready = readiness.checks(lambda: clock[0], lambda: clock[0], None, backups)["backup"]
 
     seen = [await ready()]
     clock[0] += timedelta(hours=26, minutes=1)

@@ -162,7 +162,7 @@ async def test_feed_that_cannot_be_built_stops_no_other(
 ) -> None:
     await feed_of(town.ben, settings, outside)
     carlas = await feed_of(town.carla, settings, outside)
-    await Meeting.filter(id=town.meeting.id).update(zone="Asia/Tokyo")
+    await Person.filter(id=town.ben.id).update(zone="Nowhere/AtAll")
 
     with capture_logs() as logged:
         built = await rebuild(settings, outside)
@@ -171,6 +171,31 @@ async def test_feed_that_cannot_be_built_stops_no_other(
     assert [(entry["event"], entry["person"]) for entry in logged] == [("feed not built", town.ben.id)]
     assert (await get(visitor, carlas)).status == 200
     assert (await FeedCache.get(person_id=town.ben.id)).stale
+
+
+async def test_meeting_that_cannot_stand_in_a_calendar_is_left_out_of_the_feed(
+    visitor: Visitor, town: Town, settings: WebSettings, outside: Outside, path: str
+) -> None:
+    broken = await Meeting.get(id=town.meeting.id)
+    broken.id, broken.number, broken.uid, broken.zone = None, 83, "tokyo@x", "Asia/Tokyo"  # type: ignore[assignment]  # a copy
+    broken._saved_in_db = False  # noqa: SLF001  # likewise
+    await broken.save()
+    first = await get(visitor, path)
+    with capture_logs() as logged:
+        await get(visitor, await feed_of(town.dora, settings, outside))
+
+    assert first.status == 200
+    assert [str(event["uid"]) for event in Calendar.from_ical(await first.read()).events] == [town.meeting.uid]
+    assert (logged, settings.unbuilt.count) == ([], 1)
+
+
+async def test_feed_of_somebody_who_reads_elsewhere_has_all_meetings(visitor: Visitor, town: Town, path: str) -> None:
+    await Person.filter(id=town.ben.id).update(zone="America/New_York")
+
+    calendar = Calendar.from_ical(await (await get(visitor, path)).read())
+
+    assert str(calendar["x-wr-timezone"]) == "America/New_York"
+    assert [str(event["uid"]) for event in calendar.events] == [town.meeting.uid]
 
 
 async def test_called_off_meeting_stays_and_says_so(visitor: Visitor, town: Town, path: str) -> None:
