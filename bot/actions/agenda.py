@@ -5,6 +5,7 @@ from typing import Any
 
 from bot.actions import access, agenda_items, audit, meetings, papers
 from bot.actions.meetings import facts_of
+from bot.actions.placing import OPEN, TAKING_ITEMS, item_facts
 from bot.rules import agenda, permissions
 from bot.rules.facts import Title
 from bot.rules.refusals import Outdated
@@ -48,7 +49,7 @@ async def of_meeting(*, by: Person, meeting: int, now: datetime) -> Facts:
         "meeting": {**facts_of(found, body), "body_name": Title(body.name), "number": found.number},
         "items": [
             {
-                **agenda_items.item_facts(on_it[place.id], body, by=by),
+                **item_facts(on_it[place.id], body, by=by),
                 "number": place.number,
                 "starts": place.starts,
                 "minutes": place.minutes,
@@ -59,7 +60,7 @@ async def of_meeting(*, by: Person, meeting: int, now: datetime) -> Facts:
             for place in places
         ],
         "proposed": [
-            {**agenda_items.item_facts(item, body, by=by), "papers": found_papers.get(item.id, [])}
+            {**item_facts(item, body, by=by), "papers": found_papers.get(item.id, [])}
             for item in sorted(items, key=lambda item: item.id)
             if item.state is ItemState.PROPOSED and (decides or item.submitted_by_id == by.id)
         ],
@@ -67,9 +68,7 @@ async def of_meeting(*, by: Person, meeting: int, now: datetime) -> Facts:
         "fits": total <= found.minutes,
         "over_minutes": max(0, total - found.minutes),
         "may_decide": decides,
-        "may_submit": permissions.may_submit(seats, body.id)
-        and found.state in agenda_items.TAKING_ITEMS
-        and found.starts_at > now,
+        "may_submit": permissions.may_submit(seats, body.id) and found.state in TAKING_ITEMS and found.starts_at > now,
     }
 
 
@@ -116,7 +115,7 @@ async def own(*, by: Person, now: datetime) -> Facts:
     )
     leading = [0, *(body for body in bodies if permissions.may_decide_items(seats, body))]
     stored = (
-        await AgendaItem.filter(body_id__in=leading, meeting_id=None, state__in=agenda_items.OPEN)
+        await AgendaItem.filter(body_id__in=leading, meeting_id=None, state__in=OPEN)
         .order_by("id")
         .limit(LISTED)
         .select_related("body", "submitted_by")
@@ -124,10 +123,10 @@ async def own(*, by: Person, now: datetime) -> Facts:
     return {
         "items": [
             {
-                **agenda_items.item_facts(item, item.body, by=by),
+                **item_facts(item, item.body, by=by),
                 "meeting": facts_of(item.meeting, item.body) if item.meeting else None,
             }
             for item in mine
         ],
-        "stored": [agenda_items.item_facts(item, item.body, by=by) for item in stored if item.submitted_by_id != by.id],
+        "stored": [item_facts(item, item.body, by=by) for item in stored if item.submitted_by_id != by.id],
     }

@@ -4,28 +4,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bot.actions import access, audit, notices, papers
+from bot.actions import access, audit, notices, papers, placing
 from bot.actions.meetings import SETTLE, MeetingOver, facts_of, over
 from bot.actions.notices import Draft
+from bot.actions.placing import OPEN, TAKING_ITEMS, item_facts
 from bot.rules import guard, names, permissions, procedure
-from bot.rules.facts import Plain, Text, Title
+from bot.rules.facts import Plain
 from bot.rules.procedure import LateItems
-from bot.rules.refusals import ChangedMeanwhile, NotAllowed, Outdated, ReasonMissing, Refusal, TooLong
+from bot.rules.refusals import NotAllowed, Outdated, ReasonMissing, Refusal, TooLong
 from storage import queries
 from storage.db import once, transaction
 from storage.models import AgendaItem, Body, Meeting, Person, Topic
-from storage.rows import places, select
-from storage.vocabulary import ItemState, MeetingState, Purpose
+from storage.vocabulary import ItemState, Purpose
 
 TITLE_LIMIT = 200
 REASON_LIMIT = 500
 LONGEST_MINUTES = 480
 MOST_SLOTS = 20
-OPEN = (ItemState.PROPOSED, ItemState.ACCEPTED)
-TAKING_ITEMS = (MeetingState.SCHEDULED, MeetingState.INVITED)
-_AHEAD = f"""
-FROM meeting m WHERE m.body_id = ? AND m.starts_at > ? AND m.state IN ({places(TAKING_ITEMS)}) ORDER BY m.starts_at, m.id
-"""
 
 Facts = dict[str, Any]
 
@@ -40,10 +35,6 @@ class DeadlineOver(Refusal):
 
 class ItemOver(Refusal):
     """The item is not open any more; `item` says what became of it."""
-
-
-class NothingPlanned(Refusal):
-    """The item's meeting is over, and its body (`code`) has none ahead that takes items."""
 
 
 class LooksLikeACase(Refusal):
@@ -70,29 +61,6 @@ class Proposal:
     kept: bool = False
 
 
-def item_facts(item: AgendaItem, body: Body, *, by: Person | None = None) -> Facts:
-    """What may be told of an item; `submitter` is somebody else's name, unless `by` is the submitter."""
-    own = by is not None and by.id == item.submitted_by_id
-    return {
-        "id": item.id,
-        "body_id": body.id,
-        "level": body.level,
-        "informal": body.informal,
-        "title": Title(item.title),
-        "purpose": Plain(item.purpose.value),
-        "minutes": item.minutes,
-        "slots": item.slots,
-        "state": Plain(item.state.value),
-        "late": item.late,
-        "flagged": item.flagged,
-        "reason": Text(item.reason) if item.reason else None,
-        "code": Plain(body.code),
-        "body": Title(body.name),
-        "submitter": None if own else access.name_of(item.submitted_by),
-        "own": own,
-    }
-
-
 async def targets(*, by: Person, body: int, now: datetime) -> list[Facts]:
     """The meetings for which an item can be handed in, the next first, with their deadlines and what happens after them."""
     where = await access.body(by, body, now, permissions.may_submit)
@@ -100,13 +68,7 @@ async def targets(*, by: Person, body: int, now: datetime) -> list[Facts]:
 
 
 async def _ahead(body: int, now: datetime) -> list[Meeting]:
-    """The body's meetings that take items, the next first."""
-
-    async def read() -> list[Meeting]:
-        values = [body, now, *(state.value for state in TAKING_ITEMS)]
-        return [meeting for (meeting,) in await select(_AHEAD, values, m=Meeting)]
-
-    return await once(("ahead", body), read)
+    return await once(("ahead", body), lambda: placing.ahead(body, now))
 
 
 async def target(*, by: Person, meeting: int, now: datetime) -> Facts:
@@ -298,12 +260,17 @@ async def _own(by: Person, item: int, now: datetime, *, entered: bool = False) -
 
 
 async def view(*, by: Person, item: int, now: datetime) -> Facts:
-    """An item, and what this person may do with it; `next` is where it goes when it is accepted after its meeting."""
+    """An item, and what this person may do with it.
+
+    `undecided` says that accepting puts it on another agenda, because its meeting was `missed` or it has none: on that of the
+    `next` meeting, if one is planned.
+    """
     found, body, decides = await _found(by, item, now)
     until = _changeable_until(found, body)
     is_open = found.state in OPEN
     missed = _missed(found, now)
-    following = await _following(body, now) if missed and decides else None
+    undecided = found.state is ItemState.PROPOSED and (missed or found.meeting is None)
+    ahead = await _ahead(body.id, now) if undecided and decides else []
     changeable = is_open and (until is None or now <= until)
     handed_in = by.id in {found.submitted_by_id, found.entered_by_id}
     return {
@@ -315,7 +282,8 @@ async def view(*, by: Person, item: int, now: datetime) -> Facts:
         "may_attach": handed_in and changeable and found.purpose is not Purpose.CASE_CONSULTATION,
         "may_decide": decides and is_open,
         "missed": missed,
-        "next": facts_of(following, body) if following else None,
+        "undecided": undecided,
+        "next": facts_of(ahead[0], body) if ahead else None,
         "leads": decides,
     }
 
@@ -344,7 +312,9 @@ async def change(
     )
     _check(new)
     async with transaction():
-        await _write(found, title=new.title, minutes=new.minutes, slots=new.slots, flagged=guard.suspicious(new.title))
+        await placing.write(
+            found, title=new.title, minutes=new.minutes, slots=new.slots, flagged=guard.suspicious(new.title)
+        )
         if found.topic_id is not None:
             await Topic.filter(id=found.topic_id).update(title=new.title)
         waiting = await notices.withdraw(f"item:{item}", except_for=["item_accepted", "item_entered"])
@@ -380,7 +350,7 @@ async def withdraw(*, by: Person, item: int, now: datetime) -> Facts:
     found, body = await _own(by, item, now)
     accepted = found.state is ItemState.ACCEPTED
     async with transaction():
-        await _write(found, state=ItemState.WITHDRAWN)
+        await placing.write(found, state=ItemState.WITHDRAWN)
         await notices.withdraw(f"item:{item}")
         if accepted:
             await _tell_leads(found, body, found.meeting, by, now, template="item_taken_back")
@@ -388,41 +358,31 @@ async def withdraw(*, by: Person, item: int, now: datetime) -> Facts:
 
 
 async def accept(*, by: Person, item: int, now: datetime) -> Facts:
-    """Take an item onto the agenda; the submitter is told.
+    """Take an item onto the agenda of its meeting; the submitter is told.
 
-    When its meeting is over, that is the agenda of the body's next one that takes items (`next`).
-    Raises NotFoundHere, NotAllowed, ItemOver, NothingPlanned.
+    When its meeting is over, or it has none, that is the agenda of the body's next one (`next`), whatever the deadline for
+    submitters; when none is planned, the item waits for it. Raises NotFoundHere, NotAllowed, ItemOver.
     """
     found, body = await decidable(by, item, now)
-    if found.state is ItemState.ACCEPTED:
-        return {"item": item_facts(found, body), "next": None}
-    following = None
-    values: Facts = {"state": ItemState.ACCEPTED}
-    if _missed(found, now):
-        following = await _following(body, now)
-        if following is None:
-            raise NothingPlanned(code=Plain(body.code))
-        found.meeting = following
-        late = procedure.late(procedure.from_json(body.rules), following.starts_at, following.zone, found.created_at)
-        values |= {"meeting_id": following.id, "late": late is not None}
-    async with transaction():
-        await _write(found, **values, position=await _last_position(found) + 1)
-        await audit.record(by, "item.accepted", f"item:{item}", now=now)
-        await _tell_submitter(found, body, by, "item_accepted", now)
-    return {"item": item_facts(found, body), "next": facts_of(following, body) if following else None}
+    missed = _missed(found, now)
+    before = found.meeting_id
+    if found.state is not ItemState.ACCEPTED:
+        async with transaction():
+            await placing.accepted(found, body, now)
+            await audit.record(by, "item.accepted", f"item:{item}", now=now)
+            await _tell_submitter(found, body, by, "item_accepted", now)
+    elsewhere = found.meeting is not None and found.meeting_id != before
+    return {
+        "item": item_facts(found, body),
+        "next": facts_of(found.meeting, body) if found.meeting and elsewhere else None,
+        "missed": missed,
+        "waits": found.meeting is None,
+    }
 
 
 def _missed(item: AgendaItem, now: datetime) -> bool:
     """Whether its meeting has gone by before anybody decided."""
     return item.state is ItemState.PROPOSED and item.meeting is not None and over(item.meeting, now)
-
-
-async def _following(body: Body, now: datetime) -> Meeting | None:
-    """The body's next meeting that takes items now."""
-    rules = procedure.from_json(body.rules)
-    ahead = await _ahead(body.id, now)
-    late = (procedure.late(rules, meeting.starts_at, meeting.zone, now) for meeting in ahead)
-    return next((meeting for meeting, how in zip(ahead, late, strict=True) if how is not LateItems.REJECT), None)
 
 
 async def reject(*, by: Person, item: int, reason: str, now: datetime) -> Facts:
@@ -434,7 +394,7 @@ async def reject(*, by: Person, item: int, reason: str, now: datetime) -> Facts:
     if len(reason) > REASON_LIMIT:
         raise TooLong(limit=REASON_LIMIT)
     async with transaction():
-        await _write(found, state=ItemState.REJECTED, reason=reason)
+        await placing.write(found, state=ItemState.REJECTED, reason=reason)
         await audit.record(by, "item.rejected", f"item:{item}", now=now)
         await _tell_submitter(found, body, by, "item_rejected", now)
     return {"item": item_facts(found, body)}
@@ -448,21 +408,6 @@ async def decidable(by: Person, item: int, now: datetime) -> tuple[AgendaItem, B
     if found.state not in OPEN:
         raise ItemOver(item=item_facts(found, body))
     return found, body
-
-
-async def _last_position(item: AgendaItem) -> int:
-    last = await AgendaItem.filter(meeting_id=item.meeting_id, body_id=item.body_id).order_by("-position").first()
-    return last.position if last else 0
-
-
-async def _write(item: AgendaItem, **values: Any) -> None:  # noqa: ANN401  # columns of every type
-    """Write columns, unless somebody else did since the row was read."""
-    values["version"] = item.version + 1
-    async with transaction():
-        written = await AgendaItem.filter(id=item.id, version=item.version).update(**values)
-    if not written:
-        raise ChangedMeanwhile
-    item.update_from_dict(values)
 
 
 async def _tell_submitter(item: AgendaItem, body: Body, by: Person, template: str, now: datetime) -> None:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from tortoise.expressions import Q
 
-from bot.actions import access, audit, meetings, notices
+from bot.actions import access, audit, meetings, notices, placing
 from bot.actions.invitations import REASON_LIMIT
 from bot.actions.meetings import SETTLE, MeetingOver, Plan, facts_of
 from bot.actions.telling import RELEASED, tell
@@ -17,8 +17,8 @@ from bot.rules.facts import JoinLink, Place, Plain
 from bot.rules.refusals import ReasonMissing, TooLong
 from storage import queries
 from storage.db import transaction
-from storage.models import AgendaItem, Attendance, Body, Meeting, Notice, Person
-from storage.vocabulary import Answer, ItemState, MeetingFormat, MeetingState, NoticeKind, NoticeState
+from storage.models import Attendance, Body, Meeting, Notice, Person
+from storage.vocabulary import Answer, MeetingFormat, MeetingState, NoticeKind, NoticeState
 
 LEFT_TO_THE_WEB_CHAT = "level"  # what post says of a notice whose words only the web chat may carry
 MOVABLE = (MeetingState.DRAFT, MeetingState.SCHEDULED, MeetingState.INVITED)
@@ -135,6 +135,8 @@ async def _rearrange(by: Person, meeting: Meeting, body: Body, plan: Plan, *, wh
         await audit.record(by, what, f"meeting:{meeting.id}", now=now)
         if meeting.state is MeetingState.INVITED:
             told = await _tell(meeting, body, known, before, day=access.today(by, now), now=now)
+        if before.changes(planned)["time"]:
+            await placing.moved(meeting, body, by, now, was=before.starts)
         await meetings.touch_feeds(body, access.today(by, now))
     was = next(iter(known.outdated.values()), before)
     return {"meeting": facts_of(meeting, body), **_was(was, planned), "told": told}
@@ -173,7 +175,10 @@ def _was(was: Arrangement, new: Arrangement) -> Facts:
 
 
 async def cancel(*, by: Person, meeting: int, reason: str, now: datetime) -> Facts:
-    """Call a meeting off; everyone who had been told of it is told once. Raises MeetingOver, ReasonMissing, TooLong."""
+    """Call a meeting off; everyone who had been told of it is told once, and so are those whose items were on its agenda.
+
+    Raises MeetingOver, ReasonMissing, TooLong.
+    """
     found, body = await meetings.permitted(by, meeting, now, permissions.may_cancel)
     if found.state not in MOVABLE or found.ends_at <= now:
         raise MeetingOver(state=Plain(found.state.value))
@@ -195,13 +200,11 @@ async def cancel(*, by: Person, meeting: int, reason: str, now: datetime) -> Fac
             await tell(found, body, informed, "cancelled", expected, now=now, method="CANCEL", known_to=by)
         await meetings.refresh_card(found, body, now=now)
         await meetings.touch_feeds(body, access.today(by, now))
-        homeless = await AgendaItem.filter(
-            meeting_id=found.id, state__in=(ItemState.PROPOSED, ItemState.ACCEPTED)
-        ).update(meeting_id=None)
+        items = await placing.called_off(found, body, by, now)
     return {
         "meeting": facts_of(found, body),
         "told": len({person.id for person in people} - {by.id}),
-        "stored_items": homeless,
+        **items,
     }
 
 

@@ -131,6 +131,17 @@ async def withdraw(about: str, *, except_for: Collection[str] = ()) -> list[Noti
     return waiting
 
 
+async def correct(abouts: Collection[str], **newer: object) -> list[Notice]:
+    """Put newer facts into what still waits about these things and tells such facts; gives what was corrected."""
+    async with transaction():
+        waiting = await Notice.filter(about__in=["", *abouts], state=NoticeState.WAITING).select_for_update()
+        told = [notice for notice in waiting if newer.keys() <= notice.facts.keys()]
+        for notice in told:
+            notice.facts = typed.encode({**typed.decode(notice.facts), **newer})
+            await notice.save(update_fields=["facts"])
+    return told
+
+
 def _row(draft: Draft, now: datetime, leased_until: datetime | None) -> dict[str, Any]:
     state = NoticeState.WAITING if leased_until is None else NoticeState.SENDING
     return {

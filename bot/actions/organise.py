@@ -3,9 +3,11 @@
 from datetime import datetime
 from typing import Any
 
+from tortoise.expressions import Q
+
 from bot.actions import access
-from bot.actions.agenda_items import item_facts
 from bot.actions.meetings import AHEAD, facts_of, over
+from bot.actions.placing import item_facts
 from bot.rules import names, permissions
 from bot.rules.facts import Plain, Text, Title
 from storage import queries
@@ -19,9 +21,9 @@ LISTED = 8
 async def overview(*, by: Person, now: datetime) -> Facts:
     """The bodies that the person runs, with what waits there; and whether they also invite for the whole town."""
     bodies = await access.bodies(by, now, permissions.may_schedule)
-    waiting = await queries.column(
-        AgendaItem.filter(body_id__in=[body.id for body in bodies], state=ItemState.PROPOSED), "body_id"
-    )
+    items = AgendaItem.filter(body_id__in=[body.id for body in bodies])
+    waiting = await queries.column(items.filter(state=ItemState.PROPOSED), "body_id")
+    unplaced = await queries.column(items.filter(state=ItemState.ACCEPTED, meeting_id=None), "body_id")
     orphaned = await queries.column(
         Commitment.filter(body_id__in=[body.id for body in bodies], state=CommitmentState.ORPHANED), "body_id"
     )
@@ -33,6 +35,7 @@ async def overview(*, by: Person, now: datetime) -> Facts:
                 "code": Plain(body.code),
                 "name": Title(body.name),
                 "waiting": waiting.count(body.id),
+                "unplaced": unplaced.count(body.id),
                 "orphaned": orphaned.count(body.id),
             }
             for body in bodies
@@ -44,16 +47,19 @@ async def overview(*, by: Person, now: datetime) -> Facts:
 async def one(*, by: Person, body: int, now: datetime) -> Facts:
     """A body that the person runs: meetings ahead, items to decide about, commitments that nobody owns, who sits there.
 
-    `missed` says that an item's meeting is over. Raises NotAllowed, NotAMember.
+    `missed` says that an item's meeting is over; `unplaced` are accepted items that wait for a meeting. Raises NotAllowed, NotAMember.
     """
     found = await access.body(by, body, now, permissions.may_schedule)
     meetings = await Meeting.filter(body_id=body, ends_at__gt=now, state__in=AHEAD).order_by("starts_at").limit(LISTED)
     items = (
-        await AgendaItem.filter(body_id=body, state=ItemState.PROPOSED)
-        .order_by("id")
-        .limit(LISTED)
+        await AgendaItem.filter(
+            Q(state=ItemState.PROPOSED) | Q(state=ItemState.ACCEPTED, meeting_id=None), body_id=body
+        )
+        .order_by("position", "id")
         .select_related("body", "meeting", "submitted_by")
     )
+    unplaced = [item for item in items if item.state is ItemState.ACCEPTED]
+    proposed = sorted((item for item in items if item.state is ItemState.PROPOSED), key=lambda item: item.id)
     orphaned = await Commitment.filter(body_id=body, state=CommitmentState.ORPHANED).order_by("number").limit(LISTED)
     seats = [seat for seat in await queries.seats_in(body, access.today(by, now)) if seat.person is not None]
     seats.sort(
@@ -67,8 +73,9 @@ async def one(*, by: Person, body: int, now: datetime) -> Facts:
                 **item_facts(item, found, by=by),
                 "missed": item.meeting.starts_at if item.meeting and over(item.meeting, now) else None,
             }
-            for item in items
+            for item in proposed[:LISTED]
         ],
+        "unplaced": [item_facts(item, found, by=by) for item in unplaced],
         "orphaned": [
             {
                 "id": commitment.id,

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from telegram import Update
 
-from bot.actions import access, invitations, meetings, moving
+from bot.actions import access, invitations, meetings, moving, placing
 from bot.actions.moving import Arrangement
 from bot.handlers import buttons, dialogues
 from bot.handlers.buttons import Button
@@ -308,7 +308,7 @@ async def _scheduled(context: Context, answers: Answers, _choice: str) -> None:
         place=answers.get("place"),
         join_link=answers.get("join_link"),
     )
-    facts = await meetings.schedule(
+    facts = await placing.schedule(
         by=await context.speaker(),
         body=answers["body"],
         plan=plan,

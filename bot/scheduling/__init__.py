@@ -8,7 +8,7 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from bot.actions import dialogues, feeds, leaving, meetings, reminding
+from bot.actions import dialogues, feeds, leaving, meetings, placing, reminding
 from storage.db import unit_of_work
 
 log = structlog.get_logger(__name__)
@@ -34,6 +34,7 @@ def ticks(land: str) -> tuple[Tick, ...]:
     """The list, for a town whose Land decides about holidays."""
     return (
         Tick(name="meetings held", seconds=60, action=lambda now: meetings.held(now=now)),
+        Tick(name="items placed", seconds=60, action=lambda now: placing.place_waiting(now=now), own_work=True),
         Tick(name="seats over", seconds=600, action=lambda now: leaving.seats_over(now=now)),
         Tick(
             name="check-ins", seconds=60, action=lambda now: reminding.ask_check_ins(now=now, land=land), own_work=True

@@ -11,7 +11,6 @@ from bot.actions.agenda_items import (
     ItemOver,
     LateItem,
     LooksLikeACase,
-    NothingPlanned,
     Proposal,
     TitleMissing,
     UnlikelyLength,
@@ -20,7 +19,6 @@ from bot.actions.meetings import MeetingOver
 from bot.actions.papers import NoPapersHere, PaperTooLarge
 from bot.rules.facts import Plain
 from bot.rules.refusals import (
-    ChangedMeanwhile,
     NotAllowed,
     NotAMember,
     NotFoundHere,
@@ -601,26 +599,33 @@ async def test_accept_until_the_meeting_ends_is_for_that_meeting(town: Town, mee
     assert (facts["next"], (await AgendaItem.get(id=number)).meeting_id) == (None, meeting.id)
 
 
-@pytest.mark.parametrize(
-    "ahead", [None, "2026-11-26T14:30"], ids=["nothing planned", "the next takes nothing any more"]
-)
-async def test_accept_after_the_meeting_is_refused_without_a_next_one(
-    town: Town, meeting: Meeting, now: datetime, ahead: str | None
+async def test_accept_after_the_meeting_is_for_the_next_also_where_it_takes_nothing_late(
+    town: Town, meeting: Meeting, now: datetime
 ) -> None:
     await Body.filter(id=town.tk.id).update(rules={**RULES, "late_items": "reject"})
     number = await submitted(town, now)
-    if ahead:
-        await a_meeting(town.tk, ahead)
+    following = await a_meeting(town.tk, "2026-11-26T14:30")
+
+    facts = await agenda_items.accept(by=town.ada, item=number, now=meeting.ends_at)
+
+    assert (facts["next"]["id"], facts["missed"], facts["waits"]) == (following.id, True, False)
+    assert (await AgendaItem.get(id=number)).meeting_id == following.id
+
+
+async def test_accept_after_the_meeting_without_a_next_one_waits_for_it(
+    town: Town, meeting: Meeting, now: datetime
+) -> None:
+    number = await submitted(town, now)
     await all_heard()
 
-    with pytest.raises(NothingPlanned) as refused:
-        await agenda_items.accept(by=town.ada, item=number, now=meeting.ends_at)
     view = await agenda_items.view(by=town.ada, item=number, now=meeting.ends_at)
+    facts = await agenda_items.accept(by=town.ada, item=number, now=meeting.ends_at)
 
     item = await AgendaItem.get(id=number)
-    assert refused.value.facts == {"code": Plain("TK")}
-    assert (item.state, item.meeting_id, await cast.told()) == (ItemState.PROPOSED, meeting.id, [])
-    assert (view["missed"], view["next"]) == (True, None)
+    assert (item.state, item.meeting_id) == (ItemState.ACCEPTED, None)
+    assert (view["missed"], view["undecided"], view["next"]) == (True, True, None)
+    assert (facts["next"], facts["missed"], facts["waits"]) == (None, True, True)
+    assert (await cast.facts_for("item_accepted", town.ben))["meeting"] is None
 
 
 async def test_accept_of_ones_own_item_tells_nobody(town: Town, now: datetime) -> None:
@@ -674,17 +679,6 @@ async def test_deciding_is_refused_to_all_but_leading_seats(town: Town, now: dat
             with pytest.raises(NotFoundHere):
                 await deed(town.person(name))
     assert await state(number) is ItemState.PROPOSED
-
-
-async def test_item_that_somebody_else_changed_meanwhile_is_not_overwritten(town: Town, now: datetime) -> None:
-    number = await submitted(town, now)
-    stale = await AgendaItem.get(id=number)
-    await agenda_items.accept(by=town.ada, item=number, now=now)
-
-    with pytest.raises(ChangedMeanwhile):
-        await agenda_items._write(stale, state=ItemState.REJECTED)  # noqa: SLF001  # an action keeps no row so long
-
-    assert await state(number) is ItemState.ACCEPTED
 
 
 # --- the agenda -----------------------------------------------------------------------------------------------------

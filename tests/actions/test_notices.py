@@ -151,6 +151,27 @@ async def test_withdraw_takes_back_what_waits_about_a_thing(now: datetime) -> No
     assert left == {f"n:{state}" for state in NoticeState if state != "waiting"} | {"another", "nothing", "card:1"}
 
 
+async def test_correct_puts_newer_facts_into_what_waits_and_tells_such_facts(now: datetime) -> None:
+    day = {"title": Title("82. TK"), "day": now}
+    await notices.queue(
+        [
+            draft(now, key="n:waiting", about="i:1", facts=day),
+            draft(now, key="n:without", about="i:1"),
+            draft(now, key="n:other", about="i:2", facts=day),
+            draft(now, key="n:sent", about="i:1", facts=day),
+        ],
+        now=now,
+    )
+    await Notice.filter(key="n:sent").update(state=NoticeState.SENT)
+
+    corrected = await notices.correct({"i:1", "i:3"}, day=now + MINUTE)
+
+    told = {row.key: typed.decode(row.facts).get("day") for row in await Notice.all()}
+    assert [row.key for row in corrected] == ["n:waiting"]
+    assert told == {"n:waiting": now + MINUTE, "n:without": None, "n:other": now, "n:sent": now}
+    assert typed.decode((await Notice.get(key="n:waiting")).facts)["title"] == Title("82. TK")
+
+
 async def test_withdraw_spares_the_templates_named(now: datetime) -> None:
     await notices.queue(
         [draft(now, key="1", about="m:1"), draft(now, key="2", about="m:1", template="deputy_released")], now=now

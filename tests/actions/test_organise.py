@@ -44,8 +44,24 @@ async def test_overview_lists_the_bodies_that_one_runs_and_what_waits_there(town
 
     assert facts == {
         "bodies": [
-            {"id": town.srt.id, "level": 3, "code": "SRT", "name": "Sozialraumteam", "waiting": 0, "orphaned": 0},
-            {"id": town.tk.id, "level": 2, "code": "TK", "name": "Trägerkonferenz", "waiting": 2, "orphaned": 1},
+            {
+                "id": town.srt.id,
+                "level": 3,
+                "code": "SRT",
+                "name": "Sozialraumteam",
+                "waiting": 0,
+                "unplaced": 0,
+                "orphaned": 0,
+            },
+            {
+                "id": town.tk.id,
+                "level": 2,
+                "code": "TK",
+                "name": "Trägerkonferenz",
+                "waiting": 2,
+                "unplaced": 1,
+                "orphaned": 1,
+            },
         ],
         "administrator": False,
     }

@@ -196,6 +196,7 @@ def _item_page() -> Facts:
         "may_attach": True,
         "may_decide": True,
         "missed": True,
+        "undecided": True,
         "next": meeting(),
     }
 
@@ -435,7 +436,10 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "cancelled": lambda: {
         "meeting": meeting(state=Plain("cancelled")), "document": document(status=Plain("cancelled")),
     },
-    "cancelled_by_me": lambda: {"meeting": meeting(state=Plain("cancelled")), "told": 7, "stored_items": 2},
+    "cancelled_by_me": lambda: {
+        "meeting": meeting(state=Plain("cancelled")), "told": 7, "next": meeting(),
+        "moved_items": 2, "waiting_items": 2, "stored_items": 2,
+    },
     "check_in": lambda: {"commitments": [commitment()]},
     "check_in_toast": lambda: {"answer": Plain("done")},
     "check_in_told": lambda: {
@@ -490,7 +494,7 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "invited": lambda: {"meeting": meeting(), "people": 6, "short_notice_reason": True, "in_calendars": False},
     "item": _item_page,
     "item_accepted": _told,
-    "item_accepted_toast": lambda: {"item": item(), "next": meeting()},
+    "item_accepted_toast": lambda: {"item": item(), "next": meeting(), "missed": True, "waits": False},
     "item_changed": _told,
     "item_entered": _told,
     "item_handed_in": lambda: {
@@ -503,6 +507,10 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "item_submitted": _told,
     "item_taken_back": _told,
     "item_withdrawn": lambda: {"item": item()},
+    "items_moved": lambda: {"items": [item(), item(id=5)], "meeting": meeting(), "was": meeting()},
+    "items_placed": lambda: {
+        "items": [item(), item(state=Plain("accepted"))], "meeting": meeting(), "was": meeting(state=Plain("cancelled")),
+    },
     "join_link": lambda: {
         "level": 3, "name": sentinel(PersonName, "join.name"), "joined": False, "by_mail": True, "by_chat": False,
         "handed_on": True, "link": OneTimeLink("invitation", 7),
@@ -526,9 +534,10 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "nothing_open": dict,
     "nudge": dict,
     "nudge_toast": dict,
-    "organise": lambda: {"bodies": [body(waiting=2, orphaned=1)], "administrator": True},
+    "organise": lambda: {"bodies": [body(waiting=2, unplaced=2, orphaned=1)], "administrator": True},
     "organise_body": lambda: {
         "body": body(), "meetings": [meeting()], "items": [item(missed=STARTS)],
+        "unplaced": [item(state=Plain("accepted"))],
         "orphaned": [{"id": 1, "code": Plain("RLK"), "number": 5, "what": sentinel(Text, "organise.orphaned")}],
         "people": [{
             "name": sentinel(PersonName, "organise.person"), "role": Plain("chair"), "organisation": Plain("Caritas"),
@@ -543,7 +552,7 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
         "level": 3, "mistakes": [_mistake(needed=[Plain("given_name")], found=[sentinel(Text, "list.found")])],
     },
     "privacy": dict,
-    "scheduled": lambda: {"meeting": meeting(state=Plain("scheduled"))},
+    "scheduled": lambda: {"meeting": meeting(state=Plain("scheduled")), "placed": 2},
     "seat": _seat,
     "seat_end": _seat,
     "seat_ended": _seat_ended,
@@ -649,7 +658,6 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "refusals/not_on_telegram": dict,
     "refusals/not_over_telegram": dict,
     "refusals/not_understood": lambda: {"step": Plain("when"), "why": Plain("past")},
-    "refusals/nothing_planned": lambda: {"code": Plain("TK")},
     "refusals/outdated": dict,
     "refusals/owner_missing": dict,
     "refusals/paper_too_large": lambda: {"limit": 10},

@@ -195,7 +195,14 @@ def test_commitments_when_there_is_nothing() -> None:
 
 def test_orphans_of_a_body_are_named_or_at_level_2_counted() -> None:
     orphan = {"id": 7, "code": Plain("RLK"), "number": 5, "what": Text("Beratungsangebot aufbauen")}
-    facts: dict[str, Any] = {"body": BODY, "meetings": [], "items": [], "orphaned": [orphan], "people": []}
+    facts: dict[str, Any] = {
+        "body": BODY,
+        "meetings": [],
+        "items": [],
+        "unplaced": [],
+        "orphaned": [orphan],
+        "people": [],
+    }
 
     told = [said("organise_body", level, facts) for level in (FULL, TITLES)]
 
