@@ -1,22 +1,24 @@
 """Invitations to meetings: send, answer, name a deputy; who answered, who did not, and who was not reached."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from tortoise.expressions import Q
 
-from bot.actions import access, audit, feeds, meetings
-from bot.actions.meetings import MeetingOver, facts_of, named
+from bot.actions import access, audit, feeds, meetings, reaching
+from bot.actions.meetings import AHEAD, MeetingOver, facts_of, named
 from bot.actions.telling import RELEASED, entered_again, tell
 from bot.rules import names, permissions, procedure
 from bot.rules.facts import Plain
 from bot.rules.quiet import is_rest_day
+from bot.rules.reach import Mark
 from bot.rules.refusals import Refusal, TooLong
 from storage import queries
 from storage.db import transaction
-from storage.models import Attendance, Body, Meeting, Membership, Notice, Person
-from storage.vocabulary import Answer, MeetingState, NoticeState
+from storage.models import Attendance, Body, Meeting, Membership, Person
+from storage.vocabulary import Answer, MeetingState
 
 REASON_LIMIT = 500
 LISTED = 10
@@ -40,14 +42,35 @@ class EverybodyInvited(Refusal):
     """There is nobody left to invite."""
 
 
-async def notice_check(*, by: Person, meeting: int, land: str, now: datetime) -> Facts:
-    """Whether the body's notice period would be kept by an invitation now, and who would get it. Raises EverybodyInvited."""
+async def notice_check(*, by: Person, meeting: int, land: str, now: datetime, mails: bool = False) -> Facts:
+    """Whether the body's notice period would be kept by an invitation now, who would get it, and whom it would not reach.
+
+    `mails` says whether the town has a mail server. Raises EverybodyInvited.
+    """
     found, body = await meetings.permitted(by, meeting, now, permissions.may_invite)
     days = _missing_notice(found, body, land, now) if found.state is MeetingState.SCHEDULED else None
-    people = await _newcomers(found, body, access.today(by, now))
-    if found.state is MeetingState.INVITED and not people:
+    day = access.today(by, now)
+    seats = await _newcomers(found, body, day)
+    if found.state is MeetingState.INVITED and not seats:
         raise EverybodyInvited
-    return {"meeting": facts_of(found, body), "short": days is not None, "days": days, "people": len(people)}
+    return {
+        "meeting": facts_of(found, body),
+        "short": days is not None,
+        "days": days,
+        "people": len(seats),
+        "unreachable": await _unreachable(seats, body, day, mails=mails),
+    }
+
+
+async def _unreachable(seats: Sequence[Membership], body: Body, day: date, *, mails: bool) -> list[Facts]:
+    """Whom no message would reach, by name; why, is for the administration to see."""
+    people = [seat.person for seat in seats if seat.person is not None]
+    missing = await reaching.hindrances(people, body, day, mails=mails)
+    return [
+        {"name": access.name_of(person)}
+        for person in sorted(people, key=lambda person: names.sort_key(person.given_name, person.family_name))
+        if person.id in missing
+    ]
 
 
 def _missing_notice(meeting: Meeting, body: Body, land: str, now: datetime) -> int | None:
@@ -62,12 +85,20 @@ def _missing_notice(meeting: Meeting, body: Body, land: str, now: datetime) -> i
 
 
 async def invite(
-    *, by: Person, meeting: int, land: str, now: datetime, reason: str | None = None, mailbox: str | None = None
+    *,
+    by: Person,
+    meeting: int,
+    land: str,
+    now: datetime,
+    reason: str | None = None,
+    mailbox: str | None = None,
+    mails: bool = False,
 ) -> Facts:
     """Invite every seat of the body: each person by one chat channel, and by calendar mail where an address is known.
 
     Inviting again reaches those who came since, and nobody twice. Raises ShortNotice when the notice period is not kept and
-    no reason is given; the reason is for the minutes. `mailbox` becomes the organiser of its calendar objects, for good.
+    no reason is given; the reason is for the minutes. `mailbox` becomes the organiser of its calendar objects, for good; `mails`
+    says whether the town has a mail server.
     """
     reason = reason.strip() if reason else None
     found, body = await meetings.permitted(by, meeting, now, permissions.may_invite)
@@ -99,7 +130,13 @@ async def invite(
         await tell(found, body, people, "invitation", {}, now=now, method="REQUEST")
         await meetings.refresh_card(found, body, now=now)
         await meetings.touch_feeds(body, access.today(by, now))
-    return {"meeting": facts_of(found, body), "people": len(newcomers), "short_notice_reason": bool(reason)}
+        missing = await _unreachable(newcomers, body, access.today(by, now), mails=mails)
+    return {
+        "meeting": facts_of(found, body),
+        "people": len(newcomers),
+        "short_notice_reason": bool(reason),
+        "unreachable": missing,
+    }
 
 
 async def _newcomers(meeting: Meeting, body: Body, day: date) -> list[Membership]:
@@ -259,18 +296,19 @@ async def _deputies(represented: Person, attendance: Attendance, body: Body, now
 
 
 async def answers(*, by: Person, meeting: int, now: datetime) -> Facts:
-    """Who answered what, who did not, and who was not reached; for those who invite."""
+    """Who answered what, who did not, and who may have missed the latest of it; for those who invite."""
     found, body = await meetings.permitted(by, meeting, now, permissions.may_invite)
     rows = await Attendance.filter(meeting_id=meeting).select_related("person", "deputy", "organisation", "answered_by")
-    told = Notice.filter(about=f"meeting:{meeting}").exclude(person_id=None)
-    lost = set(await queries.column(told.filter(state=NoticeState.DEAD), "person_id"))
-    unreached = lost - set(await queries.column(told.filter(state=NoticeState.SENT), "person_id"))
+    fates = await reaching.fates(meeting)
+    told = {row.id: fates.get(row.person_id or 0) for row in rows}
+    ahead = found.ends_at > now
     people = sorted(rows, key=_sorting)
     return {
         "meeting": facts_of(found, body),
         "counts": await meetings.counts(found),
-        "newcomers": len(await _newcomers(found, body, access.today(by, now))),
-        "may_answer": found.state is MeetingState.INVITED and found.ends_at > now,
+        "newcomers": len(await _newcomers(found, body, access.today(by, now))) if found.state in AHEAD else 0,
+        "may_answer": found.state is MeetingState.INVITED and ahead,
+        "missed": sum(reaching.missed(found, row, told[row.id]) for row in rows) if ahead else 0,
         "people": [
             {
                 "id": row.person_id,
@@ -279,11 +317,16 @@ async def answers(*, by: Person, meeting: int, now: datetime) -> Facts:
                 "answer": Plain(row.answer.value),
                 "deputy": named(row.deputy, row.deputy_name),
                 "entered_by": meetings.entered_by(row),
-                "unreached": row.person_id in unreached,
+                **_marks(told[row.id]),
             }
             for row in people
         ],
     }
+
+
+def _marks(fate: reaching.Fate | None) -> dict[str, bool]:
+    """What to say of how the latest of it came."""
+    return {mark.value: fate is not None and fate.mark is mark for mark in Mark}
 
 
 def _sorting(row: Attendance) -> tuple[str, str]:

@@ -93,6 +93,7 @@ BUTTONS: dict[str, Handler] = {
     "md": meetings.deputies,
     "mdd": meetings.delegate,
     "mw": meetings.answers,
+    "mu": meetings.tell_again,
     "mf": meetings.answer_for,
     "mfa": meetings.answered_for,
     "mnew": meetings.schedule,

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from telegram import Update
 
-from bot.actions import access, invitations, meetings, moving
+from bot.actions import access, invitations, meetings, moving, reaching
 from bot.actions.moving import Arrangement
 from bot.handlers import dialogues
 from bot.handlers.context import Context
@@ -81,6 +81,13 @@ async def answers(_update: Update, context: Context) -> None:
     )
 
 
+async def tell_again(update: Update, context: Context) -> None:
+    """Send it once more to those who may have missed it."""
+    facts = await reaching.again(by=await context.speaker(), meeting=_id(context), now=context.now)
+    context.toast("told_again", facts)
+    await answers(update, context)
+
+
 async def answer_for(_update: Update, context: Context) -> None:
     """Somebody phoned; ask who it was and what they said."""
     facts = await invitations.answers(by=await context.speaker(), meeting=_id(context), now=context.now)
@@ -111,7 +118,11 @@ async def schedule(_update: Update, context: Context) -> None:
 async def invite(_update: Update, context: Context) -> None:
     """Send the invitations, after a look at the notice period."""
     check = await invitations.notice_check(
-        by=await context.speaker(), meeting=_id(context), land=context.town.land, now=context.now
+        by=await context.speaker(),
+        meeting=_id(context),
+        land=context.town.land,
+        mails=context.town.mails,
+        now=context.now,
     )
     await dialogues.begin(context, GUIDES["invite"], {"meeting": _id(context), "short_notice": check["short"]})
 
@@ -287,7 +298,11 @@ async def _existing(context: Context, answers: Answers) -> dict[str, Any]:
     person = await context.speaker()
     if "short_notice" in answers:
         return await invitations.notice_check(
-            by=person, meeting=answers["meeting"], land=context.town.land, now=context.now
+            by=person,
+            meeting=answers["meeting"],
+            land=context.town.land,
+            mails=context.town.mails,
+            now=context.now,
         )
     meeting = (await meetings.view(by=person, meeting=answers["meeting"], now=context.now))["meeting"]
     return {"meeting": meeting, **_elsewhere(meeting, answers)}
@@ -325,6 +340,7 @@ async def _invited(context: Context, answers: Answers, _choice: str) -> None:
         land=context.town.land,
         reason=answers.get("reason"),
         mailbox=context.town.mailbox,
+        mails=context.town.mails,
         now=context.now,
     )
     context.show("invited", facts)

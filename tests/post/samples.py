@@ -131,7 +131,7 @@ def _person(name: str, **more: Any) -> Facts:  # noqa: ANN401  # facts of every 
 
 def _town_body() -> Facts:
     return {
-        "body": body(), "people": [_person("town", joined=True)], "seats": 3, "joined": 1, "mailable": 2,
+        "body": body(), "people": [_person("town", joined=True, hindrance=Plain("no_address"))], "seats": 3, "joined": 1, "mailable": 2,
         "page": 0, "pages": 2,
     }  # fmt: skip
 
@@ -143,8 +143,14 @@ def _invited(name: str, answer: str) -> Facts:
         answer=Plain(answer),
         deputy=sentinel(PersonName, f"{name}.deputy"),
         entered_by=sentinel(PersonName, f"{name}.entered_by"),
-        unreached=True,
+        unreached=answer == "open",
+        uncertain=answer == "accepted",
+        mail_refused=answer == "delegated",
     )
+
+
+def _unreachable() -> list[Facts]:
+    return [{"name": sentinel(PersonName, "unreachable")}]
 
 
 COUNTS = {"accepted": 3, "tentative": 1, "declined": 1, "delegated": 1, "open": 4}
@@ -180,6 +186,7 @@ def _answers() -> Facts:
         "counts": COUNTS,
         "newcomers": 1,
         "may_answer": True,
+        "missed": 1,
         "people": [_invited(f"answers.{answer}", answer) for answer in ("accepted", "delegated", "open")],
     }
 
@@ -485,7 +492,7 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "invitation_as_deputy": lambda: {
         "meeting": meeting(), "instead_of": sentinel(PersonName, "instead_of"), "document": document(),
     },
-    "invited": lambda: {"meeting": meeting(), "people": 6, "short_notice_reason": True},
+    "invited": lambda: {"meeting": meeting(), "people": 6, "short_notice_reason": True, "unreachable": _unreachable()},
     "item": _item_page,
     "item_accepted": _told,
     "item_accepted_toast": lambda: {"item": item(), "next": meeting()},
@@ -555,6 +562,7 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
         "speaks": Plain("de"), "quiet_from": Plain("19:00"), "quiet_until": Plain("07:00"), "quiet": True,
         "choices": [Plain("19-7")], "absent_until": DAY,
     },
+    "told_again": lambda: {"meeting": meeting(), "people": 2},
     "told_at_once": lambda: {"meeting": meeting(), "told": True},
     "topics": lambda: {"items": [item(meeting=meeting())], "stored": [item()]},
     "town_bodies": lambda: {"bodies": [body(seats=3, joined=1)], "page": 1, "pages": 3},
@@ -586,9 +594,9 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "guided/due_due": lambda: {**_reason_for_commitment(), **_due()},
     "guided/due_due_body": lambda: {**_reason_for_commitment(), **_due()},
     "guided/due_reason": lambda: {**_reason_for_commitment(), **_due()},
-    "guided/invite_confirm": lambda: _guided_meeting(meeting=meeting(), people=6, short=True, days=3),
-    "guided/invite_kept": lambda: _guided_meeting(meeting=meeting(), people=6, short=True, days=3),
-    "guided/invite_reason": lambda: _guided_meeting(meeting=meeting(), people=6, short=True, days=3),
+    "guided/invite_confirm": lambda: _guided_meeting(meeting=meeting(), people=6, short=True, days=3, unreachable=_unreachable()),
+    "guided/invite_kept": lambda: _guided_meeting(meeting=meeting(), people=6, short=True, days=3, unreachable=_unreachable()),
+    "guided/invite_reason": lambda: _guided_meeting(meeting=meeting(), people=6, short=True, days=3, unreachable=_unreachable()),
     "guided/item_body": _guided_item,
     "guided/item_confirm": _guided_item,
     "guided/item_kept": _guided_item,
