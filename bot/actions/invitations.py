@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from tortoise.expressions import Q
 
 from bot.actions import access, audit, feeds, meetings, reaching
+from bot.actions.arrangements import check_seen
 from bot.actions.meetings import AHEAD, MeetingOver, facts_of, named
 from bot.actions.telling import RELEASED, entered_again, tell
 from bot.rules import names, permissions, procedure
@@ -93,24 +94,29 @@ async def invite(
     reason: str | None = None,
     mailbox: str | None = None,
     mails: bool = False,
+    seen: str | None = None,
 ) -> Facts:
     """Invite every seat of the body: each person by one chat channel, and by calendar mail where an address is known.
 
     Inviting again reaches those who came since, and nobody twice. Raises ShortNotice when the notice period is not kept and
     no reason is given; the reason is for the minutes. `mailbox` becomes the organiser of its calendar objects, for good; `mails`
-    says whether the town has a mail server.
+    says whether the town has a mail server. `seen` is the mark of what the form showed; raises ChangedMeanwhile, and
+    EverybodyInvited when somebody else was faster.
     """
     reason = reason.strip() if reason else None
     found, body = await meetings.permitted(by, meeting, now, permissions.may_invite)
     if found.state not in (MeetingState.SCHEDULED, MeetingState.INVITED) or found.starts_at <= now:
         raise MeetingOver(state=Plain(found.state.value))
+    newcomers = await _newcomers(found, body, access.today(by, now))
+    if seen is not None and not newcomers and found.state is MeetingState.INVITED:
+        raise EverybodyInvited
+    check_seen(found, seen)
     if found.state is MeetingState.SCHEDULED:
         days = _missing_notice(found, body, land, now)
         if days is not None and not reason:
             raise ShortNotice(days=days, code=Plain(body.code), id=found.id)
     if reason is not None and len(reason) > REASON_LIMIT:
         raise TooLong(limit=REASON_LIMIT)
-    newcomers = await _newcomers(found, body, access.today(by, now))
     async with transaction():
         if found.state is MeetingState.SCHEDULED:
             first = {"invited_at": now, "short_notice_reason": reason, "organizer": found.organizer or mailbox}

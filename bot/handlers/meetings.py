@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 from telegram import Update
 
-from bot.actions import access, invitations, meetings, moving, reaching
-from bot.actions.moving import Arrangement
+from bot.actions import access, arrangements, invitations, meetings, moving, reaching
+from bot.actions.arrangements import Arrangement
 from bot.handlers import dialogues
 from bot.handlers.context import Context
 from bot.handlers.dialogues import Answers, Guide
@@ -124,26 +124,31 @@ async def invite(_update: Update, context: Context) -> None:
         mails=context.town.mails,
         now=context.now,
     )
-    await dialogues.begin(context, GUIDES["invite"], {"meeting": _id(context), "short_notice": check["short"]})
+    await _begin(context, "invite", {"short_notice": check["short"]})
 
 
 async def move(_update: Update, context: Context) -> None:
     """Move a meeting: the guided entry. It lasts as long as before, unless an end is typed."""
     facts = await moving.changeable(by=await context.speaker(), meeting=_id(context), now=context.now)
-    minutes = facts["meeting"]["minutes"]
-    await dialogues.begin(context, GUIDES["move"], {"meeting": _id(context), "minutes": minutes})
+    await _begin(context, "move", {"minutes": facts["meeting"]["minutes"]})
 
 
 async def relocate(_update: Update, context: Context) -> None:
     """Change a meeting's form, place or join link: the guided entry."""
     facts = await moving.changeable(by=await context.speaker(), meeting=_id(context), now=context.now)
-    await dialogues.begin(context, GUIDES["place"], {"meeting": _id(context), "body": facts["body_id"]})
+    await _begin(context, "place", {"body": facts["body_id"]})
 
 
 async def cancel(_update: Update, context: Context) -> None:
     """Call a meeting off: the guided entry."""
     await moving.changeable(by=await context.speaker(), meeting=_id(context), now=context.now)
-    await dialogues.begin(context, GUIDES["cancel"], {"meeting": _id(context)})
+    await _begin(context, "cancel", {})
+
+
+async def _begin(context: Context, kind: str, answers: Answers) -> None:
+    """Start the form that changes a meeting; it keeps how the meeting stood."""
+    seen = await arrangements.as_it_stands(by=await context.speaker(), meeting=_id(context), now=context.now)
+    await dialogues.begin(context, GUIDES[kind], {"meeting": _id(context), "seen": seen, **answers})
 
 
 async def tell_now(_update: Update, context: Context) -> None:
@@ -296,16 +301,20 @@ async def _existing(context: Context, answers: Answers) -> dict[str, Any]:
     if "meeting" not in answers:
         return {}
     person = await context.speaker()
+    since = await arrangements.meanwhile(
+        by=person, meeting=answers["meeting"], began=answers.get("seen"), now=context.now
+    )
     if "short_notice" in answers:
-        return await invitations.notice_check(
+        check = await invitations.notice_check(
             by=person,
             meeting=answers["meeting"],
             land=context.town.land,
             mails=context.town.mails,
             now=context.now,
         )
+        return {**since, **check}
     meeting = (await meetings.view(by=person, meeting=answers["meeting"], now=context.now))["meeting"]
-    return {"meeting": meeting, **_elsewhere(meeting, answers)}
+    return {**since, "meeting": meeting, **_elsewhere(meeting, answers)}
 
 
 def _elsewhere(meeting: dict[str, Any], answers: Answers) -> dict[str, Any]:
@@ -333,7 +342,12 @@ async def _scheduled(context: Context, answers: Answers, _choice: str) -> None:
     context.show("scheduled", facts)
 
 
-async def _invited(context: Context, answers: Answers, _choice: str) -> None:
+def _seen(answers: Answers, choice: str) -> str | None:
+    """The mark of the meeting as it stood above the button; a form from before there were marks has none."""
+    return choice if "seen" in answers else None
+
+
+async def _invited(context: Context, answers: Answers, choice: str) -> None:
     facts = await invitations.invite(
         by=await context.speaker(),
         meeting=answers["meeting"],
@@ -341,37 +355,44 @@ async def _invited(context: Context, answers: Answers, _choice: str) -> None:
         reason=answers.get("reason"),
         mailbox=context.town.mailbox,
         mails=context.town.mails,
+        seen=_seen(answers, choice),
         now=context.now,
     )
     context.show("invited", facts)
 
 
-async def _moved(context: Context, answers: Answers, _choice: str) -> None:
+async def _moved(context: Context, answers: Answers, choice: str) -> None:
     facts = await moving.move(
         by=await context.speaker(),
         meeting=answers["meeting"],
         starts=datetime.fromisoformat(answers["when"]),
         minutes=answers["minutes"],
+        seen=_seen(answers, choice),
         now=context.now,
     )
     context.show("moved_by_me", facts)
 
 
-async def _relocated(context: Context, answers: Answers, _choice: str) -> None:
+async def _relocated(context: Context, answers: Answers, choice: str) -> None:
     facts = await moving.relocate(
         by=await context.speaker(),
         meeting=answers["meeting"],
         form=MeetingFormat(answers["format"]),
         place=answers.get("place"),
         join_link=answers.get("join_link"),
+        seen=_seen(answers, choice),
         now=context.now,
     )
     context.show("moved_by_me", facts)
 
 
-async def _cancelled(context: Context, answers: Answers, _choice: str) -> None:
+async def _cancelled(context: Context, answers: Answers, choice: str) -> None:
     facts = await moving.cancel(
-        by=await context.speaker(), meeting=answers["meeting"], reason=answers["reason"], now=context.now
+        by=await context.speaker(),
+        meeting=answers["meeting"],
+        reason=answers["reason"],
+        seen=_seen(answers, choice),
+        now=context.now,
     )
     context.show("cancelled_by_me", facts)
 

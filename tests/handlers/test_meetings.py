@@ -1,11 +1,11 @@
-"""What leads see of those who may have missed something: Petra Wimmer leads the RLK, Uwe Brenner and Monika Zeiler sit there."""
+"""What leads change and see of those who may have missed something: Petra Wimmer leads the RLK, Uwe Brenner and Monika Zeiler sit there."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime
 
 import pytest
 
-from storage.models import Body, Channel, Notice, Person
+from storage.models import Body, Channel, Dialogue, Meeting, Notice, Person
 from storage.vocabulary import Network, NoticeState
 from tests.stage import Heard, Stage, raise_curtain
 
@@ -116,3 +116,15 @@ async def test_lead_sees_who_may_not_know_that_it_is_off(stage: Stage) -> None:
         "Uwe Brenner (Diakonie Lindental) ❓ unsicher, ob angekommen"
     ]
     assert await count(stage, UWE, "❌ Fällt aus") == 2
+
+
+async def test_form_from_before_there_were_marks_is_still_good(stage: Stage) -> None:
+    await invites(stage)
+    await does(stage, PETRA, "/termine", "[RLK · Do, 03.12.]", "[↔️ Verlegen]", "Fr 4.12. 9-11 Uhr")
+    entry = await Dialogue.get()
+    del entry.data["seen"]
+    await entry.save()
+
+    await does(stage, PETRA, "[↔️ Verlegen]")
+
+    assert (await Meeting.get()).starts_local == "2026-12-04T09:00"

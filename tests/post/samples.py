@@ -236,6 +236,11 @@ def _guided_meeting(**more: Any) -> Facts:  # noqa: ANN401  # facts of every kin
         "linked": True,
         "usual_link": True,
         "reason": sentinel(Text, "guided.reason"),
+        "seen": Plain("1a2b3c4d"),
+        "news": [
+            {"what": Plain(kind), "by": sentinel(PersonName, f"news.{kind}")}
+            for kind in ("moved", "relocated", "invited")
+        ],
         **more,
     }
 
