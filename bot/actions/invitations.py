@@ -10,7 +10,7 @@ from tortoise.expressions import Q
 from bot.actions import access, audit, feeds, meetings, reaching
 from bot.actions.arrangements import check_seen
 from bot.actions.meetings import AHEAD, MeetingOver, facts_of, named
-from bot.actions.telling import RELEASED, entered_again, tell
+from bot.actions.telling import RELEASED, forget_entered, step_past_cancel, tell, tell_entered
 from bot.rules import names, permissions, procedure
 from bot.rules.facts import Plain
 from bot.rules.quiet import is_rest_day
@@ -132,7 +132,7 @@ async def invite(
             ignore_conflicts=True,
         )
         people = [seat.person for seat in newcomers if seat.person is not None]
-        await entered_again(found, [person.id for person in people], now)
+        await step_past_cancel(found, [person.id for person in people], now)
         await tell(found, body, people, "invitation", {}, now=now, method="REQUEST")
         await meetings.refresh_card(found, body, now=now)
         await meetings.touch_feeds(body, access.today(by, now))
@@ -167,18 +167,21 @@ async def answer(
     """Say whether one comes; whoever invites may say it for somebody who phoned (`person`).
 
     `shown` is the start, in whole minutes, that was seen with the question. The last answer counts; a deputy who is not needed any more is
-    told. Raises NotFoundHere for who is not invited, MeetingOver when the meeting is over or called off, Rescheduled.
+    told, and so is the one who phoned. Raises NotFoundHere for who is not invited, MeetingOver when the meeting is over or called off, Rescheduled.
     """
     found, body, attendance = await _attendance(by, meeting, person, now)
     _check_answerable(found, now)
     if shown is not None and shown != found.starts_at.replace(second=0, microsecond=0):
         raise Rescheduled(meeting=facts_of(found, body))
+    before = _said(attendance)
     async with transaction():
         if attendance.deputy_id is not None:
             await _release(found, body, attendance, now)
         attendance.answer, attendance.answered_at, attendance.answered_by_id = answer, now, by.id
         attendance.deputy_id, attendance.deputy_name = None, None
         await attendance.save(update_fields=["answer", "answered_at", "answered_by_id", "deputy_id", "deputy_name"])
+        if _said(attendance) != before:
+            await tell_entered(found, body, attendance.person or by, attendance, by=by, now=now)
         await meetings.refresh_card(found, body, now=now)
     return {
         "meeting": facts_of(found, body),
@@ -187,6 +190,11 @@ async def answer(
         "counts": await meetings.counts(found),
         "for_whom": named(attendance.person) if attendance.person_id != by.id else None,
     }
+
+
+def _said(attendance: Attendance) -> tuple[Answer, int | None, int | None]:
+    """What was answered, and by whom."""
+    return attendance.answer, attendance.deputy_id, attendance.answered_by_id
 
 
 async def _attendance(by: Person, meeting: int, person: int | None, now: datetime) -> tuple[Meeting, Body, Attendance]:
@@ -214,12 +222,13 @@ async def _release(meeting: Meeting, body: Body, attendance: Attendance, now: da
     if instead is not None and instead.person is not None:
         await meetings.write(meeting, now, sequence=meeting.sequence + 1)  # a CANCEL always is a step (RFC 5546, 2.1.4)
         await tell(meeting, body, [instead.person], RELEASED, {}, now=now, method="CANCEL", seated=False)
+        await forget_entered(meeting, instead.person.id)
         await instead.delete()
         await feeds.touch([instead.person.id])
 
 
 async def delegate(*, by: Person, meeting: int, deputy: int, now: datetime, person: int | None = None) -> Facts:
-    """Decline and name who comes instead; the deputy gets the invitation. For somebody who phoned: `person`.
+    """Decline and name who comes instead; the deputy gets the invitation. For somebody who phoned, who is told: `person`.
 
     The deputy is the seat's standing deputy or somebody of the same organisation. Raises NotFoundHere, DeputyUnknown,
     MeetingOver.
@@ -230,13 +239,16 @@ async def delegate(*, by: Person, meeting: int, deputy: int, now: datetime, pers
     choices = {choice.id: choice for choice in await _deputies(represented, own, body, now)}
     if deputy not in choices:
         raise DeputyUnknown
+    before = _said(own)
     async with transaction():
         if own.deputy_id is not None and own.deputy_id != deputy:
             await _release(found, body, own, now)
         own.answer, own.answered_at, own.answered_by_id, own.deputy_id = Answer.DELEGATED, now, by.id, deputy
         await own.save(update_fields=["answer", "answered_at", "answered_by_id", "deputy_id"])
+        if _said(own) != before:
+            await tell_entered(found, body, represented, own, by=by, deputy=choices[deputy], now=now)
         if not await Attendance.exists(meeting_id=meeting, person_id=deputy):
-            await entered_again(found, [deputy], now)
+            await step_past_cancel(found, [deputy], now)
         await Attendance.bulk_create(
             [
                 Attendance(
@@ -249,7 +261,7 @@ async def delegate(*, by: Person, meeting: int, deputy: int, now: datetime, pers
             ],
             ignore_conflicts=True,
         )
-        more = {"instead_of": named(represented)}
+        more = {"instead_of": named(represented), "entered_by": named(by) if represented.id != by.id else None}
         await tell(found, body, [choices[deputy]], "invitation_as_deputy", more, now=now, method="REQUEST")
         await feeds.touch([deputy])
         await meetings.refresh_card(found, body, now=now)

@@ -11,7 +11,7 @@ from bot.actions import access, audit, meetings, notices
 from bot.actions.arrangements import Arrangement, check_seen
 from bot.actions.invitations import REASON_LIMIT
 from bot.actions.meetings import SETTLE, MeetingOver, Plan, facts_of
-from bot.actions.telling import RELEASED, tell
+from bot.actions.telling import RELEASED, forget_entered, tell
 from bot.rules import facts, permissions
 from bot.rules.facts import Plain
 from bot.rules.refusals import ReasonMissing, TooLong
@@ -111,6 +111,7 @@ async def _tell(
     anew = known.anew or before.changes(planned)["time"]
     if anew:
         await Attendance.filter(meeting_id=meeting.id).update(answer=Answer.OPEN, answered_at=None)
+        await forget_entered(meeting)
     people = await _invited(meeting, day)
     groups = known.by_arrangement(people, before)
     if not anew:
@@ -156,6 +157,7 @@ async def cancel(*, by: Person, meeting: int, reason: str, now: datetime, seen: 
             found, now, state=MeetingState.CANCELLED, cancel_reason=reason, sequence=found.sequence + 1
         )
         await audit.record(by, "meeting.cancelled", f"meeting:{found.id}", now=now)
+        await forget_entered(found)
         people = [person for person in await _invited(found, access.today(by, now)) if person.id in known.told]
         for arrangement, informed in known.by_arrangement(people, present).items():
             expected = {"meeting": {**facts_of(found, body), **(arrangement or present).facts()}}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
-from bot.rules.facts import FeedLink, JoinLink, OneTimeLink, PersonName, Place, Plain, Text, Title
+from bot.rules.facts import AnswerLink, FeedLink, JoinLink, OneTimeLink, PersonName, Place, Plain, Text, Title
 
 Facts = dict[str, Any]
 
@@ -431,6 +431,10 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "agenda_choice": lambda: {"meetings": [_listed()]},
     "agenda_order": _agenda,
     "answer_for": lambda: {**_answers(), "person": None},
+    "answer_entered": lambda: {
+        "meeting": meeting(), "answer": Plain("declined"), "stands_in": False, "answer_link": AnswerLink(5),
+        "deputy": sentinel(PersonName, "deputy"), "by": sentinel(PersonName, "entered.by"),
+    },
     "answered": lambda: {
         "meeting": meeting(), "answer": Plain("delegated"), "counts": COUNTS,
         "deputy": sentinel(PersonName, "deputy"), "for_whom": None, "stands_in": False,
@@ -496,6 +500,7 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "invitation": lambda: {"meeting": meeting(), "document": document()},
     "invitation_as_deputy": lambda: {
         "meeting": meeting(), "instead_of": sentinel(PersonName, "instead_of"), "document": document(),
+        "entered_by": sentinel(PersonName, "deputy.entered_by"),
     },
     "invited": lambda: {"meeting": meeting(), "people": 6, "short_notice_reason": True, "unreachable": _unreachable()},
     "item": _item_page,
