@@ -1,23 +1,25 @@
 """Invitations to meetings: send, answer, name a deputy; who answered, who did not, and who was not reached."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from tortoise.expressions import Q
 
-from bot.actions import access, audit, feeds, meetings
-from bot.actions.meetings import MeetingOver, facts_of, named
-from bot.actions.notices import NO_FILE
-from bot.actions.telling import RELEASED, entered_again, tell
+from bot.actions import access, audit, feeds, meetings, reaching
+from bot.actions.arrangements import check_seen
+from bot.actions.meetings import AHEAD, MeetingOver, facts_of, named
+from bot.actions.telling import RELEASED, forget_entered, step_past_cancel, tell, tell_entered
 from bot.rules import names, permissions, procedure
 from bot.rules.facts import Plain
 from bot.rules.quiet import is_rest_day
+from bot.rules.reach import Mark
 from bot.rules.refusals import Refusal, TooLong
 from storage import queries
 from storage.db import transaction
-from storage.models import Attendance, Body, Meeting, Membership, Notice, Person
-from storage.vocabulary import ZONES_LIKE_BERLIN, Answer, MeetingState, NoticeState
+from storage.models import Attendance, Body, Meeting, Membership, Person
+from storage.vocabulary import ZONES_LIKE_BERLIN, Answer, MeetingState
 
 REASON_LIMIT = 500
 LISTED = 10
@@ -41,14 +43,35 @@ class EverybodyInvited(Refusal):
     """There is nobody left to invite."""
 
 
-async def notice_check(*, by: Person, meeting: int, land: str, now: datetime) -> Facts:
-    """Whether the body's notice period would be kept by an invitation now, and who would get it. Raises EverybodyInvited."""
+async def notice_check(*, by: Person, meeting: int, land: str, now: datetime, mails: bool = False) -> Facts:
+    """Whether the body's notice period would be kept by an invitation now, who would get it, and whom it would not reach.
+
+    `mails` says whether the town has a mail server. Raises EverybodyInvited.
+    """
     found, body = await meetings.permitted(by, meeting, now, permissions.may_invite)
     days = _missing_notice(found, body, land, now) if found.state is MeetingState.SCHEDULED else None
-    people = await _newcomers(found, body, access.today(by, now))
-    if found.state is MeetingState.INVITED and not people:
+    day = access.today(by, now)
+    seats = await _newcomers(found, body, day)
+    if found.state is MeetingState.INVITED and not seats:
         raise EverybodyInvited
-    return {"meeting": facts_of(found, body), "short": days is not None, "days": days, "people": len(people)}
+    return {
+        "meeting": facts_of(found, body),
+        "short": days is not None,
+        "days": days,
+        "people": len(seats),
+        "unreachable": await _unreachable(seats, body, day, mails=mails),
+    }
+
+
+async def _unreachable(seats: Sequence[Membership], body: Body, day: date, *, mails: bool) -> list[Facts]:
+    """Whom no message would reach, by name; why, is for the administration to see."""
+    people = [seat.person for seat in seats if seat.person is not None]
+    missing = await reaching.hindrances(people, body, day, mails=mails)
+    return [
+        {"name": access.name_of(person)}
+        for person in sorted(people, key=lambda person: names.sort_key(person.given_name, person.family_name))
+        if person.id in missing
+    ]
 
 
 def _missing_notice(meeting: Meeting, body: Body, land: str, now: datetime) -> int | None:
@@ -63,24 +86,37 @@ def _missing_notice(meeting: Meeting, body: Body, land: str, now: datetime) -> i
 
 
 async def invite(
-    *, by: Person, meeting: int, land: str, now: datetime, reason: str | None = None, mailbox: str | None = None
+    *,
+    by: Person,
+    meeting: int,
+    land: str,
+    now: datetime,
+    reason: str | None = None,
+    mailbox: str | None = None,
+    mails: bool = False,
+    seen: str | None = None,
 ) -> Facts:
     """Invite every seat of the body: each person by one chat channel, and by calendar mail where an address is known.
 
     Inviting again reaches those who came since, and nobody twice. Raises ShortNotice when the notice period is not kept and
-    no reason is given; the reason is for the minutes. `mailbox` becomes the organiser of its calendar objects, for good.
+    no reason is given; the reason is for the minutes. `mailbox` becomes the organiser of its calendar objects, for good; `mails`
+    says whether the town has a mail server. `seen` is the mark of what the form showed; raises ChangedMeanwhile, and
+    EverybodyInvited when somebody else was faster.
     """
     reason = reason.strip() if reason else None
     found, body = await meetings.permitted(by, meeting, now, permissions.may_invite)
     if found.state not in (MeetingState.SCHEDULED, MeetingState.INVITED) or found.starts_at <= now:
         raise MeetingOver(state=Plain(found.state.value))
+    newcomers = await _newcomers(found, body, access.today(by, now))
+    if seen is not None and not newcomers and found.state is MeetingState.INVITED:
+        raise EverybodyInvited
+    check_seen(found, seen)
     if found.state is MeetingState.SCHEDULED:
         days = _missing_notice(found, body, land, now)
         if days is not None and not reason:
             raise ShortNotice(days=days, code=Plain(body.code), id=found.id)
     if reason is not None and len(reason) > REASON_LIMIT:
         raise TooLong(limit=REASON_LIMIT)
-    newcomers = await _newcomers(found, body, access.today(by, now))
     async with transaction():
         if found.state is MeetingState.SCHEDULED:
             first = {"invited_at": now, "short_notice_reason": reason, "organizer": found.organizer or mailbox}
@@ -96,15 +132,17 @@ async def invite(
             ignore_conflicts=True,
         )
         people = [seat.person for seat in newcomers if seat.person is not None]
-        await entered_again(found, [person.id for person in people], now)
+        await step_past_cancel(found, [person.id for person in people], now)
         await tell(found, body, people, "invitation", {}, now=now, method="REQUEST")
         await meetings.refresh_card(found, body, now=now)
         await meetings.touch_feeds(body, access.today(by, now))
+        missing = await _unreachable(newcomers, body, access.today(by, now), mails=mails)
     return {
         "meeting": facts_of(found, body),
         "people": len(newcomers),
         "short_notice_reason": bool(reason),
         "in_calendars": found.zone in ZONES_LIKE_BERLIN,  # calendars cannot tell the times of other zones
+        "unreachable": missing,
     }
 
 
@@ -130,18 +168,21 @@ async def answer(
     """Say whether one comes; whoever invites may say it for somebody who phoned (`person`).
 
     `shown` is the start, in whole minutes, that was seen with the question. The last answer counts; a deputy who is not needed any more is
-    told. Raises NotFoundHere for who is not invited, MeetingOver when the meeting is over or called off, Rescheduled.
+    told, and so is the one who phoned. Raises NotFoundHere for who is not invited, MeetingOver when the meeting is over or called off, Rescheduled.
     """
     found, body, attendance = await _attendance(by, meeting, person, now)
     _check_answerable(found, now)
     if shown is not None and shown != found.starts_at.replace(second=0, microsecond=0):
         raise Rescheduled(meeting=facts_of(found, body))
+    before = _said(attendance)
     async with transaction():
         if attendance.deputy_id is not None:
             await _release(found, body, attendance, now)
         attendance.answer, attendance.answered_at, attendance.answered_by_id = answer, now, by.id
         attendance.deputy_id, attendance.deputy_name = None, None
         await attendance.save(update_fields=["answer", "answered_at", "answered_by_id", "deputy_id", "deputy_name"])
+        if _said(attendance) != before:
+            await tell_entered(found, body, attendance.person or by, attendance, by=by, now=now)
         await meetings.refresh_card(found, body, now=now)
     return {
         "meeting": facts_of(found, body),
@@ -150,6 +191,11 @@ async def answer(
         "counts": await meetings.counts(found),
         "for_whom": named(attendance.person) if attendance.person_id != by.id else None,
     }
+
+
+def _said(attendance: Attendance) -> tuple[Answer, int | None, int | None]:
+    """What was answered, and by whom."""
+    return attendance.answer, attendance.deputy_id, attendance.answered_by_id
 
 
 async def _attendance(by: Person, meeting: int, person: int | None, now: datetime) -> tuple[Meeting, Body, Attendance]:
@@ -177,12 +223,13 @@ async def _release(meeting: Meeting, body: Body, attendance: Attendance, now: da
     if instead is not None and instead.person is not None:
         await meetings.write(meeting, now, sequence=meeting.sequence + 1)  # a CANCEL always is a step (RFC 5546, 2.1.4)
         await tell(meeting, body, [instead.person], RELEASED, {}, now=now, method="CANCEL", seated=False)
+        await forget_entered(meeting, instead.person.id)
         await instead.delete()
         await feeds.touch([instead.person.id])
 
 
 async def delegate(*, by: Person, meeting: int, deputy: int, now: datetime, person: int | None = None) -> Facts:
-    """Decline and name who comes instead; the deputy gets the invitation. For somebody who phoned: `person`.
+    """Decline and name who comes instead; the deputy gets the invitation. For somebody who phoned, who is told: `person`.
 
     The deputy is the seat's standing deputy or somebody of the same organisation. Raises NotFoundHere, DeputyUnknown,
     MeetingOver.
@@ -193,13 +240,16 @@ async def delegate(*, by: Person, meeting: int, deputy: int, now: datetime, pers
     choices = {choice.id: choice for choice in await _deputies(represented, own, body, now)}
     if deputy not in choices:
         raise DeputyUnknown
+    before = _said(own)
     async with transaction():
         if own.deputy_id is not None and own.deputy_id != deputy:
             await _release(found, body, own, now)
         own.answer, own.answered_at, own.answered_by_id, own.deputy_id = Answer.DELEGATED, now, by.id, deputy
         await own.save(update_fields=["answer", "answered_at", "answered_by_id", "deputy_id"])
+        if _said(own) != before:
+            await tell_entered(found, body, represented, own, by=by, deputy=choices[deputy], now=now)
         if not await Attendance.exists(meeting_id=meeting, person_id=deputy):
-            await entered_again(found, [deputy], now)
+            await step_past_cancel(found, [deputy], now)
         await Attendance.bulk_create(
             [
                 Attendance(
@@ -212,7 +262,7 @@ async def delegate(*, by: Person, meeting: int, deputy: int, now: datetime, pers
             ],
             ignore_conflicts=True,
         )
-        more = {"instead_of": named(represented)}
+        more = {"instead_of": named(represented), "entered_by": named(by) if represented.id != by.id else None}
         await tell(found, body, [choices[deputy]], "invitation_as_deputy", more, now=now, method="REQUEST")
         await feeds.touch([deputy])
         await meetings.refresh_card(found, body, now=now)
@@ -265,21 +315,19 @@ async def _deputies(represented: Person, attendance: Attendance, body: Body, now
 
 
 async def answers(*, by: Person, meeting: int, now: datetime) -> Facts:
-    """Who answered what, who did not, who was not reached or got no calendar entry; for those who invite."""
+    """Who answered what, who did not, who may have missed the latest of it, and who got no calendar entry; for those who invite."""
     found, body = await meetings.permitted(by, meeting, now, permissions.may_invite)
     rows = await Attendance.filter(meeting_id=meeting).select_related("person", "deputy", "organisation", "answered_by")
-    told = Notice.filter(about=f"meeting:{meeting}").exclude(person_id=None)
-    lost = set(await queries.column(told.filter(state=NoticeState.DEAD), "person_id"))
-    sent = await told.filter(state=NoticeState.SENT).values_list("person_id", "key", "error")
-    unreached = lost - {person for person, _, _ in sent}
-    latest = f"meeting:{meeting}:{found.sequence}:"
-    without_file = {person for person, key, error in sent if error == NO_FILE and key.startswith(latest)}
+    fates = await reaching.fates(meeting)
+    told = {row.id: fates.get(row.person_id or 0) for row in rows}
+    ahead = found.ends_at > now
     people = sorted(rows, key=_sorting)
     return {
         "meeting": facts_of(found, body),
         "counts": await meetings.counts(found),
-        "newcomers": len(await _newcomers(found, body, access.today(by, now))),
-        "may_answer": found.state is MeetingState.INVITED and found.ends_at > now,
+        "newcomers": len(await _newcomers(found, body, access.today(by, now))) if found.state in AHEAD else 0,
+        "may_answer": found.state is MeetingState.INVITED and ahead,
+        "missed": sum(reaching.missed(found, row, told[row.id]) for row in rows) if ahead else 0,
         "people": [
             {
                 "id": row.person_id,
@@ -288,12 +336,17 @@ async def answers(*, by: Person, meeting: int, now: datetime) -> Facts:
                 "answer": Plain(row.answer.value),
                 "deputy": named(row.deputy, row.deputy_name),
                 "entered_by": meetings.entered_by(row),
-                "unreached": row.person_id in unreached,
-                "without_file": row.person_id in without_file,
+                **_marks(told[row.id]),
             }
             for row in people
         ],
     }
+
+
+def _marks(fate: reaching.Fate | None) -> dict[str, bool]:
+    """What to say of how the latest of it came."""
+    marks = {mark.value: fate is not None and fate.mark is mark for mark in Mark}
+    return {**marks, "without_file": fate is not None and fate.without_file}
 
 
 def _sorting(row: Attendance) -> tuple[str, str]:

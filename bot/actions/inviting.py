@@ -1,12 +1,13 @@
 """The administration invites: the town's bodies, who sits there, and who has come to Faden. Of what they do there, nothing."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from bot.actions import access, audit, joining, notices
+from bot.actions import access, audit, joining, notices, reaching
 from bot.rules import channels, names, paging, permissions
 from bot.rules.facts import NOTHING, Plain, Title
+from bot.rules.reach import Hindrance
 from storage import queries
 from storage.db import transaction
 from storage.models import Body, Membership, Person
@@ -34,22 +35,35 @@ async def bodies(*, by: Person, page: int, now: datetime) -> Facts:
 
 
 async def body(*, by: Person, body: int, page: int, mails: bool, now: datetime) -> Facts:
-    """Who sits in a body, a page of them, and who of them has joined. Raises NotFoundHere.
+    """Who sits in a body, a page of them, who of them has joined, and why nothing reaches some. Raises NotFoundHere.
 
-    `mailable` are those who have not and whom a mail reaches.
+    `mailable` are those who have not joined and whom a mail reaches.
     """
     found, people, joined = await _one(by, body, now)
     listed, turned = paging.turned(people, page)
+    why = await _hindrances(listed, found, access.today(by, now), mails=mails)
     return {
         "body": _body(found),
         "people": [
-            {"id": person.id, "name": access.name_of(person), "joined": person.id in joined} for person in listed
+            {
+                "id": person.id,
+                "name": access.name_of(person),
+                "joined": person.id in joined,
+                "hindrance": Plain(why[person.id].value) if person.id in why else None,
+            }
+            for person in listed
         ],
         "seats": len(people),
         "joined": sum(person.id in joined for person in people),
         "mailable": len(_mailable(people, joined, mails=mails)),
         **turned,
     }
+
+
+async def _hindrances(people: Sequence[Person], body: Body, day: date, *, mails: bool) -> dict[int, Hindrance]:
+    """What the administration can mend: no way at all, or an address that takes no mail."""
+    refused = dict.fromkeys(await reaching.refused(people) if mails else (), Hindrance.REFUSED)
+    return refused | await reaching.hindrances(people, body, day, mails=mails)
 
 
 async def invite_all(*, by: Person, body: int, mails: bool, now: datetime) -> Facts:

@@ -10,7 +10,7 @@ from tortoise.expressions import F, Q
 
 from bot.actions import access, audit, feeds, meetings, notices, sessions
 from bot.actions.notices import Draft
-from bot.actions.telling import LOST, RELEASED, tell
+from bot.actions.telling import LOST, RELEASED, forget_entered, tell
 from bot.rules import facts as typed
 from bot.rules import names, paging, permissions
 from bot.rules.facts import Plain, Text, Title
@@ -177,6 +177,7 @@ async def _take_off(person: Person, body: Body, *, in_town: bool, now: datetime)
     listed = []
     for place in await places.select_related("meeting").order_by("meeting__starts_at", "meeting_id"):
         listed.append(await _free(place, person, body, key, now))
+        await forget_entered(place.meeting, person.id)
         await place.delete()
         await meetings.refresh_card(place.meeting, body, now=now)
     if in_town:

@@ -3,17 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Self
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from tortoise.expressions import Q
 
 from bot.actions import access, audit, meetings, notices, placing
+from bot.actions.arrangements import Arrangement, check_seen
 from bot.actions.invitations import REASON_LIMIT
 from bot.actions.meetings import SETTLE, MeetingOver, Plan, facts_of
-from bot.actions.telling import RELEASED, tell
+from bot.actions.telling import RELEASED, forget_entered, tell
 from bot.rules import facts, permissions
-from bot.rules.facts import JoinLink, Place, Plain
+from bot.rules.facts import Plain
 from bot.rules.refusals import ReasonMissing, TooLong
 from storage import queries
 from storage.db import transaction
@@ -26,54 +27,6 @@ MOVABLE = (MeetingState.DRAFT, MeetingState.SCHEDULED, MeetingState.INVITED)
 Facts = dict[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Arrangement:
-    """When, where and in which form a meeting takes place, or did as far as somebody knows."""
-
-    starts: datetime
-    minutes: int
-    format: MeetingFormat
-    place: str | None
-    join_link: str | None
-
-    @classmethod
-    def of(cls, meeting: Meeting) -> Self:
-        """As it stands."""
-        return cls(
-            starts=meeting.starts_at,
-            minutes=meeting.minutes,
-            format=meeting.format,
-            place=meeting.place,
-            join_link=meeting.join_link,
-        )
-
-    @classmethod
-    def told(cls, was: Mapping[str, Any]) -> Self:
-        """As `facts` told it."""
-        texts = {key: str(was[key]) if was[key] else None for key in ("place", "join_link")}
-        return cls(starts=was["starts"], minutes=was["minutes"], format=MeetingFormat(was["format"]), **texts)
-
-    def facts(self) -> Facts:
-        """What may be told of it; as `facts_of` has it."""
-        return {
-            "starts": self.starts,
-            "minutes": self.minutes,
-            "format": Plain(self.format.value),
-            "place": Place(self.place) if self.place else None,
-            "linked": self.join_link is not None,
-            "join_link": JoinLink(self.join_link) if self.join_link else None,
-        }
-
-    def changes(self, new: "Arrangement") -> dict[str, bool]:
-        """What is different in a new one. A level may hide both links, so this is told apart from them."""
-        return {
-            "time": (self.starts, self.minutes) != (new.starts, new.minutes),
-            "format": self.format is not new.format,
-            "place": self.place != new.place,
-            "link": self.join_link != new.join_link,
-        }
-
-
 async def changeable(*, by: Person, meeting: int, now: datetime) -> Facts:
     """A meeting that this person may change or call off. Raises NotFoundHere, NotAllowed, MeetingOver."""
     found, body = await meetings.permitted(by, meeting, now, permissions.may_move)
@@ -82,13 +35,15 @@ async def changeable(*, by: Person, meeting: int, now: datetime) -> Facts:
     return {"meeting": facts_of(found, body), "body_id": body.id}
 
 
-async def move(*, by: Person, meeting: int, starts: datetime, minutes: int | None, now: datetime) -> Facts:
+async def move(
+    *, by: Person, meeting: int, starts: datetime, minutes: int | None, now: datetime, seen: str | None = None
+) -> Facts:
     """Move a meeting to another time; everyone who was invited is told once, and answers begin anew.
 
-    `starts` is wall time in the zone of the one who moves. Edits within two minutes become one message and one SEQUENCE step. Raises
-    InThePast, NoSuchTime, UnlikelyDuration, MeetingOver.
+    `starts` is wall time in the zone of the one who moves, `seen` the mark of what the form showed. Edits within two minutes
+    become one message and one SEQUENCE step. Raises InThePast, NoSuchTime, UnlikelyDuration, MeetingOver, ChangedMeanwhile.
     """
-    found, body = await _before(by, meeting, now)
+    found, body = await _before(by, meeting, now, seen)
     plan = Plan(
         starts=starts,
         minutes=minutes or found.minutes,
@@ -100,23 +55,32 @@ async def move(*, by: Person, meeting: int, starts: datetime, minutes: int | Non
 
 
 async def relocate(
-    *, by: Person, meeting: int, form: MeetingFormat, place: str | None, join_link: str | None, now: datetime
+    *,
+    by: Person,
+    meeting: int,
+    form: MeetingFormat,
+    place: str | None,
+    join_link: str | None,
+    now: datetime,
+    seen: str | None = None,
 ) -> Facts:
     """Give a meeting another form, place or join link; everyone who was invited is told once, and answers stay.
 
-    Edits within two minutes become one message and one SEQUENCE step, with those of the time. Raises MeetingOver, TooLong.
+    Edits within two minutes become one message and one SEQUENCE step, with those of the time. `seen` is the mark of what the
+    form showed. Raises MeetingOver, TooLong, ChangedMeanwhile.
     """
-    found, body = await _before(by, meeting, now)
+    found, body = await _before(by, meeting, now, seen)
     starts = found.starts_at.astimezone(ZoneInfo(by.zone)).replace(tzinfo=None)
     plan = Plan(starts=starts, minutes=found.minutes, format=form, place=place, join_link=join_link)
     return await _rearrange(by, found, body, plan, what="meeting.relocated", now=now)
 
 
-async def _before(by: Person, meeting: int, now: datetime) -> tuple[Meeting, Body]:
-    """A meeting that has not begun. Raises NotFoundHere, NotAllowed, MeetingOver."""
+async def _before(by: Person, meeting: int, now: datetime, seen: str | None) -> tuple[Meeting, Body]:
+    """A meeting that has not begun, as it was seen. Raises NotFoundHere, NotAllowed, MeetingOver, ChangedMeanwhile."""
     found, body = await meetings.permitted(by, meeting, now, permissions.may_move)
     if found.state not in MOVABLE or found.starts_at <= now:
         raise MeetingOver(state=Plain(found.state.value))
+    check_seen(found, seen)
     return found, body
 
 
@@ -150,6 +114,7 @@ async def _tell(
     anew = known.anew or before.changes(planned)["time"]
     if anew:
         await Attendance.filter(meeting_id=meeting.id).update(answer=Answer.OPEN, answered_at=None)
+        await forget_entered(meeting)
     people = await _invited(meeting, day)
     groups = known.by_arrangement(people, before)
     if not anew:
@@ -174,14 +139,15 @@ def _was(was: Arrangement, new: Arrangement) -> Facts:
     return {"was": was.facts(), "changed": was.changes(new)}
 
 
-async def cancel(*, by: Person, meeting: int, reason: str, now: datetime) -> Facts:
+async def cancel(*, by: Person, meeting: int, reason: str, now: datetime, seen: str | None = None) -> Facts:
     """Call a meeting off; everyone who had been told of it is told once, and so are those whose items were on its agenda.
 
-    Raises MeetingOver, ReasonMissing, TooLong.
+    `seen` is the mark of what the form showed. Raises MeetingOver, ReasonMissing, TooLong, ChangedMeanwhile.
     """
     found, body = await meetings.permitted(by, meeting, now, permissions.may_cancel)
     if found.state not in MOVABLE or found.ends_at <= now:
         raise MeetingOver(state=Plain(found.state.value))
+    check_seen(found, seen)
     reason = reason.strip()
     if not reason:
         raise ReasonMissing
@@ -194,6 +160,7 @@ async def cancel(*, by: Person, meeting: int, reason: str, now: datetime) -> Fac
             found, now, state=MeetingState.CANCELLED, cancel_reason=reason, sequence=found.sequence + 1
         )
         await audit.record(by, "meeting.cancelled", f"meeting:{found.id}", now=now)
+        await forget_entered(found)
         people = [person for person in await _invited(found, access.today(by, now)) if person.id in known.told]
         for arrangement, informed in known.by_arrangement(people, present).items():
             expected = {"meeting": {**facts_of(found, body), **(arrangement or present).facts()}}

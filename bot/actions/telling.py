@@ -13,10 +13,11 @@ from bot.rules.facts import AnswerLink, Plain, Text
 from storage.db import execute, transaction
 from storage.models import Attendance, Body, Meeting, Notice, Person
 from storage.rows import places
-from storage.vocabulary import NoticeKind
+from storage.vocabulary import NoticeKind, NoticeState
 
 RELEASED = "deputy_released"
 LOST = "seat_lost"
+ENTERED = "answer_entered"
 URGENT_WITHIN = timedelta(hours=36)
 
 Facts = dict[str, Any]
@@ -115,7 +116,7 @@ async def _keep_addresses(meeting: Meeting, people: Collection[int]) -> None:
         await execute(statement, [meeting.id, *people])
 
 
-async def entered_again(meeting: Meeting, people: Collection[int], now: datetime) -> None:
+async def step_past_cancel(meeting: Meeting, people: Collection[int], now: datetime) -> None:
     """Step SEQUENCE and DTSTAMP when the meeting was taken out of the calendar of one of those who are to be invited.
 
     Otherwise a CANCEL that comes late would take the new entry away (RFC 5546, 2.1.4). The others hear nothing of it: their next
@@ -128,3 +129,57 @@ async def entered_again(meeting: Meeting, people: Collection[int], now: datetime
     )
     if await taken_out.exists():
         await meetings.write(meeting, now, sequence=meeting.sequence + 1)
+
+
+# --- answers entered for somebody who phoned ------------------------------------------------------------------------
+
+
+async def tell_entered(
+    meeting: Meeting,
+    body: Body,
+    person: Person,
+    attendance: Attendance,
+    *,
+    by: Person,
+    now: datetime,
+    deputy: Person | None = None,
+) -> None:
+    """Tell the person which answer `by` has entered for them; entries within the settle time become one message.
+
+    Those who answer for themselves need no message, nor the one that still waits.
+    """
+    await forget_entered(meeting, person.id)
+    if person.id == by.id:
+        return
+    facts = {
+        "meeting": facts_of(meeting, body),
+        "answer": Plain(attendance.answer.value),
+        "deputy": meetings.named(deputy),
+        "stands_in": attendance.deputy_for_id is not None,
+        "by": meetings.named(by),
+        "answer_link": AnswerLink(attendance.id),
+    }
+    said = f"{attendance.answer.value}:{deputy.id if deputy else None}"
+    draft = Draft(
+        key=f"answer:{attendance.id}:{said}:{int(now.timestamp())}",
+        template=ENTERED,
+        facts=facts,
+        due_at=now + meetings.SETTLE,
+        person=person.id,
+        body=body.id if attendance.deputy_for_id is None else None,  # a deputy has no seat there
+        about=_entries(meeting),
+        urgent=meeting.starts_at - now <= URGENT_WITHIN,
+    )
+    await notices.queue([draft], now=now)
+
+
+async def forget_entered(meeting: Meeting, person: int | None = None) -> None:
+    """What was entered does not count any more, for one person or for all: nobody is told of it."""
+    waiting = Notice.filter(about=_entries(meeting), state=NoticeState.WAITING)
+    async with transaction():
+        await (waiting if person is None else waiting.filter(person_id=person)).delete()
+
+
+def _entries(meeting: Meeting) -> str:
+    """What these messages are about: not the meeting, whose own messages overtake one another."""
+    return f"answers:{meeting.id}"

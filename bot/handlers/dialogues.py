@@ -15,7 +15,8 @@ from bot.actions import dialogues
 from bot.handlers.context import Context
 from bot.rules import guard
 from bot.rules.dialogue import PAPERS, Flow
-from bot.rules.refusals import Outdated, TooLong
+from bot.rules.refusals import ChangedMeanwhile, Outdated, TooLong
+from storage.db import savepoint
 
 Answers = dict[str, Any]
 
@@ -98,8 +99,7 @@ async def _take(
     context: Context, guide: Guide, entry: dialogues.OpenEntry, step: str, text: str, *, pressed: bool
 ) -> None:
     if step == guide.flow.steps[-1].name and pressed:
-        await dialogues.end(await context.speaker(), context.turn.network, context.turn.chat_id)
-        await guide.finish(context, dict(entry.data), text)
+        await _finish(context, guide, entry, text)
         return
     given = {key: value for key, value in entry.data.items() if key != "redo"}
     if step == "kept" and not pressed and text:
@@ -108,6 +108,23 @@ async def _take(
     added = await guide.take(context, dict(given), step, text, pressed)
     context.taken = True
     await _ask(context, guide, entry.person_id, _with(context, given, added))
+
+
+async def _finish(context: Context, guide: Guide, entry: dialogues.OpenEntry, choice: str) -> None:
+    """Do it. When somebody changed meanwhile what the form has `seen`, the last question is asked again, and tells so."""
+
+    async def done() -> None:
+        await dialogues.end(await context.speaker(), context.turn.network, context.turn.chat_id)
+        await guide.finish(context, dict(entry.data), choice)
+
+    if "seen" not in entry.data:
+        await done()
+        return
+    try:
+        async with savepoint():
+            await done()
+    except ChangedMeanwhile:
+        await _ask(context, guide, entry.person_id, dict(entry.data))
 
 
 async def _ask(context: Context, guide: Guide, person: int, answers: Answers) -> None:

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 from telegram import Update
 
-from bot.actions import access, invitations, meetings, moving, placing
-from bot.actions.moving import Arrangement
+from bot.actions import access, arrangements, invitations, meetings, moving, placing, reaching
+from bot.actions.arrangements import Arrangement
 from bot.handlers import buttons, dialogues
 from bot.handlers.buttons import Button
 from bot.handlers.context import Context
@@ -77,6 +77,13 @@ async def _show_answers(context: Context, meeting: int) -> None:
     context.show("answers", await invitations.answers(by=await context.speaker(), meeting=meeting, now=context.now))
 
 
+async def tell_again(_update: Update, context: Context) -> None:
+    """Send it once more to those who may have missed it."""
+    (meeting,) = context.given
+    context.toast("told_again", await reaching.again(by=await context.speaker(), meeting=meeting, now=context.now))
+    await _show_answers(context, meeting)
+
+
 async def answer_for(_update: Update, context: Context) -> None:
     """Somebody phoned; ask who it was and what they said."""
     meeting, phoned = context.given
@@ -108,31 +115,36 @@ async def invite(_update: Update, context: Context) -> None:
     """Send the invitations, after a look at the notice period."""
     (meeting,) = context.given
     check = await invitations.notice_check(
-        by=await context.speaker(), meeting=meeting, land=context.town.land, now=context.now
+        by=await context.speaker(), meeting=meeting, land=context.town.land, mails=context.town.mails, now=context.now
     )
-    await dialogues.begin(context, GUIDES["invite"], {"meeting": meeting, "short_notice": check["short"]})
+    await _begin(context, "invite", meeting, {"short_notice": check["short"]})
 
 
 async def move(_update: Update, context: Context) -> None:
     """Move a meeting: the guided entry. It lasts as long as before, unless an end is typed."""
     (meeting,) = context.given
     facts = await moving.changeable(by=await context.speaker(), meeting=meeting, now=context.now)
-    minutes = facts["meeting"]["minutes"]
-    await dialogues.begin(context, GUIDES["move"], {"meeting": meeting, "minutes": minutes})
+    await _begin(context, "move", meeting, {"minutes": facts["meeting"]["minutes"]})
 
 
 async def relocate(_update: Update, context: Context) -> None:
     """Change a meeting's form, place or join link: the guided entry."""
     (meeting,) = context.given
     facts = await moving.changeable(by=await context.speaker(), meeting=meeting, now=context.now)
-    await dialogues.begin(context, GUIDES["place"], {"meeting": meeting, "body": facts["body_id"]})
+    await _begin(context, "place", meeting, {"body": facts["body_id"]})
 
 
 async def cancel(_update: Update, context: Context) -> None:
     """Call a meeting off: the guided entry."""
     (meeting,) = context.given
     await moving.changeable(by=await context.speaker(), meeting=meeting, now=context.now)
-    await dialogues.begin(context, GUIDES["cancel"], {"meeting": meeting})
+    await _begin(context, "cancel", meeting, {})
+
+
+async def _begin(context: Context, kind: str, meeting: int, answers: Answers) -> None:
+    """Start the form that changes a meeting; it keeps how the meeting stood."""
+    seen = await arrangements.as_it_stands(by=await context.speaker(), meeting=meeting, now=context.now)
+    await dialogues.begin(context, GUIDES[kind], {"meeting": meeting, "seen": seen, **answers})
 
 
 async def tell_now(_update: Update, context: Context) -> None:
@@ -281,12 +293,20 @@ async def _existing(context: Context, answers: Answers) -> dict[str, Any]:
     if "meeting" not in answers:
         return {}
     person = await context.speaker()
+    since = await arrangements.meanwhile(
+        by=person, meeting=answers["meeting"], began=answers.get("seen"), now=context.now
+    )
     if "short_notice" in answers:
-        return await invitations.notice_check(
-            by=person, meeting=answers["meeting"], land=context.town.land, now=context.now
+        check = await invitations.notice_check(
+            by=person,
+            meeting=answers["meeting"],
+            land=context.town.land,
+            mails=context.town.mails,
+            now=context.now,
         )
+        return {**since, **check}
     meeting = (await meetings.view(by=person, meeting=answers["meeting"], now=context.now))["meeting"]
-    return {"meeting": meeting, **_elsewhere(meeting, answers)}
+    return {**since, "meeting": meeting, **_elsewhere(meeting, answers)}
 
 
 def _elsewhere(meeting: dict[str, Any], answers: Answers) -> dict[str, Any]:
@@ -319,44 +339,57 @@ async def _scheduled(context: Context, answers: Answers, _choice: str) -> None:
     context.show("scheduled", facts)
 
 
-async def _invited(context: Context, answers: Answers, _choice: str) -> None:
+def _seen(answers: Answers, choice: str) -> str | None:
+    """The mark of the meeting as it stood above the button; a form from before there were marks has none."""
+    return choice if "seen" in answers else None
+
+
+async def _invited(context: Context, answers: Answers, choice: str) -> None:
     facts = await invitations.invite(
         by=await context.speaker(),
         meeting=answers["meeting"],
         land=context.town.land,
         reason=answers.get("reason"),
         mailbox=context.town.mailbox,
+        mails=context.town.mails,
+        seen=_seen(answers, choice),
         now=context.now,
     )
     context.show("invited", facts)
 
 
-async def _moved(context: Context, answers: Answers, _choice: str) -> None:
+async def _moved(context: Context, answers: Answers, choice: str) -> None:
     facts = await moving.move(
         by=await context.speaker(),
         meeting=answers["meeting"],
         starts=datetime.fromisoformat(answers["when"]),
         minutes=answers["minutes"],
+        seen=_seen(answers, choice),
         now=context.now,
     )
     context.show("moved_by_me", facts)
 
 
-async def _relocated(context: Context, answers: Answers, _choice: str) -> None:
+async def _relocated(context: Context, answers: Answers, choice: str) -> None:
     facts = await moving.relocate(
         by=await context.speaker(),
         meeting=answers["meeting"],
         form=MeetingFormat(answers["format"]),
         place=answers.get("place"),
         join_link=answers.get("join_link"),
+        seen=_seen(answers, choice),
         now=context.now,
     )
     context.show("moved_by_me", facts)
 
 
-async def _cancelled(context: Context, answers: Answers, _choice: str) -> None:
+async def _cancelled(context: Context, answers: Answers, choice: str) -> None:
     facts = await moving.cancel(
-        by=await context.speaker(), meeting=answers["meeting"], reason=answers["reason"], now=context.now
+        by=await context.speaker(),
+        meeting=answers["meeting"],
+        reason=answers["reason"],
+        seen=_seen(answers, choice),
+        now=context.now,
     )
     context.show("cancelled_by_me", facts)
 
@@ -376,6 +409,7 @@ BUTTONS = {
     "md": Button(deputies, "meeting person?"),
     "mdd": Button(delegate, "meeting person person?"),
     "mw": Button(answers, "meeting"),
+    "mu": Button(tell_again, "meeting"),
     "mf": Button(answer_for, "meeting person?"),
     "mfa": Button(answered_for, "meeting person answer"),
     "mnew": Button(schedule, "body?"),

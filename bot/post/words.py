@@ -159,7 +159,7 @@ class Words:
             "subject": texts.cut(text.partition("\n")[0].rstrip(":"), SUBJECT_UNITS),
             "text": text,
             "html": Markup("<br>\n").join(Markup(line) for line in said.text.splitlines()),  # noqa: S704  # escaped before
-            "links": self._pages(said, reader),
+            "links": [*self._pages(said, reader), *_answer_page(shown)],
         }
         return messages.mail(AS_MAIL, framed, voice)
 
@@ -205,6 +205,11 @@ class Words:
         telegram = _on_telegram(name) if name else None
         resolved: dict[str, Any] = await self.links.resolve(facts, person, telegram=telegram)
         return resolved
+
+
+def _answer_page(shown: Mapping[str, Any]) -> list[dict[str, str | None]]:
+    """Where an invitation is answered, when the message is about an answer."""
+    return [{"url": shown["answer_link"], "label": None}] if shown.get("answer_link") else []
 
 
 def _on_telegram(bot_name: str) -> str:

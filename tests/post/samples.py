@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
-from bot.rules.facts import FeedLink, JoinLink, OneTimeLink, PersonName, Place, Plain, Text, Title
+from bot.rules.facts import AnswerLink, FeedLink, JoinLink, OneTimeLink, PersonName, Place, Plain, Text, Title
 
 Facts = dict[str, Any]
 
@@ -131,7 +131,7 @@ def _person(name: str, **more: Any) -> Facts:  # noqa: ANN401  # facts of every 
 
 def _town_body() -> Facts:
     return {
-        "body": body(), "people": [_person("town", joined=True)], "seats": 3, "joined": 1, "mailable": 2,
+        "body": body(), "people": [_person("town", joined=True, hindrance=Plain("no_address"))], "seats": 3, "joined": 1, "mailable": 2,
         "page": 0, "pages": 2,
     }  # fmt: skip
 
@@ -143,9 +143,15 @@ def _invited(name: str, answer: str) -> Facts:
         answer=Plain(answer),
         deputy=sentinel(PersonName, f"{name}.deputy"),
         entered_by=sentinel(PersonName, f"{name}.entered_by"),
-        unreached=True,
+        unreached=answer == "open",
+        uncertain=answer == "accepted",
+        mail_refused=answer == "delegated",
         without_file=True,
     )
+
+
+def _unreachable() -> list[Facts]:
+    return [{"name": sentinel(PersonName, "unreachable")}]
 
 
 COUNTS = {"accepted": 3, "tentative": 1, "declined": 1, "delegated": 1, "open": 4}
@@ -181,6 +187,7 @@ def _answers() -> Facts:
         "counts": COUNTS,
         "newcomers": 1,
         "may_answer": True,
+        "missed": 1,
         "people": [_invited(f"answers.{answer}", answer) for answer in ("accepted", "delegated", "open")],
     }
 
@@ -231,6 +238,11 @@ def _guided_meeting(**more: Any) -> Facts:  # noqa: ANN401  # facts of every kin
         "linked": True,
         "usual_link": True,
         "reason": sentinel(Text, "guided.reason"),
+        "seen": Plain("1a2b3c4d"),
+        "news": [
+            {"what": Plain(kind), "by": sentinel(PersonName, f"news.{kind}")}
+            for kind in ("moved", "relocated", "invited")
+        ],
         **more,
     }
 
@@ -421,6 +433,10 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "agenda_choice": lambda: {"meetings": [_listed()]},
     "agenda_order": _agenda,
     "answer_for": lambda: {**_answers(), "person": None},
+    "answer_entered": lambda: {
+        "meeting": meeting(), "answer": Plain("declined"), "stands_in": False, "answer_link": AnswerLink(5),
+        "deputy": sentinel(PersonName, "deputy"), "by": sentinel(PersonName, "entered.by"),
+    },
     "answered": lambda: {
         "meeting": meeting(), "answer": Plain("delegated"), "counts": COUNTS,
         "deputy": sentinel(PersonName, "deputy"), "for_whom": None, "stands_in": False,
@@ -490,8 +506,15 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "invitation": lambda: {"meeting": meeting(), "document": document()},
     "invitation_as_deputy": lambda: {
         "meeting": meeting(), "instead_of": sentinel(PersonName, "instead_of"), "document": document(),
+        "entered_by": sentinel(PersonName, "deputy.entered_by"),
     },
-    "invited": lambda: {"meeting": meeting(), "people": 6, "short_notice_reason": True, "in_calendars": False},
+    "invited": lambda: {
+        "meeting": meeting(),
+        "people": 6,
+        "short_notice_reason": True,
+        "in_calendars": False,
+        "unreachable": _unreachable(),
+    },
     "item": _item_page,
     "item_accepted": _told,
     "item_accepted_toast": lambda: {"item": item(), "next": meeting(), "missed": True, "waits": False},
@@ -566,6 +589,7 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
         "speaks": Plain("de"), "quiet_from": Plain("19:00"), "quiet_until": Plain("07:00"), "quiet": True,
         "choices": [Plain("19-7")], "absent_until": DAY,
     },
+    "told_again": lambda: {"meeting": meeting(), "people": 2},
     "told_at_once": lambda: {"meeting": meeting(), "told": True},
     "topics": lambda: {"items": [item(meeting=meeting())], "stored": [item()]},
     "town_bodies": lambda: {"bodies": [body(seats=3, joined=1)], "page": 1, "pages": 3},
@@ -597,9 +621,9 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "guided/due_due": lambda: {**_reason_for_commitment(), **_due()},
     "guided/due_due_body": lambda: {**_reason_for_commitment(), **_due()},
     "guided/due_reason": lambda: {**_reason_for_commitment(), **_due()},
-    "guided/invite_confirm": lambda: _guided_meeting(meeting=meeting(), people=6, short=True, days=3),
-    "guided/invite_kept": lambda: _guided_meeting(meeting=meeting(), people=6, short=True, days=3),
-    "guided/invite_reason": lambda: _guided_meeting(meeting=meeting(), people=6, short=True, days=3),
+    "guided/invite_confirm": lambda: _guided_meeting(meeting=meeting(), people=6, short=True, days=3, unreachable=_unreachable()),
+    "guided/invite_kept": lambda: _guided_meeting(meeting=meeting(), people=6, short=True, days=3, unreachable=_unreachable()),
+    "guided/invite_reason": lambda: _guided_meeting(meeting=meeting(), people=6, short=True, days=3, unreachable=_unreachable()),
     "guided/item_body": _guided_item,
     "guided/item_confirm": _guided_item,
     "guided/item_kept": _guided_item,

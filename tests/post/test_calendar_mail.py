@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from ical.calendar_stream import IcsCalendarStream
 from icalendar import Calendar
 
-from bot.actions import feeds, invitations, leaving, meetings, moving
+from bot.actions import feeds, invitations, leaving, meetings, moving, reaching
 from bot.actions.notices import Draft
 from bot.app import Faden, assemble
 from bot.config import MailSettings, Settings, TownSettings, WebSettings
@@ -594,6 +594,34 @@ async def test_refused_mail_is_given_up_and_the_organiser_sees_who_was_not_reach
     assert await state_of(house.ben) == [("invitation", NoticeState.DEAD)]
     assert house.new_mails() == {}
     assert (await seen_by_the_chair(house))['Ben Özdemir "B", Dr.'] is True
+
+
+async def test_who_got_the_invitation_but_not_the_move_is_seen_by_the_organiser(house: House) -> None:
+    await invited(house)
+    before = await seen_by_the_chair(house)
+    house.mailbox.to_data = "550 no such mailbox"
+
+    await house.does(moving.move, by=house.anna, meeting=house.meeting, starts=STARTS + timedelta(days=1), minutes=None)
+    await house.post(minutes=2)
+
+    assert before == {"Anna Arendt": False, 'Ben Özdemir "B", Dr.': False}
+    assert await seen_by_the_chair(house) == {"Anna Arendt": True, 'Ben Özdemir "B", Dr.': True}
+
+
+async def test_who_was_not_reached_is_told_once_more_at_their_new_address(house: House) -> None:
+    house.mailbox.to_data = "550 no such mailbox"
+    await invited(house)
+    house.mailbox.to_data = None
+    await Person.filter(id=house.ben.id).update(mail="b.oezdemir@neu.example")
+    house.new_mails()
+
+    for _ in range(2):
+        await house.does(reaching.again, by=house.anna, meeting=house.meeting)
+
+    mails = house.new_mails()
+    assert sorted(mails) == ["anna", "b.oezdemir"]
+    assert mails["b.oezdemir"].attendee == "mailto:b.oezdemir@neu.example"
+    assert await seen_by_the_chair(house) == {"Anna Arendt": False, 'Ben Özdemir "B", Dr.': False}
 
 
 async def test_answer_lost_after_the_mail_was_taken_sends_the_same_bytes_once_more(house: House) -> None:

@@ -1,0 +1,130 @@
+"""What leads change and see of those who may have missed something: Petra Wimmer leads the RLK, Uwe Brenner and Monika Zeiler sit there."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+
+import pytest
+
+from storage.models import Body, Channel, Dialogue, Meeting, Notice, Person
+from storage.vocabulary import Network, NoticeState
+from tests.stage import Heard, Stage, raise_curtain
+
+PETRA, UWE, MONIKA, RAINER = "Petra Wimmer", "Uwe Brenner", "Monika Zeiler", "Rainer Puchner"
+
+
+@pytest.fixture(params=[Network.WEBCHAT, Network.TELEGRAM])
+async def stage(store: str, now: datetime, request: pytest.FixtureRequest) -> AsyncIterator[Stage]:  # noqa: ARG001  # the store must be open
+    made = await raise_curtain(network=request.param, moment=now)
+    yield made
+    await made.close()
+
+
+async def last(stage: Stage, who: str) -> Heard:
+    return max(await stage.heard(stage.chat(who)), key=lambda message: message.change)
+
+
+async def does(stage: Stage, who: str, *acts: str) -> str:
+    """What is in brackets is pressed; gives what they heard last."""
+    for act in acts:
+        if act.startswith("["):
+            await stage.presses(who, await stage.button(stage.chat(who), act[1:-1]))
+        else:
+            await stage.says(who, act)
+    return (await last(stage, who)).told(with_buttons=True)
+
+
+async def invites(stage: Stage) -> str:
+    """Petra plans a meeting of the RLK and is about to invite."""
+    planned = ("/termine", "[➕ Sitzung planen]", "[Regionalleiterkonferenz]", "3.12. 14:30-16 Uhr", "[In Präsenz]")
+    return await does(stage, PETRA, *planned, "[Noch offen]", "[✅ So planen]", "[✉️ Jetzt einladen]")
+
+
+async def count(stage: Stage, who: str, first_line: str) -> int:
+    """How many messages in somebody's chat begin so."""
+    return sum(heard.text.startswith(first_line) for heard in await stage.heard(stage.chat(who)))
+
+
+async def test_lead_reads_at_the_invitation_who_cannot_be_reached(stage: Stage) -> None:
+    await Channel.filter(person_id=stage.user(UWE).id).delete()
+    await Person.filter(id=stage.user(UWE).id).update(mail="uwe@diakonie.example")  # and there is no mail server
+    sentence = "⚠️ Auf keinem Weg zu erreichen: Uwe Brenner. Bitte anrufen."
+
+    before = await invites(stage)
+    await stage.presses(PETRA, await stage.button(stage.chat(PETRA), "✉️ Einladen"))
+    after = [heard.text for heard in await stage.heard(stage.chat(PETRA)) if "sind unterwegs" in heard.text]
+
+    assert sentence in before.splitlines()
+    assert [text.splitlines()[1] for text in after] == [sentence]
+
+
+async def test_level_hides_whom_the_invitation_will_not_reach(stage: Stage) -> None:
+    await Body.filter(code="RLK").update(level=2)
+    for name in (UWE, MONIKA):
+        await Channel.filter(person_id=stage.user(name).id).delete()
+        await Person.filter(id=stage.user(name).id).update(mail=None)
+
+    said = await invites(stage)
+
+    hidden = "⚠️ 2 Personen sind auf keinem Weg zu erreichen. Die Namen zeigt die Web-Ansicht."
+    shown = "⚠️ Auf keinem Weg zu erreichen: Uwe Brenner, Monika Zeiler. Bitte anrufen."
+    assert (hidden if stage.network is Network.TELEGRAM else shown) in said.splitlines()
+
+
+async def test_administration_reads_why_nothing_reaches_somebody(stage: Stage) -> None:
+    await Channel.filter(person_id=stage.user(UWE).id).delete()
+    await Person.filter(id=stage.user(UWE).id).update(mail="uwe@diakonie.example")
+
+    said = await does(stage, RAINER, "/organisieren", "[👥 Zu Faden einladen]", "[RLK]")
+
+    assert "⚠️ Uwe Brenner: nur per Mail zu erreichen, und die Stadt hat keinen Mailserver" in said.splitlines()
+
+
+async def test_lead_sees_who_may_have_missed_it_and_sends_it_again_once(stage: Stage) -> None:
+    await invites(stage)
+    await does(stage, PETRA, "[✉️ Einladen]")
+    for name in (UWE, MONIKA):
+        await Notice.filter(person_id=stage.user(name).id, template="invitation").update(state=NoticeState.UNCERTAIN)
+    await does(stage, UWE, "[✅ Zusage]")
+
+    listed = await does(stage, PETRA, "/termine", "[RLK · Do, 03.12.]", "[👥 Antworten]")
+    again = await stage.button(stage.chat(PETRA), "🔁 Noch einmal senden")
+    await stage.presses(PETRA, again, times=2)
+
+    assert [line for line in listed.splitlines() if "unsicher" in line] == [
+        "Uwe Brenner (Diakonie Lindental) ❓ unsicher, ob angekommen",
+        "Monika Zeiler (Caritas Lindental) ❓ unsicher, ob angekommen",
+    ]
+    assert "Eine Person weiß vielleicht nicht Bescheid." in listed.splitlines()
+    assert stage.toasts[PETRA] == [
+        "🔁 Noch einmal unterwegs, an eine Person.",
+        "🔁 Es ist schon unterwegs oder angekommen.",
+    ]
+    assert [await count(stage, name, "✉️ Einladung") for name in (MONIKA, UWE)] == [2, 0]
+
+
+async def test_lead_sees_who_may_not_know_that_it_is_off(stage: Stage) -> None:
+    await invites(stage)
+    await does(stage, PETRA, "[✉️ Einladen]")
+    await does(stage, PETRA, "/termine", "[RLK · Do, 03.12.]", "[🚫 Absagen]", "Wasserschaden", "[🚫 Sitzung absagen]")
+    await Notice.filter(person_id=stage.user(UWE).id, template="cancelled").update(state=NoticeState.UNCERTAIN)
+
+    listed = await does(stage, PETRA, "[👥 Antworten]")
+    await does(stage, PETRA, "[🔁 Noch einmal senden]")
+
+    assert "❌ fällt aus" in listed.splitlines()
+    assert [line for line in listed.splitlines() if "unsicher" in line] == [
+        "Uwe Brenner (Diakonie Lindental) ❓ unsicher, ob angekommen"
+    ]
+    assert await count(stage, UWE, "❌ Fällt aus") == 2
+
+
+async def test_form_from_before_there_were_marks_is_still_good(stage: Stage) -> None:
+    await invites(stage)
+    await does(stage, PETRA, "/termine", "[RLK · Do, 03.12.]", "[↔️ Verlegen]", "Fr 4.12. 9-11 Uhr")
+    entry = await Dialogue.get()
+    del entry.data["seen"]
+    await entry.save()
+
+    await does(stage, PETRA, "[↔️ Verlegen]")
+
+    assert (await Meeting.get()).starts_local == "2026-12-04T09:00"
