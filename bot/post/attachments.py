@@ -27,12 +27,16 @@ class NotMade(Exception):
     """There is no such file, or none can be made of the facts: the message goes without it and says so."""
 
 
+class NotFetched(Exception):
+    """The network that has the file does not answer; it need not be the one to which the message goes."""
+
+
 async def chat_file(
     fact: Mapping[str, Any], *, level: int, network: Network, bots: Mapping[Network, Bot], settings: PostSettings
 ) -> File | None:
     """The file that `facts["document"]` asks for, with a neutral name below level 3; None when there is none to send.
 
-    Raises NotMade, and TelegramError while the network that has the file does not answer.
+    Raises NotMade, and NotFetched while the network that has the file does not answer.
     """
     if fact["type"] == "stored":
         return await _paper(int(fact["id"]), level=level, network=network, bots=bots)
@@ -143,14 +147,14 @@ async def _paper(document_id: int, *, level: int, network: Network, bots: Mappin
 
 
 async def _fetched(bot: Bot, file_id: str) -> bytes | None:
-    """The bytes that the network keeps; None when it has them no longer."""
+    """The bytes that the network keeps; None when it has them no longer. Raises NotFetched."""
     try:
         held = await bot.get_file(file_id)
         return bytes(await held.download_as_bytearray())
     except TelegramError as error:
         if trouble(error) is Trouble.REFUSED:
             return None
-        raise
+        raise NotFetched from error
 
 
 def _suffix(name: str) -> str:

@@ -168,8 +168,8 @@ class Courier:
             if not message.text and notice.kind in NEEDS_TEXT:
                 return Outcome(state=NoticeState.DEAD, error="empty")
             sent = await chat.send(desk, notice, message, file)
-        except TurnLost as lost:
-            return self._without_turn(lost, network)
+        except (TurnLost, attachments.NotFetched) as lost:
+            return self._not_sent(lost, notice, network)
         except TelegramError as error:
             return await self._after(error, notice, reader, way)
         weather.answered()
@@ -180,9 +180,11 @@ class Courier:
         lacks = NO_FILE if missing else None
         return Outcome(state=NoticeState.SENT, error=lacks, held_until=rest, changes=where, web_chat=web_chat)
 
-    def _without_turn(self, lost: TurnLost, network: Network) -> Outcome:
+    def _not_sent(self, lost: TurnLost | attachments.NotFetched, notice: Notice, network: Network) -> Outcome:
         """Nothing has left; why decides when it is tried again, if at all."""
         match lost:
+            case attachments.NotFetched():
+                return _again(notice, SERVER, self.turns.now())
             case Later():
                 return Outcome(state=NoticeState.WAITING, held_until=lost.until)
             case Away():
@@ -230,7 +232,10 @@ class Courier:
         return await readers.web_chat(reader.person)
 
     async def _file(self, notice: Notice, network: Network, level: int) -> tuple[File | None, bool]:
-        """The file that goes with the message, and whether there should be one and is none."""
+        """The file that goes with the message, and whether there should be one and is none.
+
+        Raises NotFetched while it may still come; at last the message goes without it.
+        """
         fact = typed.decode(notice.facts.get("document"))
         if fact is None or notice.kind is not NoticeKind.MESSAGE or level < TITLES:
             return None, False
@@ -238,6 +243,10 @@ class Courier:
         try:
             file = await attachments.chat_file(fact, level=level, network=network, bots=self.bots, settings=settings)
         except attachments.NotMade:
+            return None, True
+        except attachments.NotFetched:
+            if notice.attempts + 1 < FAILURES:
+                raise
             return None, True
         return file, False
 

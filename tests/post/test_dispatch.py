@@ -820,13 +820,31 @@ async def test_paper_that_its_network_has_no_longer_leaves_the_message_alone(
     assert [text.partition("\n\n")[2] for _, text in office.telegram.said()] == [PAPER_MISSING]
 
 
-async def test_paper_waits_for_a_network_that_is_away(office: Office, nora: Person, tk: Body) -> None:
+async def test_paper_waits_for_its_network_and_holds_up_no_one_on_another(
+    office: Office, nora: Person, tk: Body
+) -> None:
     document = await a_document(nora, network=WEBCHAT, file_id="F1")
     office.webchat.script = lambda _: Refusal(502, "Bad Gateway")
+    paper = with_document({"type": Plain("stored"), "id": document.id})
 
-    (row,) = await sent(office, to(nora, body=tk.id, facts=with_document({"type": Plain("stored"), "id": document.id})))
+    rows = await sent(office, to(nora, body=tk.id, facts=paper), chat("other", chat_id=102))
 
-    assert (row.state, row.error, office.telegram.calls) == (NoticeState.WAITING, "server", [])
+    assert [(row.state, row.error) for row in rows] == [(NoticeState.WAITING, "server"), (NoticeState.SENT, None)]
+    assert codes(office.telegram.said()) == [(102, "other")]
+
+
+async def test_paper_that_does_not_come_holds_its_message_up_for_half_an_hour_at_most(
+    office: Office, nora: Person, tk: Body
+) -> None:
+    document = await a_document(nora, network=WEBCHAT, file_id="F1")
+    office.webchat.script = lambda _: Refusal(502, "Bad Gateway")
+    await sent(office, to(nora, body=tk.id, facts=with_document({"type": Plain("stored"), "id": document.id})))
+
+    for minutes in (1, 1, 6, 31):
+        office.clock.now += timedelta(minutes=minutes)
+        await office.open().drain()
+
+    assert [text.partition("\n\n")[2] for _, text in office.telegram.said()] == [PAPER_MISSING]
 
 
 # --- answers that are handed over ---------------------------------------------------------------------------------------
