@@ -20,7 +20,7 @@ import structlog
 from telegram import MaybeInaccessibleMessage, Message, Update
 from telegram.ext import Application
 
-from bot.actions import notices
+from bot.actions import carrying, notices
 from bot.actions.notices import Draft
 from bot.rules import facts as typed
 from bot.rules.incoming import LARGEST, NotStorable, storable
@@ -67,6 +67,7 @@ class Turn:
     machine_now: datetime
     thread_id: int | None = None
     callback_id: str | None = None
+    user: int | None = None
     language: str | None = None
     speaker: int | None = None
     answers: list[Draft] = field(default_factory=list)
@@ -260,6 +261,7 @@ class Inbox:
             machine_now=self._machine_now(),
             thread_id=_topic_of(message),
             callback_id=update.callback_query.id if update.callback_query else None,
+            user=user.id if user else None,
             language=user.language_code if user else None,
         )
 
@@ -268,13 +270,16 @@ class Inbox:
     ) -> list[Notice]:
         turn.set(started)
         await application.process_update(update)
+        await _check_carried(started)
         return await self._done(row, started)
 
     async def _refuse(self, row: InboxUpdate, started: Turn, refusal: Refusal) -> list[Notice]:
         async def refuse() -> list[Notice]:
-            answered = replace(started, answers=[])
-            kind = NoticeKind.TOAST if answered.callback_id else NoticeKind.MESSAGE
-            answered.answer(refusal.template, refusal.facts, kind=kind, target_id=answered.callback_id)
+            answered = _refused(started, refusal)
+            try:
+                await _check_carried(answered)
+            except Refusal as stricter:
+                answered = _refused(started, stricter)
             return await self._done(row, answered)
 
         return await unit_of_work(refuse)
@@ -336,6 +341,20 @@ class Inbox:
             if not await change(InboxUpdate, row.id, settled, state=UpdateState.WAITING):
                 raise AlreadySettled
             return await notices.lease(answered.answers, now=machine_now, until=machine_now + ANSWER_LEASE)
+
+
+def _refused(started: Turn, refusal: Refusal) -> Turn:
+    """The turn with nothing but the refusal's answer: a toast for a press."""
+    answered = replace(started, answers=[])
+    kind = NoticeKind.TOAST if answered.callback_id else NoticeKind.MESSAGE
+    answered.answer(refusal.template, refusal.facts, kind=kind, target_id=answered.callback_id)
+    return answered
+
+
+async def _check_carried(answered: Turn) -> None:
+    """What cannot be answered on Telegram is not done either. Raises NotOverTelegram, HintsOnly."""
+    if answered.network is Network.TELEGRAM:
+        await carrying.check(answered.answers, user=answered.user, now=answered.now)
 
 
 async def _write_nothing() -> None:

@@ -645,6 +645,7 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "refusals/not_found_here": dict,
     "refusals/not_introduced": lambda: {"language": "de"},
     "refusals/not_on_telegram": dict,
+    "refusals/hints_only": dict,
     "refusals/not_over_telegram": dict,
     "refusals/not_understood": lambda: {"step": Plain("when"), "why": Plain("past")},
     "refusals/nothing_planned": lambda: {"code": Plain("TK")},
