@@ -20,7 +20,7 @@ import structlog
 from telegram import MaybeInaccessibleMessage, Message, Update
 from telegram.ext import Application
 
-from bot.actions import carrying, notices
+from bot.actions import carrying, joining, notices
 from bot.actions.notices import Draft
 from bot.rules import facts as typed
 from bot.rules.incoming import LARGEST, NotStorable, storable
@@ -68,6 +68,7 @@ class Turn:
     thread_id: int | None = None
     callback_id: str | None = None
     user: int | None = None
+    speaks: bool = False  # in their own chat, and not merely comes or goes
     language: str | None = None
     speaker: int | None = None
     answers: list[Draft] = field(default_factory=list)
@@ -262,6 +263,7 @@ class Inbox:
             thread_id=_topic_of(message),
             callback_id=update.callback_query.id if update.callback_query else None,
             user=user.id if user else None,
+            speaks=user is not None and row.chat_id == user.id and update.my_chat_member is None,
             language=user.language_code if user else None,
         )
 
@@ -340,6 +342,8 @@ class Inbox:
             settled = {"state": state, "attempts": row.attempts, "error": error, "done_at": machine_now, **erased}
             if not await change(InboxUpdate, row.id, settled, state=UpdateState.WAITING):
                 raise AlreadySettled
+            if answered.speaks:
+                await joining.heard_from(network=answered.network, address=str(answered.user))
             return await notices.lease(answered.answers, now=machine_now, until=machine_now + ANSWER_LEASE)
 
 

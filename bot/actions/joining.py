@@ -296,6 +296,13 @@ def _key(introduction: Introduction) -> str:
 # --- blocked ----------------------------------------------------------------------------------------------------------
 
 
+async def heard_from(*, network: Network, address: str) -> None:
+    """The person writes or presses there: whatever closed their chat is over."""
+    async with transaction():
+        closed = Channel.filter(network=network, address=address, state=ChannelState.BLOCKED)
+        await closed.update(state=ChannelState.ACTIVE)
+
+
 async def blocked(*, network: Network, address: str, is_blocked: bool) -> None:
     """The person blocked the bot there, or let it in again."""
     states = (ChannelState.ACTIVE, ChannelState.BLOCKED)

@@ -11,6 +11,7 @@ from telegram import Bot
 from telegram.error import ChatMigrated, RetryAfter, TelegramError
 from tortoise.exceptions import BaseORMException
 
+from bot.actions import groups
 from bot.post import attachments, chat, outbox, readers
 from bot.post.chat import File, Trouble
 from bot.post.mail import RETRIES as MAIL_RETRIES
@@ -24,7 +25,7 @@ from bot.rules import facts as typed
 from bot.rules.channels import Way
 from bot.rules.facts import NOTHING, NUDGE, TITLES
 from bot.rules.quiet import Rest, next_moment
-from storage.db import WorkTookTooLong
+from storage.db import WorkTookTooLong, unit_of_work
 from storage.models import Notice, Person
 from storage.vocabulary import Lane, Network, NoticeKind, NoticeState
 
@@ -191,7 +192,7 @@ class Courier:
                 return Outcome(state=NoticeState.WAITING, error="throttled", held_until=until)
             case ChatMigrated(), _:
                 await outbox.move_chat(way.network, int(way.address), error.new_chat_id)
-                notice.chat_id = error.new_chat_id
+                notice.chat_id, notice.message_id = error.new_chat_id, None
                 raise Astray
             case _, Trouble.NOT_SENT:
                 return Outcome(
@@ -207,6 +208,8 @@ class Courier:
                 return _again(notice, "server", now)
 
     async def _blocked(self, notice: Notice, reader: Reader, way: Way) -> Outcome:
+        if way.network is Network.TELEGRAM and int(way.address) < 0:
+            await _forget_group(notice, way)
         if reader.person is not None:
             await outbox.block(reader.person.id, way.network)
         if notice.chat_id is None:
@@ -281,6 +284,12 @@ def _out_of_place(notice: Notice, reader: Reader) -> Outcome | None:
     if notice.lane is Lane.MAILING and not reader.concerned:
         return Outcome(state=NoticeState.DROPPED, error="no seat")
     return None
+
+
+async def _forget_group(notice: Notice, way: Way) -> None:
+    """The bot was thrown out while it was away: the group is forgotten, and those who lead its body are told."""
+    chat_id, since = int(way.address), notice.due_at  # which is no later than the domain's clock
+    await unit_of_work(lambda: groups.forget(network=way.network, chat_id=chat_id, now=since))
 
 
 def _uncertain(notice: Notice, now: datetime) -> Outcome:

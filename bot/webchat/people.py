@@ -41,8 +41,10 @@ async def arrives(server: BotServer, user: User) -> None:
 async def writes(
     server: BotServer, user: User, chat_id: int, text: str, *, reply_to: int | None = None, thread_id: int | None = None
 ) -> int:
-    """Send a text; gives its message id. Raises NotAllowed."""
+    """Send a text, in a forum perhaps into a topic; gives its message id. Raises NotAllowed."""
     formatted = _typed(text)
+    if thread_id is not None and thread_id not in server.topics.get(chat_id, ()):
+        raise NotAllowed("there is no such topic")
 
     async def write(change: int) -> int:
         sender, chat = await _enter(server, user, chat_id, change)
@@ -178,6 +180,20 @@ async def create_group(
         server.touched(chat_id)
 
     await server.write(create)
+
+
+async def open_topic(
+    server: BotServer, user: User, chat_id: int, thread_id: int
+) -> None:  # who does it does not matter
+    """Open a topic in a supergroup, which is a forum from then on. Raises NotAllowed."""
+    if (await _group(server, chat_id)).type is not ChatType.SUPERGROUP:
+        raise NotAllowed("only a supergroup has topics")
+    server.topics.setdefault(chat_id, set()).add(thread_id)
+
+
+async def close_topic(server: BotServer, user: User, chat_id: int, thread_id: int) -> None:  # likewise
+    """Delete a topic."""
+    server.topics[chat_id].discard(thread_id)
 
 
 async def add_bot(server: BotServer, user: User, chat_id: int, *, administrator: bool = False) -> None:

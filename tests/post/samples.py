@@ -479,6 +479,7 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
         "level": 3, "body": sentinel(Title, "group.body"), "meeting": meeting(), "counts": COUNTS,
     },
     "group_choice": lambda: {"bodies": [body()]},
+    "group_lost": lambda: {"level": 3, "body": sentinel(Title, "group.lost")},
     "group_linked": lambda: {"level": 3, "body": sentinel(Title, "group.body")},
     "help": lambda: {"administrator": True},
     "invitation": lambda: {"meeting": meeting(), "document": document()},
