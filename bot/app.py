@@ -19,7 +19,6 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from prometheus_client import CollectorRegistry, Gauge
 from telegram.error import InvalidToken, TelegramError
 from telegram.ext import ExtBot
-from telegram.request import HTTPXRequest
 
 from bot import config, handlers, messages, readiness
 from bot.actions import housekeeping, meetings, preferences, sessions, trial
@@ -28,7 +27,7 @@ from bot.handlers import people
 from bot.handlers.context import Desk, Town
 from bot.inbox import Inbox
 from bot.logs import Unbuilt
-from bot.polling import ALLOWED_UPDATES, Polling
+from bot.polling import ALLOWED_UPDATES, PatientRequest, Polling
 from bot.post import Mailer, Post, PostSettings, bundle_unread
 from bot.rules import facts as typed
 from bot.rules import tokens
@@ -446,7 +445,7 @@ def _telegram_bot(settings: TelegramSettings) -> ExtBot[None]:
         token=settings.token,
         base_url=f"{base}/bot",
         base_file_url=f"{base}/file/bot",
-        request=HTTPXRequest(connection_pool_size=TELEGRAM_CONNECTIONS),
+        request=PatientRequest(connection_pool_size=TELEGRAM_CONNECTIONS),
     )
 
 

@@ -14,15 +14,17 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import structlog
-from telegram import Update
+from telegram import MaybeInaccessibleMessage, Message, Update
 from telegram.ext import Application
 
-from bot.actions import notices
+from bot.actions import carrying, joining, notices
 from bot.actions.notices import Draft
 from bot.rules import facts as typed
+from bot.rules.incoming import LARGEST, NotStorable, storable
 from bot.rules.refusals import Refusal
 from storage.db import execute, transaction, unit_of_work
 from storage.models import InboxUpdate, Notice
@@ -39,9 +41,14 @@ RETRY_SECONDS = 0.1
 AWAY_SECONDS = 1.0
 STOP_SECONDS = 2.0
 ANSWER_LEASE = timedelta(seconds=60)
+UNREADABLE = "unreadable"
 KEEP = """
 INSERT INTO inbox_update (network, update_id, chat_id, payload, state, attempts, received_at)
 VALUES (?, ?, ?, ?, 'waiting', 0, ?) ON CONFLICT (network, update_id) DO NOTHING RETURNING id
+"""
+KEEP_UNREAD = """
+INSERT INTO inbox_update (network, update_id, state, attempts, error, received_at, done_at)
+VALUES (?, ?, 'parked', 0, ?, ?, ?) ON CONFLICT (network, update_id) DO NOTHING RETURNING id
 """
 KEPT_FIELDS = ("message", "callback_query", "my_chat_member")
 
@@ -65,6 +72,8 @@ class Turn:
     machine_now: datetime
     thread_id: int | None = None
     callback_id: str | None = None
+    user: int | None = None
+    speaks: bool = False  # in their own chat, and not merely comes or goes
     language: str | None = None
     speaker: int | None = None
     answers: list[Draft] = field(default_factory=list)
@@ -118,9 +127,16 @@ class Inbox:
         self._suspects = asyncio.Lock()
 
     async def receive(self, network: Network, payload: Mapping[str, Any]) -> None:
-        """Keep an update, then work on it. Returns when it is kept: from then on it may be acknowledged."""
-        update_id, chat_id = int(payload["update_id"]), _chat_of(payload)
-        kept = {key: _storable(payload[key]) for key in ("update_id", *KEPT_FIELDS) if key in payload}
+        """Keep an update, then work on it. Returns when it is kept: from then on it may be acknowledged.
+
+        What no database can hold is parked unread.
+        """
+        try:
+            kept = {key: storable(payload[key]) for key in ("update_id", *KEPT_FIELDS) if key in payload}
+        except NotStorable:
+            await self._keep_unread(network, int(payload["update_id"]))
+            return
+        update_id, chat_id = int(kept["update_id"]), _chat_of(kept)
         received_at = self._machine_now()
 
         async def keep() -> list[dict[str, Any]]:
@@ -138,6 +154,18 @@ class Inbox:
         known = await InboxUpdate.get(network=network, update_id=update_id)
         if known.state is UpdateState.WAITING:
             self._take_up_again(known)
+
+    async def _keep_unread(self, network: Network, update_id: int) -> None:
+        """Park an update without its content; the same one that comes again finds its row."""
+        number = update_id if abs(update_id) <= LARGEST else _short(update_id)
+        now = self._machine_now()
+
+        async def keep() -> list[dict[str, Any]]:
+            async with transaction():
+                return await execute(KEEP_UNREAD, [network.value, number, UNREADABLE, now, now])
+
+        if await unit_of_work(keep):
+            log.error("update parked, it cannot be kept", network=network, update_id=number)
 
     async def resume(self, network: Network) -> None:
         """Take up what was kept and not finished before the last stop."""
@@ -265,10 +293,10 @@ class Inbox:
         user = update.effective_user
         return replace(
             self._chat_turn(row),
-            thread_id=message.message_thread_id
-            if message is not None and hasattr(message, "message_thread_id")
-            else None,
+            thread_id=_topic_of(message),
             callback_id=update.callback_query.id if update.callback_query else None,
+            user=user.id if user else None,
+            speaks=user is not None and row.chat_id == user.id and update.my_chat_member is None,
             language=user.language_code if user else None,
         )
 
@@ -277,13 +305,16 @@ class Inbox:
     ) -> list[Notice]:
         turn.set(started)
         await application.process_update(update)
+        await _check_carried(started)
         return await self._done(row, started)
 
     async def _refuse(self, row: InboxUpdate, started: Turn, refusal: Refusal) -> list[Notice]:
         async def refuse() -> list[Notice]:
-            answered = replace(started, answers=[])
-            kind = NoticeKind.TOAST if answered.callback_id else NoticeKind.MESSAGE
-            answered.answer(refusal.template, refusal.facts, kind=kind, target_id=answered.callback_id)
+            answered = _refused(started, refusal)
+            try:
+                await _check_carried(answered)
+            except Refusal as stricter:
+                answered = _refused(started, stricter)
             return await self._done(row, answered)
 
         return await unit_of_work(refuse)
@@ -309,18 +340,28 @@ class Inbox:
         code = secrets.token_hex(3).upper()
         log.error("update parked", network=row.network, update_id=row.update_id, code=code, exc_info=error)
 
+        what = f"{type(error).__name__} {code}"
+
         async def apologise() -> list[Notice]:
             answered = replace(started, answers=[])
             answered.answer("trouble", {"code": typed.Plain(code)}, kind=NoticeKind.MESSAGE)
-            return await self._done(row, answered, state=UpdateState.PARKED, error=f"{type(error).__name__} {code}")
+            return await self._done(row, answered, state=UpdateState.PARKED, error=what)
 
-        await self._hand_over(await unit_of_work(apologise))
+        try:
+            answers = await unit_of_work(apologise)
+        except AlreadySettled:
+            raise
+        except Exception:  # the chat goes on, even if its person cannot be told
+            log.exception("apology cannot be written", network=row.network, update_id=row.update_id, code=code)
+            await self._park(row, what)
+        else:
+            await self._hand_over(answers)
 
     async def _park(self, row: InboxUpdate, error: str) -> None:
         async def park() -> None:
             async with transaction():
                 await InboxUpdate.filter(id=row.id).update(
-                    state=UpdateState.PARKED, error=error, done_at=self._machine_now()
+                    state=UpdateState.PARKED, attempts=row.attempts, error=error, done_at=self._machine_now()
                 )
 
         await unit_of_work(park)
@@ -338,7 +379,23 @@ class Inbox:
             settled = {"state": state, "attempts": row.attempts, "error": error, "done_at": machine_now, **erased}
             if not await change(InboxUpdate, row.id, settled, state=UpdateState.WAITING):
                 raise AlreadySettled
+            if answered.speaks:
+                await joining.heard_from(network=answered.network, address=str(answered.user))
             return await notices.lease(answered.answers, now=machine_now, until=machine_now + ANSWER_LEASE)
+
+
+def _refused(started: Turn, refusal: Refusal) -> Turn:
+    """The turn with nothing but the refusal's answer: a toast for a press."""
+    answered = replace(started, answers=[])
+    kind = NoticeKind.TOAST if answered.callback_id else NoticeKind.MESSAGE
+    answered.answer(refusal.template, refusal.facts, kind=kind, target_id=answered.callback_id)
+    return answered
+
+
+async def _check_carried(answered: Turn) -> None:
+    """What cannot be answered on Telegram is not done either. Raises NotOverTelegram, HintsOnly."""
+    if answered.network is Network.TELEGRAM:
+        await carrying.check(answered.answers, user=answered.user, now=answered.now)
 
 
 async def _write_nothing() -> None:
@@ -362,10 +419,11 @@ def _chat_of(payload: Mapping[str, Any]) -> int | None:
     return None
 
 
-def _storable(value: Any) -> Any:  # noqa: ANN401  # JSON
-    """Without what PostgreSQL cannot hold: NUL, and halves of characters. Such an update must not hold up those behind it."""
-    if isinstance(value, str):
-        return value.replace("\0", "").encode(errors="replace").decode()
-    if isinstance(value, Mapping):
-        return {str(key): _storable(inner) for key, inner in value.items()}
-    return [_storable(inner) for inner in value] if isinstance(value, list) else value
+def _topic_of(message: MaybeInaccessibleMessage | None) -> int | None:
+    """The topic of a forum that a message stands in. In other supergroups replies have a thread, and nothing can be sent there."""
+    return message.message_thread_id if isinstance(message, Message) and message.is_topic_message else None
+
+
+def _short(update_id: int) -> int:
+    """A number that a column holds, always the same for an id that is too long; negative, as Telegram's never are."""
+    return -int.from_bytes(sha256(str(update_id).encode()).digest()[:7])

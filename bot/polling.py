@@ -7,7 +7,10 @@ from typing import Any
 
 import structlog
 from telegram import Bot
-from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
+from telegram.error import Conflict, EndPointNotFound, InvalidToken, RetryAfter, TelegramError
+from telegram.request import HTTPXRequest
+
+from bot.rules import incoming
 
 log = structlog.get_logger(__name__)
 
@@ -18,6 +21,19 @@ GRACE_SECONDS = 2  # for the answer to come over the wire
 CONFLICT_SECONDS = 10.0
 SILENT_AFTER = timedelta(seconds=120)
 BACKOFF_SECONDS = (0.5, 1.0)
+
+
+class PatientRequest(HTTPXRequest):
+    """Requests whose answers are read even when one of the updates in them is no JSON that Telegram would send."""
+
+    @staticmethod
+    def parse_json_payload(payload: bytes) -> dict[str, Any]:
+        """Read an answer. Raises TelegramError."""
+        try:
+            answer: dict[str, Any] = incoming.read(payload)
+        except ValueError as error:
+            raise TelegramError("Invalid server response") from error
+        return answer
 
 
 class Polling:
@@ -60,11 +76,14 @@ class Polling:
     async def _once(self) -> None:
         """One request: what cannot be decoded is the inbox's matter, so that it does not make the bot deaf."""
         seconds = PROBE_SECONDS if self._failures else POLL_SECONDS
-        updates: list[dict[str, Any]] = await self._bot.do_api_request(
-            "getupdates",  # in any case; the library warns of its own spelling, whose method decodes all or nothing
-            api_kwargs={"offset": self._offset, "timeout": seconds, "allowed_updates": ALLOWED_UPDATES},
-            read_timeout=seconds + GRACE_SECONDS,
-        )
+        try:
+            updates: list[dict[str, Any]] = await self._bot.do_api_request(
+                "getupdates",  # in any case; the library warns of its own spelling, whose method decodes all or nothing
+                api_kwargs={"offset": self._offset, "timeout": seconds, "allowed_updates": ALLOWED_UPDATES},
+                read_timeout=seconds + GRACE_SECONDS,
+            )
+        except EndPointNotFound as error:  # what the library makes of a token that has been revoked meanwhile
+            raise InvalidToken("the token has been revoked") from error
         self.heard_at = self._machine_now()
         await asyncio.gather(*(self._receive(update) for update in updates))
         if updates:

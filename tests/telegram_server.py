@@ -40,6 +40,7 @@ PEOPLE = {
     "person_presses",
     "person_blocks_bot",
     "create_group",
+    "open_topic",
     "add_bot",
     "kick_bot",
     "join_group",

@@ -145,6 +145,14 @@ def message(number: int, text: str, chat: int = ANNA, **more: object) -> dict[st
     }
 
 
+def nested(levels: int) -> list[Any]:
+    """A list in a list in a list."""
+    outer: list[Any] = []
+    for _ in range(levels):
+        outer = [outer]
+    return outer
+
+
 def press(number: int, data: str, chat: int = ANNA) -> dict[str, Any]:
     """A button that somebody pressed."""
     below = message(number, "Kommen Sie?", chat)["message"]
@@ -255,6 +263,26 @@ async def test_text_that_no_database_can_hold_is_kept_as_far_as_it_can_be(house:
     await came(house, message(7, "a\0b\ud800c", entities=[{"type": "bold\0", "offset": 0, "length": 1}]))
 
     assert house.done == ["ab?c"]
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        {**message(0, "hallo"), "update_id": 2**70},
+        {**message(0, "hallo"), "update_id": -(2**70)},
+        message(7, "hallo", 2**70),
+        message(7, "hallo", date=10**40),
+        message(7, "hallo", date=float("inf")),
+        message(7, "hallo", entities=nested(60)),
+    ],
+)
+async def test_update_that_no_database_can_hold_is_parked_unread_once(house: House, poison: dict[str, Any]) -> None:
+    await came(house, poison, message(8, "nachher"), poison)
+
+    rows = await InboxUpdate.filter(state=UpdateState.PARKED)
+    assert house.done == ["nachher"]
+    assert [(row.error, row.payload, row.done_at) for row in rows] == [("unreadable", None, house.now)]
+    assert [line["event"] for line in house.log] == ["update parked, it cannot be kept"]
 
 
 @pytest.mark.parametrize(("chat", "theirs"), [(GROUP, True), (ANNA, False)])
@@ -438,6 +466,50 @@ async def test_refusal_that_cannot_be_told_is_a_failure(house: House) -> None:
     assert await states() == {1: UpdateState.PARKED, 2: UpdateState.DONE}
 
 
+@pytest.mark.parametrize("deed", ["fail", "refuse"])
+async def test_update_whose_apology_cannot_be_written_is_parked_and_the_chat_goes_on(house: House, deed: str) -> None:
+    """A topic that no column holds, in a row of long ago: whatever is answered there cannot be written."""
+
+    async def fail(_context: Context) -> None:
+        raise ZeroDivisionError
+
+    async def refuse(_context: Context) -> None:
+        raise NotAMember(body=Plain("TK"))
+
+    house.deeds |= {"fail": fail, "refuse": refuse}
+    poison = message(1, deed, GROUP, message_thread_id=2**70, is_topic_message=True)
+    await InboxUpdate.create(network=TELEGRAM, update_id=1, chat_id=GROUP, payload=poison, received_at=house.now)
+    inbox = house.open()
+    await inbox.resume(TELEGRAM)
+    await inbox.receive(TELEGRAM, message(2, "nachher", GROUP))
+
+    await inbox.drain()
+
+    row = await InboxUpdate.get(update_id=1)
+    assert (house.done, await states()) == ([*[deed] * 3, "nachher"], {1: UpdateState.PARKED, 2: UpdateState.DONE})
+    assert (row.attempts, row.payload, await Notice.all().count()) == (3, poison, 0)
+    assert [line["event"] for line in house.log if line["log_level"] == "error"] == [
+        "update parked",
+        "apology cannot be written",
+    ]
+
+
+async def test_update_that_somebody_else_settled_while_it_failed_gets_no_apology(house: House) -> None:
+    async def overtaken(_context: Context) -> None:
+        async with transaction():
+            await InboxUpdate.all().update(state=UpdateState.DONE)
+        raise ZeroDivisionError
+
+    house.deeds["hallo"] = overtaken
+    inbox = house.open()
+    await inbox.receive(TELEGRAM, message(1, "hallo"))
+    await InboxUpdate.all().update(state=UpdateState.DONE)
+
+    await inbox.drain()
+
+    assert (house.answers(), house.done) == ([], ["hallo"] * 3)
+
+
 async def test_update_that_somebody_else_settled_meanwhile_is_left_alone(house: House) -> None:
     async def overtaken(context: Context) -> None:
         await writing("doppelt")(context)
@@ -504,6 +576,17 @@ async def test_answers_are_rows_leased_to_the_post_in_their_order(house: House) 
             house.now,
         )
     assert rows[0].facts == {"title": {"$": ["Title", "82. TK"]}}
+
+
+async def test_answer_to_a_reply_in_a_supergroup_without_topics_has_no_thread(house: House) -> None:
+    async def answer(context: Context) -> None:
+        context.reply("menu")
+
+    house.deeds["hallo"] = answer
+
+    await came(house, message(1, "hallo", GROUP, message_thread_id=4))
+
+    assert [notice.thread_id for notice in house.handed] == [None]
 
 
 async def test_every_press_is_answered_exactly_once(house: House) -> None:

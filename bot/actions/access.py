@@ -12,6 +12,7 @@ from bot.rules.refusals import NotAllowed, NotAMember, NotFoundHere
 from storage import queries
 from storage.db import once
 from storage.models import Body, Membership, Person
+from storage.vocabulary import Network
 
 Right = Callable[[Sequence[Seat], int], bool]
 
@@ -29,6 +30,11 @@ def name_of(person: Person) -> PersonName:
 def as_seats(memberships: Sequence[Membership]) -> tuple[Seat, ...]:
     """What the rules need to know of memberships."""
     return tuple(Seat(body=seat.body_id, role=seat.role) for seat in memberships)
+
+
+async def person_at(network: Network, address: str) -> Person | None:
+    """The person behind a user id, unless they left."""
+    return await once(("person", network, address), lambda: queries.person_at(network, address))
 
 
 async def memberships(person: Person, now: datetime) -> list[Membership]:

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bot.actions import access, audit, notices, sessions
+from bot.actions import access, audit, carrying, notices, sessions
 from bot.actions.notices import Draft
-from bot.rules import channels, names, permissions
+from bot.rules import names, permissions
 from bot.rules.facts import NOTHING, TITLES, OneTimeLink, Plain
 from bot.rules.refusals import Refusal
 from storage import queries
 from storage.db import transaction
-from storage.models import Body, Channel, Membership, Organisation, Person
+from storage.models import Body, Channel, Membership, Person
 from storage.vocabulary import ChannelState, Lane, Network, NoticeKind, TokenPurpose
 
 Facts = dict[str, Any]
@@ -62,7 +62,7 @@ async def invite(*, by: Person, person: int, mails: bool, now: datetime, machine
     if not shared and not permissions.may_administer(administrator=by.administrator):
         access.not_found()
     level = min((body.level for body in shared), default=None)
-    telegram = await _level(invited, now) > NOTHING
+    telegram = await carrying.highest(invited, now) > NOTHING
     joined = bool(await have_joined([invited.id]))
     by_mail = mails and invited.mail is not None
     chat = await _chat_for_a_link(invited, now, machine_now) if joined and not by_mail else None
@@ -126,7 +126,7 @@ async def _chat_for_a_link(person: Person, now: datetime, machine_now: datetime)
         if channel.network is Network.WEBCHAT:
             works = bool(await sessions.of_person(person, now=machine_now))
         else:
-            works = await _carried(person, now) >= TITLES
+            works = await carrying.level(person, now) >= TITLES
         if works:
             return channel
     return None
@@ -150,37 +150,12 @@ async def open_link(*, token: str, network: Network, address: str, now: datetime
         person = await Person.get_or_none(id=number, left_at=None)
         if person is None:
             raise sessions.LinkUsedUp
-        level = await _level(person, now)
+        level = await carrying.highest(person, now)
         if network is Network.TELEGRAM and level <= NOTHING:
             raise NotOnTelegram
         await _link(person, network, address, now)
     named = network is not Network.TELEGRAM or level >= TITLES
     return {"name": Plain(access.name_of(person)) if named else None}
-
-
-async def _level(person: Person, now: datetime) -> int:
-    """The most that Telegram may ever carry for the person."""
-    places = [(seat.organisation_level, seat.body_level) for seat in await _seats(person, now)]
-    return channels.highest_level(person.level, places)
-
-
-async def _carried(person: Person, now: datetime) -> int:
-    """How much Telegram carries for the person of what is about no body."""
-    return channels.person_level(person.level, await _seats(person, now), None)
-
-
-async def _seats(person: Person, now: datetime) -> list[channels.Seat]:
-    held = await access.memberships(person, now)
-    organisations = await Organisation.filter(
-        id__in=[0, *(seat.organisation_id for seat in held if seat.organisation_id)]
-    )
-    levels = {organisation.id: organisation.level for organisation in organisations}
-    return [
-        channels.Seat(
-            body=seat.body_id, body_level=seat.body.level, organisation_level=levels.get(seat.organisation_id or 0)
-        )
-        for seat in held
-    ]
 
 
 async def _link(person: Person, network: Network, address: str, now: datetime) -> None:
@@ -319,6 +294,13 @@ def _key(introduction: Introduction) -> str:
 
 
 # --- blocked ----------------------------------------------------------------------------------------------------------
+
+
+async def heard_from(*, network: Network, address: str) -> None:
+    """The person writes or presses there: whatever closed their chat is over."""
+    async with transaction():
+        closed = Channel.filter(network=network, address=address, state=ChannelState.BLOCKED)
+        await closed.update(state=ChannelState.ACTIVE)
 
 
 async def blocked(*, network: Network, address: str, is_blocked: bool) -> None:

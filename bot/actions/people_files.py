@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bot.actions import access, dialogues, notices
+from bot.actions import carrying, dialogues, notices
 from bot.actions.notices import Draft
-from bot.rules import channels, permissions
+from bot.rules import permissions
 from bot.rules.dialogue import LIFETIME
 from bot.rules.facts import FULL, NOTHING, NUDGE, PersonName, Plain, Text
 from bot.rules.mistakes import Mistake
@@ -35,10 +35,6 @@ class ListTooLarge(Refusal):
     """More than `limit` MB."""
 
 
-class NotOverTelegram(Refusal):
-    """A privacy level keeps this person off Telegram: their files come in the web chat."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Waiting:
     """A file that is still to be fetched from the network that holds it."""
@@ -60,8 +56,8 @@ async def take(
     _check(by)
     if size > BYTES:
         raise ListTooLarge(limit=BYTES // 1_000_000)
-    if network is Network.TELEGRAM and await reach(by, now) <= NOTHING:
-        raise NotOverTelegram
+    if network is Network.TELEGRAM and await carrying.level(by, now) <= NOTHING:
+        raise carrying.NotOverTelegram
     data = {"file_id": file_id, "name": name[:200], "update": update_id}
     await dialogues.give_up(by, network, chat_id, now=now)
     await dialogues.keep(person=by.id, network=network, chat_id=chat_id, kind=KIND, step=FETCH, data=data, now=now)
@@ -89,7 +85,7 @@ async def not_fetched(file: Waiting, mistakes: Iterable[Mistake], *, now: dateti
             return
         await Dialogue.filter(id=entry.id).delete()
         facts = {
-            "level": in_full_or_not(await reach(entry.person, now)),
+            "level": in_full_or_not(await carrying.level(entry.person, now)),
             "mistakes": [mistake_facts(mistake) for mistake in mistakes],
         }
         await tell(entry, "people_file_unreadable", facts, now)
@@ -137,20 +133,6 @@ async def tell(entry: Dialogue, template: str, facts: Facts, now: datetime) -> N
         lane=Lane.ANSWER,
     )
     await notices.queue([draft], now=now)
-
-
-async def reach(by: Person, now: datetime) -> int:
-    """How much Telegram may carry for the person."""
-    held = await access.memberships(by, now)
-    seats = [
-        channels.Seat(
-            body=seat.body_id,
-            body_level=seat.body.level,
-            organisation_level=seat.organisation.level if seat.organisation else None,
-        )
-        for seat in held
-    ]
-    return channels.person_level(by.level, seats, None)
 
 
 def in_full_or_not(level: int) -> int:

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from bot.actions import people, people_files
+from bot.actions import carrying, people, people_files
 from bot.actions.people import Difference, PeopleReport, RowReport, RowState
 from bot.actions.people_files import CONFIRM, Waiting
 from bot.rules import merge, paging
-from bot.rules.facts import PersonName, Plain, Text
+from bot.rules.facts import NOTHING, PersonName, Plain, Text
 from bot.rules.peoplefile import PeopleFile
 from storage.db import transaction
 from storage.models import Dialogue, Person
@@ -30,9 +30,13 @@ async def fetched(file: Waiting, content: PeopleFile, *, zone: str, now: datetim
         if entry is None:
             return
         report = await people.import_people(content, by=entry.person, zone=zone, now=now, dry_run=True)
+        facts = await _report_facts(report, content, by=entry.person, now=now)
+        if entry.network is Network.TELEGRAM and facts["level"] <= NOTHING:
+            await Dialogue.filter(id=entry.id).delete()
+            await people_files.tell(entry, carrying.NotOverTelegram().template, {}, now)
+            return
         data = {"file": content.to_json(), "seen": _digest(report)}
         await Dialogue.filter(id=entry.id).update(step=CONFIRM, data=data)
-        facts = await _report_facts(report, content, by=entry.person, now=now)
         await people_files.tell(entry, "people_file", facts, now)
 
 
@@ -73,7 +77,7 @@ async def _report_facts(report: PeopleReport, file: PeopleFile, *, by: Person, n
     ordered = sorted(report.rows, key=lambda row: (_ORDER.index(row.state), not row.kept, row.line))
     listed, turned = paging.turned(ordered, page, ROWS_OF_A_PAGE)
     return {
-        "level": people_files.in_full_or_not(min(report.level, await people_files.reach(by, now))),
+        "level": people_files.in_full_or_not(min(report.level, await carrying.level(by, now))),
         "file": Text(file.name),
         "counts": {state.value: report.count(state) for state in RowState},
         "rows": [_row(row, report) for row in listed],

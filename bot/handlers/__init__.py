@@ -127,6 +127,7 @@ def application(bot: Bot, town: Town) -> Desk:
         names = list({command.german, command.english})
         handler = command.handler if command.german == "start" else _watched(command.handler)
         made.add_handler(CommandHandler(names, handler, filters=private))
+    made.add_handler(CommandHandler("start", groups.begin, filters=~private & filters.UpdateType.MESSAGE))
     made.add_handler(CommandHandler(sorted(_BY_NAME), start.in_group, filters=~private & filters.UpdateType.MESSAGE))
     made.add_handler(CallbackQueryHandler(_pressed))
     made.add_handler(MessageHandler(filters.StatusUpdate.MIGRATE, groups.migrated))

@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 from telegram import CallbackQuery, Message, Update
 from telegram.ext import Application, CallbackContext, ExtBot
 
+from bot.actions import access
 from bot.inbox import Turn, turn
 from bot.rules.facts import Facts
 from bot.rules.refusals import Outdated, Refusal
-from storage import queries
 from storage.models import Person
 from storage.vocabulary import Network, NoticeKind
 
@@ -152,7 +152,7 @@ class Context(CallbackContext[ExtBot[None], dict[Any, Any], dict[Any, Any], dict
         """Who speaks. Raises Stranger when the account belongs to nobody of this town."""
         if self._speaker is None:
             user = self.incoming.effective_user if self.incoming else None
-            found = await queries.person_at(Network(self.turn.network), str(user.id)) if user else None
+            found = await access.person_at(Network(self.turn.network), str(user.id)) if user else None
             if found is None:
                 raise Stranger(language=self.turn.language)
             self._speaker = found

@@ -11,12 +11,13 @@ from typing import Any
 
 from telegram import Update
 
-from bot.actions import dialogues
+from bot.actions import carrying, dialogues
 from bot.handlers.context import Context
 from bot.rules import guard
 from bot.rules.dialogue import PAPERS, Flow
 from bot.rules.refusals import ChangedMeanwhile, Outdated, TooLong
 from storage.db import savepoint
+from storage.vocabulary import Network
 
 Answers = dict[str, Any]
 
@@ -49,6 +50,8 @@ async def pressed(_update: Update, context: Context, guides: Mapping[str, Guide]
     guide = guides.get(kind)
     if guide is None or entry is None or entry.kind != kind:
         raise Outdated
+    if await _closed(context, guide, entry):
+        return
     current = guide.flow.current(entry.data)
     if current == "kept" and step in {"kept", "again"}:
         _about_this_text(entry, value)
@@ -70,7 +73,8 @@ async def typed(_update: Update, context: Context, guides: Mapping[str, Guide]) 
     guide = guides.get(entry.kind) if entry else None
     if entry is None or guide is None:
         return False
-    await _take(context, guide, entry, guide.flow.current(entry.data), context.text, pressed=False)
+    if not await _closed(context, guide, entry):
+        await _take(context, guide, entry, guide.flow.current(entry.data), context.text, pressed=False)
     return True
 
 
@@ -80,7 +84,8 @@ async def back(context: Context, guides: Mapping[str, Guide]) -> bool:
     guide = guides.get(entry.kind) if entry else None
     if entry is None or guide is None:
         return False
-    await _step_back(context, guide, entry)
+    if not await _closed(context, guide, entry):
+        await _step_back(context, guide, entry)
     return True
 
 
@@ -93,6 +98,21 @@ async def _step_back(context: Context, guide: Guide, entry: dialogues.OpenEntry)
 
 async def _open(context: Context) -> dialogues.OpenEntry | None:
     return await dialogues.current(await context.speaker(), context.turn.network, context.turn.chat_id, now=context.now)
+
+
+async def _closed(context: Context, guide: Guide, entry: dialogues.OpenEntry) -> bool:
+    """Give up an entry whose questions Telegram may not show any more, and say where it goes on; whether that was so."""
+    if context.turn.network is not Network.TELEGRAM:
+        return False
+    person, facts = await context.speaker(), await guide.facts(context, dict(entry.data))
+    try:
+        await carrying.check_question(person, facts, context.now)
+    except (carrying.NotOverTelegram, carrying.HintsOnly) as refusal:
+        await give_up(context)
+        context.taken = True
+        context.toast(refusal.template)
+        return True
+    return False
 
 
 async def _take(
@@ -229,6 +249,8 @@ async def discard_warned(context: Context, guides: Mapping[str, Guide]) -> None:
     guide = guides.get(entry.kind) if entry else None
     if entry is None or guide is None:
         context.show("discarded")
+        return
+    if await _closed(context, guide, entry):
         return
     context.toast("discarded")
     await _ask(context, guide, entry.person_id, dict(entry.data))

@@ -3,13 +3,26 @@
 from telegram import Update
 
 from bot.actions import groups
+from bot.handlers import start
 from bot.handlers.buttons import Button
 from bot.handlers.context import Context
 from bot.post import move_chat
 
 
+async def begin(update: Update, context: Context) -> None:
+    """/start in a group: ask whose it is where that is open; else what everybody there may see."""
+    wanted = await groups.asks(
+        by=await context.speaker(),
+        network=context.turn.network,
+        chat_id=context.turn.chat_id,
+        thread_id=context.turn.thread_id,
+        now=context.now,
+    )
+    await (offer if wanted else start.in_group)(update, context)
+
+
 async def offer(_update: Update, context: Context) -> None:
-    """Somebody added the bot; ask whose group this is."""
+    """Ask whose group this is."""
     context.reply("group_choice", await groups.choices(by=await context.speaker(), now=context.now))
 
 
@@ -28,8 +41,9 @@ async def link(_update: Update, context: Context) -> None:
 
 
 async def forget(context: Context) -> None:
-    """Thrown out."""
-    await groups.forget(network=context.turn.network, chat_id=context.turn.chat_id)
+    """Thrown out, perhaps by somebody whom the town knows."""
+    by = (await context.speaker()).id if await context.known() else None
+    await groups.forget(network=context.turn.network, chat_id=context.turn.chat_id, now=context.now, by=by)
 
 
 async def migrated(_update: Update, context: Context) -> None:
@@ -37,10 +51,12 @@ async def migrated(_update: Update, context: Context) -> None:
     message = context.message
     if message is None:
         return
-    if message.migrate_to_chat_id is not None:
-        await move_chat(context.turn.network, message.chat_id, message.migrate_to_chat_id)
-    elif message.migrate_from_chat_id is not None:
-        await move_chat(context.turn.network, message.migrate_from_chat_id, message.chat_id)
+    network, old, new = context.turn.network, message.chat_id, message.migrate_to_chat_id
+    if message.migrate_from_chat_id is not None:
+        old, new = message.migrate_from_chat_id, message.chat_id
+    if new is not None:
+        await move_chat(network, old, new)
+        await groups.moved(network=network, chat_id=new, now=context.now)
 
 
 BUTTONS = {"gl": Button(link, "body")}

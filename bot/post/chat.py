@@ -85,7 +85,20 @@ def pause(error: RetryAfter) -> timedelta:
 
 
 async def send(desk: Desk, notice: Notice, message: ChatMessage, file: File | None = None) -> int | None:
-    """Do what the notice's kind says; gives the id of the message that it became. Raises TelegramError."""
+    """Do what the notice's kind says; gives the id of the message that it became. Raises TelegramError.
+
+    A topic that is gone, or never was one, holds nothing up: it is said beside the topics.
+    """
+    try:
+        return await _send(desk, notice, message, file)
+    except BadRequest as error:
+        if notice.thread_id is None or "thread not found" not in error.message.lower():
+            raise
+        notice.thread_id = None
+        return await _send(desk, notice, message, file)
+
+
+async def _send(desk: Desk, notice: Notice, message: ChatMessage, file: File | None) -> int | None:
     match notice.kind:
         case NoticeKind.TOAST:
             await _toast(desk, notice, message)
@@ -97,7 +110,10 @@ async def send(desk: Desk, notice: Notice, message: ChatMessage, file: File | No
             edit = _edit_caption if notice.kind is NoticeKind.CAPTION else _edit
             return await edit(desk, notice, message, int(notice.target_id or 0))
         case NoticeKind.CARD if notice.message_id is not None:
-            return await _edit(desk, notice, message, notice.message_id)
+            shown = await _edit(desk, notice, message, notice.message_id)
+            if shown != notice.message_id:  # somebody had deleted it
+                await _pin(desk, shown)
+            return shown
         case NoticeKind.CARD:
             sent = await _say(desk, notice, message)
             await _pin(desk, sent)

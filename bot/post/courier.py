@@ -12,6 +12,7 @@ from telegram import Bot
 from telegram.error import ChatMigrated, RetryAfter, TelegramError
 from tortoise.exceptions import BaseORMException
 
+from bot.actions import groups
 from bot.actions.notices import NO_FILE
 from bot.addresses import usable_address
 from bot.post import attachments, chat, outbox, readers
@@ -29,7 +30,7 @@ from bot.rules import facts as typed
 from bot.rules.channels import Way
 from bot.rules.facts import NOTHING, NUDGE, TITLES
 from bot.rules.quiet import Rest, next_moment
-from storage.db import WorkTookTooLong
+from storage.db import WorkTookTooLong, unit_of_work
 from storage.models import Notice
 from storage.together import Together
 from storage.vocabulary import Lane, Network, NoticeKind, NoticeState
@@ -263,7 +264,7 @@ class Courier:
         match error, chat.trouble(error):
             case ChatMigrated(), _:
                 await outbox.move_chat(way.network, int(way.address), error.new_chat_id)
-                notice.chat_id = error.new_chat_id
+                notice.chat_id, notice.message_id = error.new_chat_id, None
                 raise Astray
             case RetryAfter(), _ if notice.kind is not NoticeKind.TOAST:
                 until = self.turns.now() + chat.pause(error)
@@ -293,6 +294,8 @@ class Courier:
         return Outcome(state=NoticeState.UNCERTAIN, error=UNCERTAIN, failed=True)
 
     async def _blocked(self, notice: Notice, reader: Reader, way: Way) -> Outcome:
+        if way.network is Network.TELEGRAM and int(way.address) < 0:
+            await _forget_group(notice, way)
         if reader.person is not None:
             await outbox.block(reader.person.id, way.network)
         if notice.chat_id is None:
@@ -365,6 +368,12 @@ def _out_of_place(notice: Notice, reader: Reader) -> Outcome | None:
     if notice.lane is Lane.MAILING and not reader.concerned:
         return Outcome(state=NoticeState.DROPPED, error="no seat")
     return None
+
+
+async def _forget_group(notice: Notice, way: Way) -> None:
+    """The bot was thrown out while it was away: the group is forgotten, and those who lead its body are told."""
+    chat_id, since = int(way.address), notice.due_at  # which is no later than the domain's clock
+    await unit_of_work(lambda: groups.forget(network=way.network, chat_id=chat_id, now=since))
 
 
 def _after_mail(reported: Reported, notice: Notice, now: datetime, *, lacks: str | None) -> Outcome:

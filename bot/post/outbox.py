@@ -313,6 +313,8 @@ async def move_chat(network: Network, old: int, new: int) -> None:
         async with transaction():
             if not await GroupChat.exists(network=network, chat_id=new):
                 await GroupChat.filter(network=network, chat_id=old).update(chat_id=new)
+            cards = Notice.filter(network=network, chat_id=old, kind=NoticeKind.CARD)
+            await cards.update(message_id=None)  # the messages stay behind, and their numbers mean others there
             for model in (Notice, Dialogue, InboxUpdate):
                 await model.filter(network=network, chat_id=old).update(chat_id=new)
 

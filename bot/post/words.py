@@ -13,12 +13,14 @@ from bot.post import texts
 from bot.post.readers import Reader
 from bot.rules import channels
 from bot.rules import facts as typed
+from bot.rules.channels import WITHOUT_CONTENT
 from bot.rules.facts import FULL, NUDGE, AnswerLink, FeedLink, OneTimeLink
 from storage.models import Notice
 from storage.vocabulary import Lane, Network, NoticeKind, TokenPurpose
 
 NUDGE_TEMPLATE = "nudge"
 NUDGE_TOAST = "nudge_toast"
+NUDGE_ANSWER = "refusals/hints_only"
 AS_MAIL = "message"  # the frame of the chat's words
 FILE_MISSING = "file_missing"
 OF_COMMITMENTS = frozenset({"c", "cc", "cs", "cx"})  # buttons that name a commitment: its page does what they do
@@ -106,7 +108,7 @@ class Words:
 
         A bundle that nobody asked for goes no further than its most open entry; an answer folds its stricter ones away.
         """
-        if network is not Network.TELEGRAM:
+        if network is not Network.TELEGRAM or (notice.chat_id is not None and notice.template in WITHOUT_CONTENT):
             return FULL
         own = reader.person.level if reader.person else None
         facts = typed.decode(notice.facts)
@@ -128,7 +130,7 @@ class Words:
         if not notice.template or notice.kind is NoticeKind.ERASE:
             return ChatMessage(text="")
         if level <= NUDGE:
-            return messages.chat(NUDGE_TOAST if notice.kind is NoticeKind.TOAST else NUDGE_TEMPLATE, {}, voice)
+            return messages.chat(_nudge(notice), {}, voice)
         facts = {key: fact for key, fact in typed.decode(notice.facts).items() if key not in ATTACHED}
         if network is Network.TELEGRAM:
             body = channels.body_level(reader.body.level if reader.body else None, facts)
@@ -210,6 +212,13 @@ class Words:
 def _answer_page(shown: Mapping[str, Any]) -> list[dict[str, str | None]]:
     """Where an invitation is answered, when the message is about an answer."""
     return [{"url": shown["answer_link"], "label": None}] if shown.get("answer_link") else []
+
+
+def _nudge(notice: Notice) -> str:
+    """What stands in the place of what Telegram may not carry: to somebody who asked, that it only shows hints there."""
+    if notice.kind is NoticeKind.TOAST:
+        return NUDGE_TOAST
+    return NUDGE_ANSWER if notice.lane is Lane.ANSWER else NUDGE_TEMPLATE
 
 
 def _on_telegram(bot_name: str) -> str:

@@ -8,6 +8,10 @@ from bot.rules import facts as typed
 from bot.rules.facts import FULL, NOTHING, TITLES, Facts
 from storage.vocabulary import Network
 
+WITHOUT_CONTENT = frozenset(  # what Telegram carries to whoever writes or presses there, whatever their level
+    {"", "discarded", "given_up", "privacy", "trouble", "refusals/not_over_telegram", "refusals/hints_only"}
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Seat:
@@ -64,6 +68,12 @@ def bundle_level(facts: Facts) -> int | None:
     """The level of a bundle over several bodies: that of its most open entry; None when no entry tells its own."""
     lists = [fact for fact in facts.values() if isinstance(fact, list | tuple) and fact and _has_levels(fact)]
     return max((entry["level"] for entries in lists for entry in entries), default=None)
+
+
+def answer_level(person: int | None, seats: Iterable[Seat], facts: Facts) -> int:
+    """How much Telegram carries of an answer with these facts to somebody with that level and these seats."""
+    body = body_level(None, facts)
+    return min(person_level(person, seats, None), FULL if body is None else body)
 
 
 def choose(ways: Iterable[Way], level: int) -> Way | None:

@@ -1,11 +1,12 @@
 """Telegram's updates by webhook: our own route, so that an update is a row before it is acknowledged."""
 
 import hmac
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from aiohttp import web
+
+from bot.rules import incoming
 
 PATH: Final = "/telegram"
 SECRET_HEADER: Final = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105  # the name of a header
@@ -22,16 +23,22 @@ def route(secret: str, receive: Callable[[Mapping[str, Any]], Awaitable[None]]) 
         body = await _bounded(request)
         if len(body) > BODY_BYTES:
             raise web.HTTPRequestEntityTooLarge(BODY_BYTES, len(body))
-        try:
-            update = json.loads(body)
-            known = isinstance(update, dict) and isinstance(update.get("update_id"), int)
-        except (ValueError, RecursionError):
-            known = False
-        if known:
+        update = _read(body)
+        if update is not None:
             await receive(update)
-        return web.Response(text="ok" if known else "ignored")
+        return web.Response(text="ignored" if update is None else "ok")
 
     return web.post(PATH, take)
+
+
+def _read(body: bytes) -> Mapping[str, Any] | None:
+    """The update; None for what is none."""
+    try:
+        update = incoming.read(body)
+    except ValueError:
+        return None
+    known = isinstance(update, dict) and isinstance(update.get("update_id"), int)
+    return update if known else None
 
 
 async def _bounded(request: web.Request) -> bytes:

@@ -155,6 +155,9 @@ async def _send(
     formatted: Formatted,
     file: WebchatFile | None = None,
 ) -> Json:
+    thread_id = call.integer("message_thread_id")
+    if thread_id is not None and thread_id not in server.topics.get(chat.chat_id, ()):
+        raise bad_request("message thread not found")
     message = await rows.add_message(
         server,
         chat,
@@ -163,7 +166,7 @@ async def _send(
         entities=await _with_known_people(server, formatted.entities),
         keyboard=limits.keyboard(call, own_hosts=server.own_hosts),
         reply_to=await _replied_to(chat, call),
-        thread_id=call.integer("message_thread_id"),
+        thread_id=thread_id,
         file=file,
     )
     return await rows.shown(server, message)

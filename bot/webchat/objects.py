@@ -137,7 +137,7 @@ def message_json(message: WebchatMessage, bot: Identity, *, reply_to: WebchatMes
         date=unix(message.sent_at),
         edit_date=unix(message.edited_at) if message.edited_at else None,
         chat=chat_json(message.chat),
-        message_thread_id=message.thread_id,
+        message_thread_id=message.thread_id or _thread_of(message, reply_to),
         is_topic_message=True if message.thread_id else None,
         document=document_json(message.file) if message.file else None,
         reply_to_message=message_json(reply_to, bot) if reply_to else None,
@@ -149,6 +149,14 @@ def message_json(message: WebchatMessage, bot: Identity, *, reply_to: WebchatMes
     if message.entities:
         shown[entities] = message.entities
     return shown | (message.service or {})
+
+
+def _thread_of(message: WebchatMessage, reply_to: WebchatMessage | None) -> int | None:
+    """In a supergroup every reply belongs to a thread; where there are no topics nothing can be sent into it."""
+    if reply_to is None or message.chat.type is not ChatType.SUPERGROUP:
+        return None
+    thread: int = reply_to.thread_id or reply_to.message_id
+    return thread
 
 
 def seen(message: WebchatMessage, bot: Identity, *, reply_to: WebchatMessage | None = None) -> Seen:

@@ -50,11 +50,13 @@ async def writes(
     key: str | None = None,
     bounds: Bounds | None = None,
 ) -> int:
-    """Send a text; gives its message id. With a `key` that has been sent already it is that message.
+    """Send a text, in a forum perhaps into a topic; gives its message id. With a `key` that has been sent already it is that message.
 
     Raises NotAllowed, and with `bounds` TooManyTexts.
     """
     formatted = _typed(text)
+    if thread_id is not None and thread_id not in server.topics.get(chat_id, ()):
+        raise NotAllowed("there is no such topic")
 
     async def write(change: int) -> int:
         sender, chat = await _enter(server, user, chat_id, change)
@@ -215,6 +217,20 @@ async def create_group(
         server.touched(chat_id)
 
     await server.write(create)
+
+
+async def open_topic(
+    server: BotServer, user: User, chat_id: int, thread_id: int
+) -> None:  # who does it does not matter
+    """Open a topic in a supergroup, which is a forum from then on. Raises NotAllowed."""
+    if (await _group(server, chat_id)).type is not ChatType.SUPERGROUP:
+        raise NotAllowed("only a supergroup has topics")
+    server.topics.setdefault(chat_id, set()).add(thread_id)
+
+
+async def close_topic(server: BotServer, user: User, chat_id: int, thread_id: int) -> None:  # likewise
+    """Delete a topic."""
+    server.topics[chat_id].discard(thread_id)
 
 
 async def add_bot(server: BotServer, user: User, chat_id: int, *, administrator: bool = False) -> None:

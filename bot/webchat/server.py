@@ -74,6 +74,7 @@ class BotServer:
     first_name: str = "Faden"
     privacy: bool = True
 
+    topics: dict[int, set[int]] = field(init=False, default_factory=dict)  # by forum; only tests have any
     bot: Identity = field(init=False)
     feed: Feed = field(init=False, default_factory=Feed)
     polls: updates.Polls = field(init=False, default_factory=updates.Polls)
@@ -94,6 +95,8 @@ class BotServer:
     person_presses = people.presses
     person_blocks_bot = people.blocks_bot
     create_group = people.create_group
+    open_topic = people.open_topic
+    close_topic = people.close_topic
     add_bot = people.add_bot
     kick_bot = people.kick_bot
     join_group = people.join_group

@@ -134,7 +134,61 @@ async def test_forgotten_group_hears_nothing_of_what_waits(town: Town, now: date
     await linked(town, town.anna, now)
 
     for _ in range(2):
-        await groups.forget(network=Network.TELEGRAM, chat_id=CHAT)
+        await groups.forget(network=Network.TELEGRAM, chat_id=CHAT, now=now)
 
     assert await all_groups() == []
-    assert [(row.state, row.error) for row in await Notice.all()] == [(NoticeState.DROPPED, "no group")]
+    dropped = await Notice.filter(kind=NoticeKind.CARD)
+    assert [(row.state, row.error) for row in dropped] == [(NoticeState.DROPPED, "no group")]
+
+
+@pytest.mark.parametrize(("by", "told"), [(None, ["anna", "ada"]), ("anna", ["ada"]), ("emil", ["anna", "ada"])])
+async def test_those_who_lead_the_body_learn_that_its_group_is_gone_once(
+    town: Town, now: datetime, by: str | None, told: list[str]
+) -> None:
+    await linked(town, town.anna, now)
+
+    for _ in range(2):
+        thrower = town.person(by).id if by else None
+        await groups.forget(network=Network.TELEGRAM, chat_id=CHAT, now=now, by=thrower)
+
+    notices = await Notice.filter(template="group_lost").order_by("id")
+    assert [notice.person_id for notice in notices] == [town.person(name).id for name in told]
+    assert typed.decode(notices[0].facts) == {"level": 2, "body": Title("Trägerkonferenz")}
+
+
+@pytest.mark.parametrize(
+    ("by", "thread", "asks"),
+    [("anna", 7, False), ("anna", None, True), ("anna", 8, True), ("ben", 8, False), ("emil", 8, False)],
+)
+async def test_group_is_asked_for_again_by_those_who_lead_its_body_in_another_topic(
+    town: Town, now: datetime, by: str, thread: int | None, *, asks: bool
+) -> None:
+    await linked(town, town.anna, now, thread_id=7)
+
+    where = {"network": Network.TELEGRAM, "chat_id": CHAT, "thread_id": thread}
+    assert await groups.asks(by=town.person(by), now=now, **where) is asks  # type: ignore[arg-type]  # as `where` has them
+
+
+async def test_card_goes_to_the_topic_in_which_the_question_was_answered_last(town: Town, now: datetime) -> None:
+    await a_meeting(town.tk, "2026-11-24T14:30", MeetingState.INVITED)
+    await linked(town, town.anna, now, thread_id=7)
+    await Notice.all().update(message_id=12, state=NoticeState.SENT)
+
+    for _ in range(2):
+        await linked(town, town.anna, now, thread_id=8)
+
+    card, erased = await Notice.all().order_by("id")
+    assert await all_groups() == [(town.tk.id, "telegram", CHAT, 8)]
+    assert (card.state, card.thread_id, card.message_id) == (NoticeState.WAITING, 8, None)
+    assert (erased.kind, erased.chat_id, erased.target_id) == (NoticeKind.ERASE, CHAT, "12")
+
+
+async def test_group_that_has_moved_gets_its_cards_again(town: Town, now: datetime) -> None:
+    await a_meeting(town.tk, "2026-11-24T14:30", MeetingState.INVITED)
+    await linked(town, town.anna, now)
+    await Notice.all().update(state=NoticeState.SENT)
+
+    await groups.moved(network=Network.TELEGRAM, chat_id=CHAT, now=now)
+    await groups.moved(network=Network.TELEGRAM, chat_id=-1, now=now)
+
+    assert [notice.state for notice in await Notice.all()] == [NoticeState.WAITING]

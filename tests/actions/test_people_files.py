@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from bot.actions import people, people_files, people_reports
-from bot.actions.people_files import AdministratorsOnly, ListTooLarge, NotOverTelegram, Waiting
+from bot.actions.carrying import NotOverTelegram
+from bot.actions.people_files import AdministratorsOnly, ListTooLarge, Waiting
 from bot.rules import facts as typed
 from bot.rules import peoplefile
 from bot.rules.facts import PersonName, Plain, Text

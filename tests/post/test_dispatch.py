@@ -382,7 +382,7 @@ async def test_answer_at_level_0_is_dropped_and_nothing_leaves(office: Office, n
     assert office.telegram.calls == []
 
 
-async def test_answers_at_level_1_are_nudges_and_toasts_say_where_it_goes_on(office: Office, nora: Person) -> None:
+async def test_answers_at_level_1_are_hints_and_toasts_say_where_it_goes_on(office: Office, nora: Person) -> None:
     await Person.filter(id=nora.id).update(level=1)
 
     await sent(
@@ -392,7 +392,8 @@ async def test_answers_at_level_1_are_nudges_and_toasts_say_where_it_goes_on(off
         chat("c", kind=NoticeKind.TOAST, target_id="q", lane=Lane.ANSWER),
     )
 
-    assert office.telegram.said() == [(101, "Neues in einem Ihrer Gremien")] * 2
+    hint = "Telegram zeigt hier nur Hinweise; weiter geht es in der Web-Ansicht."
+    assert office.telegram.said() == [(101, hint)] * 2
     toast = {"callback_query_id": "q", "text": "Weiter geht es in der Web-Ansicht."}
     assert Call("answerCallbackQuery", toast) in office.telegram.calls
 
@@ -403,7 +404,7 @@ async def test_answer_keeps_to_the_level_that_its_facts_tell(office: Office) -> 
 
     await sent(office, chat(template="secrets", facts=facts, lane=Lane.ANSWER))
 
-    assert office.telegram.said() == [(101, "Neues in einem Ihrer Gremien")]
+    assert office.telegram.said() == [(101, "Telegram zeigt hier nur Hinweise; weiter geht es in der Web-Ansicht.")]
 
 
 async def test_group_card_keeps_to_the_level_of_its_body(office: Office) -> None:

@@ -20,7 +20,9 @@ NUDGED = {
     "text": "Neues in einem Ihrer Gremien",
     "reply_markup": {"inline_keyboard": [[{"text": "Ansehen", "url": "https://faden.example/chat"}]]},
 }
+HINTED = NUDGED | {"text": "Telegram zeigt hier nur Hinweise; weiter geht es in der Web-Ansicht."}
 NUDGED_TOAST = "Weiter geht es in der Web-Ansicht."
+TOASTS_WITHOUT_CONTENT = sorted(name for name in channels.WITHOUT_CONTENT if name.startswith("refusals/"))
 BADLY_READ = re.compile(r"None|<(\w+)></\1>|„“|, ,|Grund:\s*$|endet\?\S|offen\.\S")
 ONLY_AT_LEVEL_3 = ("PersonName.", "JoinLink.", "Text.", "str.")
 
@@ -92,10 +94,13 @@ def test_there_are_samples_for_every_template() -> None:
     assert templates - samples.PARTIAL == samples.TEMPLATES.keys()
 
 
-async def test_level_0_says_nothing_on_telegram_and_everything_in_the_web_chat(office: Office, nora: Person) -> None:
+async def test_level_0_says_nothing_of_content_on_telegram_and_everything_in_the_web_chat(
+    office: Office, nora: Person
+) -> None:
     rows = await told(office, nora, 0)
 
-    assert office.telegram.calls == []
+    assert [call.params["callback_query_id"] for call in office.telegram.calls] == TOASTS_WITHOUT_CONTENT
+    assert leaked(office.telegram.calls, (*ONLY_AT_LEVEL_3, "Title.", "Place.")) == []
     assert {row.state for row in rows if row.kind is NoticeKind.MESSAGE} == {NoticeState.SENT}
     assert [text for _, text in office.webchat.said()] == in_full()
 
@@ -105,8 +110,9 @@ async def test_level_1_only_nudges_and_the_web_chat_has_what_it_is_about(office:
 
     messages = [call for call in office.telegram.calls if call.method == "sendMessage"]
     toasts = [call for call in office.telegram.calls if call.method == "answerCallbackQuery"]
-    assert [{key: call.params[key] for key in NUDGED} for call in messages] == [NUDGED] * len(samples.TEMPLATES)
-    assert {call.params["text"] for call in toasts} == {NUDGED_TOAST}
+    assert [{key: call.params[key] for key in HINTED} for call in messages] == [HINTED] * len(samples.TEMPLATES)
+    other = {call.params["text"] for call in toasts if call.params["callback_query_id"] not in TOASTS_WITHOUT_CONTENT}
+    assert other == {NUDGED_TOAST}
     assert {key for call in toasts for key in call.params} == {"callback_query_id", "text"}
     assert len(messages) + len(toasts) == len(rows) == len(office.telegram.calls)
     assert [text for _, text in office.webchat.said()] == in_full()
@@ -235,7 +241,7 @@ async def test_group_of_a_body_at_level_1_is_only_nudged(office: Office) -> None
     calls = await in_group(office, 1)
 
     told = [call for call in calls if call.method == "sendMessage"]
-    assert [{key: call.params[key] for key in NUDGED} for call in told] == [NUDGED] * 2
+    assert [{key: call.params[key] for key in NUDGED} for call in told] == [HINTED, NUDGED]
     assert [call.params["text"] for call in calls if call.method == "answerCallbackQuery"] == [NUDGED_TOAST]
     assert leaked(calls, (*ONLY_AT_LEVEL_3, "Title.", "Place.")) == []
     assert "2026" not in repr(calls)

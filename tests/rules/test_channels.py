@@ -1,3 +1,7 @@
+from typing import Any
+
+import pytest
+
 from bot.rules import channels
 from bot.rules.channels import (
     Seat,
@@ -109,3 +113,20 @@ def test_everything_hides_and_folds_nothing() -> None:
 def test_bundle_has_the_level_of_its_most_open_entry() -> None:
     assert channels.bundle_level({"commitments": [{"level": 1}, {"level": 3}], "count": 2}) == 3
     assert channels.bundle_level({"count": 2}) is None
+
+
+@pytest.mark.parametrize(
+    ("person", "seats", "facts", "level"),
+    [
+        (None, [], {}, 3),
+        (2, [], {}, 2),
+        (None, [], {"meeting": {"level": 0}}, 0),
+        (1, [Seat(body=1, body_level=3)], {"level": 2}, 1),
+        (None, [Seat(body=1, body_level=0)], {}, 0),
+        (None, [Seat(body=1, body_level=0), Seat(body=2, body_level=2)], {"level": 1}, 1),
+    ],
+)
+def test_answer_is_carried_as_far_as_the_strictest_lets_it(
+    person: int | None, seats: list[Seat], facts: dict[str, Any], level: int
+) -> None:
+    assert channels.answer_level(person, seats, facts) == level

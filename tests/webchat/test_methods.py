@@ -11,7 +11,7 @@ from bot.webchat.errors import ApiError, ConnectionCut
 from bot.webchat.objects import User
 from bot.webchat.rates import Limit, Limits
 from bot.webchat.server import BotServer, Fault, Options
-from storage.models.webchat import WebchatFile
+from storage.models.webchat import ChatType, WebchatFile
 from storage.vocabulary import Network
 from tests.webchat.conftest import ANNA, BEN, GROUP, TOKEN, Clock, refusal
 
@@ -73,11 +73,40 @@ async def test_sent_message_is_shown_as_the_bot_api_shows_it(server: BotServer, 
     }
 
 
-async def test_reply_and_thread_are_kept(server: BotServer, anna: User) -> None:
-    message = await send(server, anna.id, reply_parameters=json.dumps({"message_id": 1}), message_thread_id="7")
+async def test_reply_is_kept(server: BotServer, anna: User) -> None:
+    message = await send(server, anna.id, reply_parameters=json.dumps({"message_id": 1}))
 
     assert message["reply_to_message"]["text"] == "/start"
+    assert message.keys() & {"message_thread_id", "is_topic_message"} == set()
+
+
+async def test_topic_of_a_forum_is_kept(server: BotServer, anna: User) -> None:
+    await server.create_group(anna, GROUP, "Forum", kind=ChatType.SUPERGROUP)
+    await server.add_bot(anna, GROUP)
+    await server.open_topic(anna, GROUP, 7)
+
+    message = await send(server, GROUP, message_thread_id="7")
+
     assert (message["message_thread_id"], message["is_topic_message"]) == (7, True)
+
+
+@pytest.mark.parametrize("kind", [ChatType.PRIVATE, ChatType.GROUP, ChatType.SUPERGROUP])
+async def test_thread_that_is_no_topic_is_not_found(server: BotServer, anna: User, kind: ChatType) -> None:
+    chat = anna.id if kind is ChatType.PRIVATE else GROUP
+    if kind is not ChatType.PRIVATE:
+        await server.create_group(anna, GROUP, "Runde", kind=kind)
+        await server.add_bot(anna, GROUP)
+    asked = await send(server, chat)
+
+    await server.person_writes(anna, chat, "Hier bin ich", reply_to=asked["message_id"])
+
+    reply = (await server.messages(chat))[-1].message
+    assert (reply.get("message_thread_id"), reply.get("is_topic_message")) == (
+        asked["message_id"] if kind is ChatType.SUPERGROUP else None,
+        None,
+    )
+    with pytest.raises(ApiError, match="message thread not found"):
+        await send(server, chat, message_thread_id=str(asked["message_id"]))
 
 
 async def test_reply_to_nothing_is_refused_unless_it_may_stand_alone(server: BotServer, anna: User) -> None:

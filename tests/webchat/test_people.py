@@ -43,7 +43,7 @@ async def test_nobody_has_the_number_of_the_bot(server: BotServer) -> None:
 
 
 async def test_command_arrives_with_its_entity(server: BotServer) -> None:
-    message_id = await server.person_writes(ANNA, ANNA.id, " /top TK: Kinderbauernhof 😀 ", thread_id=3)
+    message_id = await server.person_writes(ANNA, ANNA.id, " /top TK: Kinderbauernhof 😀 ")
 
     date = int(server.clock().timestamp())
     assert message_id == 1
@@ -55,8 +55,6 @@ async def test_command_arrives_with_its_entity(server: BotServer) -> None:
                 "date": date,
                 "from": ANNA_JSON,
                 "chat": ANNA_CHAT,
-                "message_thread_id": 3,
-                "is_topic_message": True,
                 "text": "/top TK: Kinderbauernhof 😀",
                 "entities": [{"type": "bot_command", "offset": 0, "length": 4}],
             },

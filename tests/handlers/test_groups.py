@@ -1,0 +1,297 @@
+"""Groups of bodies on Telegram, which the strict Bot API server plays: topics, cards, and what happens while Faden is down.
+
+The sample town: Petra Wimmer leads the RLK, Monika Zeiler is her deputy there, Stefan Aumüller is a member.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+
+import pytest
+
+from bot.actions import invitations, meetings
+from storage import db
+from storage.models import Channel, GroupChat, InboxUpdate, Meeting, Notice
+from storage.models.webchat import ChatType, WebchatChat, WebchatUpdate
+from storage.vocabulary import ChannelState, MeetingFormat, Network, NoticeKind, NoticeState
+from tests.stage import Button, Stage, raise_curtain
+
+PETRA, MONIKA, STEFAN = "Petra Wimmer", "Monika Zeiler", "Stefan Aumüller"
+GROUP = -1_000_000_000_500
+LOST = "Faden ist nicht mehr in der Gruppe von Regionalleiterkonferenz: Dort erscheint nichts mehr."
+
+
+@pytest.fixture
+async def stage(store: str, now: datetime) -> AsyncIterator[Stage]:  # noqa: ARG001  # the store must be open
+    made = await raise_curtain(network=Network.TELEGRAM, moment=now)
+    await GroupChat.filter(network=Network.TELEGRAM).delete()
+    yield made
+    await made.faden.stop()
+
+
+async def invited(stage: Stage) -> Meeting:
+    """A meeting of the RLK, its invitations sent."""
+    plan = meetings.Plan(
+        starts=datetime.fromisoformat("2026-12-02T14:30"), minutes=90, format=MeetingFormat.PRESENCE, place="Raum 1"
+    )
+
+    async def work() -> int:
+        made = await meetings.schedule(
+            by=stage.people[PETRA], body="RLK", plan=plan, host="faden.example.org", now=stage.clock()
+        )
+        number: int = made["meeting"]["id"]
+        await invitations.invite(by=stage.people[PETRA], meeting=number, land="BY", now=stage.clock())
+        return number
+
+    number = await db.unit_of_work(work)
+    await stage.settle()
+    return await Meeting.get(id=number)
+
+
+async def opened(stage: Stage, *topics: int) -> None:
+    """Petra opens a supergroup, perhaps a forum with topics, and adds Faden with the right to pin."""
+    await stage.server.create_group(stage.user(PETRA), GROUP, "Unsere Runde", kind=ChatType.SUPERGROUP)
+    for topic in topics:
+        await stage.server.open_topic(stage.user(PETRA), GROUP, topic)
+    await stage.server.add_bot(stage.user(PETRA), GROUP, administrator=True)
+    await stage.settle()
+
+
+async def writes(stage: Stage, who: str, text: str, *, topic: int | None = None, reply_to: int | None = None) -> None:
+    if who != PETRA:
+        await stage.server.join_group(stage.user(who), GROUP)
+    await stage.server.person_writes(stage.user(who), GROUP, text, thread_id=topic, reply_to=reply_to)
+    await stage.settle()
+
+
+async def chooses(stage: Stage, label: str = "Regionalleiterkonferenz") -> None:
+    """Petra presses that in the group."""
+    button = await stage.button(GROUP, label)
+    await stage.server.person_presses(stage.user(PETRA), GROUP, button.message_id, button.data or "")
+    await stage.settle()
+
+
+async def standing(stage: Stage) -> list[tuple[str, int | None]]:
+    """What stands in the group, its first line and its topic, in order."""
+    return [
+        (seen.message["text"].splitlines()[0], seen.message.get("message_thread_id"))
+        for seen in await stage.server.messages(GROUP)
+        if seen.message.get("from", {}).get("is_bot") and "text" in seen.message
+    ]
+
+
+async def pinned(stage: Stage, chat: int = GROUP) -> int | None:
+    number: int | None = (await WebchatChat.get(network=stage.network, chat_id=chat)).pinned_message_id
+    return number
+
+
+async def card_of(meeting: Meeting) -> Notice:
+    return await Notice.get(kind=NoticeKind.CARD, about=f"meeting:{meeting.id}", network=Network.TELEGRAM)
+
+
+async def accepts(stage: Stage, who: str, meeting: Meeting) -> None:
+    """So that the card changes; and some seconds go by."""
+    await stage.presses(who, Button(label="", message_id=0, data=f"ma:{meeting.id}:accepted"))
+    stage.clock.moment += timedelta(seconds=10)
+    await stage.settle()
+
+
+# --- topics -----------------------------------------------------------------------------------------------------------
+
+
+async def test_reply_in_a_supergroup_without_topics_is_answered(stage: Stage) -> None:
+    await opened(stage)
+    await chooses(stage)
+    linked = (await stage.heard(GROUP))[-1]
+
+    await writes(stage, STEFAN, "/termine", reply_to=linked.message_id)
+
+    assert (await standing(stage))[1:] == [("Regionalleiterkonferenz", None)]
+    assert await Notice.filter(state=NoticeState.DEAD).count() == 0
+
+
+async def test_card_stands_in_the_topic_in_which_it_was_asked_for(stage: Stage) -> None:
+    meeting = await invited(stage)
+    await opened(stage, 7, 8)
+
+    await writes(stage, PETRA, "/start@FadenBot", topic=7)
+    await chooses(stage)
+    await writes(stage, PETRA, "/start@FadenBot", topic=8)
+    await chooses(stage)
+
+    title = meeting.title
+    shown = await standing(stage)
+    assert [thread for line, thread in shown if line == title] == [8]
+    assert await pinned(stage) == (await card_of(meeting)).message_id
+
+
+async def test_topic_that_was_deleted_holds_the_card_up_no_longer(stage: Stage) -> None:
+    await opened(stage, 7)
+    await writes(stage, PETRA, "/start@FadenBot", topic=7)
+    await chooses(stage)
+    await stage.server.close_topic(stage.user(PETRA), GROUP, 7)
+
+    meeting = await invited(stage)
+
+    assert (await standing(stage))[-1] == (meeting.title, None)
+    assert (await card_of(meeting)).state is NoticeState.SENT
+
+
+# --- the question -----------------------------------------------------------------------------------------------------
+
+
+async def test_question_that_was_overlooked_or_deleted_is_asked_again(stage: Stage) -> None:
+    await opened(stage)
+    [asked] = await stage.heard(GROUP)
+    await stage.faden.desks[Network.TELEGRAM].bot.delete_message(GROUP, asked.message_id)
+
+    await writes(stage, PETRA, "/start@FadenBot")
+    await chooses(stage)
+
+    assert (await GroupChat.get(network=Network.TELEGRAM)).chat_id == GROUP
+
+
+async def test_start_in_a_group_that_is_linked_shows_what_its_body_plans(stage: Stage) -> None:
+    meeting = await invited(stage)
+    await opened(stage)
+    await chooses(stage)
+
+    await writes(stage, STEFAN, "/start@FadenBot")
+
+    assert (await standing(stage))[-1] == (meeting.title, None)
+
+
+# --- cards ------------------------------------------------------------------------------------------------------------
+
+
+async def test_card_that_was_deleted_is_said_and_pinned_again(stage: Stage) -> None:
+    meeting = await invited(stage)
+    await opened(stage)
+    await chooses(stage)
+    first = (await card_of(meeting)).message_id
+    await stage.faden.desks[Network.TELEGRAM].bot.delete_message(GROUP, first or 0)
+
+    await accepts(stage, STEFAN, meeting)
+
+    second = (await card_of(meeting)).message_id
+    assert (second != first, await pinned(stage)) == (True, second)
+
+
+async def test_card_of_a_group_that_became_a_supergroup_is_pinned_there_and_changes_no_other_message(
+    stage: Stage,
+) -> None:
+    meeting = await invited(stage)
+    old = -500
+    await stage.server.create_group(stage.user(PETRA), old, "Unsere Runde")
+    await stage.server.add_bot(stage.user(PETRA), old, administrator=True)
+    await stage.settle()
+    button = await stage.button(old, "Regionalleiterkonferenz")
+    await stage.server.person_presses(stage.user(PETRA), old, button.message_id, button.data or "")
+    await stage.settle()
+
+    new = await stage.server.upgrade_group_to_supergroup(stage.user(PETRA), old)
+    await stage.settle()
+    before = await card_of(meeting)
+    await accepts(stage, STEFAN, meeting)
+
+    after = await card_of(meeting)
+    assert (before.chat_id, before.state, before.message_id) == (new, NoticeState.SENT, after.message_id)
+    assert await pinned(stage, new) == after.message_id
+    assert [heard.text.splitlines()[0] for heard in await stage.heard(new)] == [meeting.title]
+
+
+async def test_group_that_moved_while_faden_was_down_gets_a_card_of_its_own(stage: Stage) -> None:
+    meeting = await invited(stage)
+    old = -500
+    await stage.server.create_group(stage.user(PETRA), old, "Unsere Runde")
+    await stage.server.add_bot(stage.user(PETRA), old, administrator=True)
+    await stage.settle()
+    button = await stage.button(old, "Regionalleiterkonferenz")
+    await stage.server.person_presses(stage.user(PETRA), old, button.message_id, button.data or "")
+    await stage.settle()
+    stage.server.on_update = None  # nobody hears of it
+
+    new = await stage.server.upgrade_group_to_supergroup(stage.user(PETRA), old)
+    await meetings_change(stage, meeting)
+
+    assert await pinned(stage, new) == (await card_of(meeting)).message_id
+    assert await WebchatUpdate.all().count() > 0
+
+
+async def meetings_change(stage: Stage, meeting: Meeting) -> None:
+    """The card is to be shown again."""
+    body = await meeting.body
+
+    async def work() -> None:
+        async with db.transaction():
+            await meetings.refresh_card(meeting, body, now=stage.clock())
+
+    await db.unit_of_work(work)
+    stage.clock.moment += timedelta(seconds=10)
+    await stage.settle()
+
+
+# --- thrown out -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["kicked", "not found"])
+async def test_group_that_threw_faden_out_while_it_was_down_is_forgotten_and_the_leads_are_told(
+    stage: Stage, how: str
+) -> None:
+    meeting = await invited(stage)
+    await opened(stage)
+    await chooses(stage)
+    stage.server.on_update = None  # nobody hears of it
+    if how == "kicked":
+        await stage.server.kick_bot(stage.user(PETRA), GROUP)
+    else:
+        await WebchatChat.filter(chat_id=GROUP).update(chat_id=GROUP - 1)
+
+    await meetings_change(stage, meeting)
+
+    assert await GroupChat.filter(network=Network.TELEGRAM).count() == 0
+    assert (await card_of(meeting)).error == "blocked"
+    for lead in (PETRA, MONIKA):
+        told = max(await stage.heard(stage.chat(lead)), key=lambda heard: heard.change)
+        assert told.text.splitlines()[0] == LOST
+
+
+async def test_lead_who_throws_faden_out_is_not_told_but_the_other_one_is(stage: Stage) -> None:
+    await opened(stage)
+    await chooses(stage)
+
+    await stage.server.kick_bot(stage.user(PETRA), GROUP)
+    await stage.settle()
+
+    assert [await told_of_loss(stage, who) for who in (PETRA, MONIKA)] == [False, True]
+
+
+async def told_of_loss(stage: Stage, who: str) -> bool:
+    return LOST in [heard.text.splitlines()[0] for heard in await stage.heard(stage.chat(who))]
+
+
+# --- one's own chat ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("act", ["/termine", "nonsense", "/datenschutz", "press", "outdated press"])
+async def test_any_act_in_ones_own_chat_opens_it_again(stage: Stage, act: str) -> None:
+    """Whatever closed it: a 403 or a "chat not found" of long ago. Whether the act is refused does not matter."""
+    await stage.says(STEFAN, "/start")
+    mine = Channel.filter(person_id=stage.people[STEFAN].id, network=Network.TELEGRAM)
+    await mine.update(state=ChannelState.BLOCKED)
+
+    if "press" in act:
+        data = "menu" if act == "press" else "nonsense"
+        await stage.presses(STEFAN, Button(label="", message_id=0, data=data))
+    else:
+        await stage.says(STEFAN, act)
+
+    assert [channel.state for channel in await mine] == [ChannelState.ACTIVE]
+
+
+async def test_blocking_faden_is_no_act_that_opens_the_chat(stage: Stage) -> None:
+    await stage.says(STEFAN, "/start")
+
+    await stage.blocks(STEFAN)
+
+    mine = await Channel.get(person_id=stage.people[STEFAN].id, network=Network.TELEGRAM)
+    assert (mine.state, await InboxUpdate.all().count()) == (ChannelState.BLOCKED, 2)
