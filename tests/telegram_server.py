@@ -19,8 +19,11 @@ import dataclasses
 import signal
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Literal
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from bot.webchat.errors import NotAllowed
 from bot.webchat.http import application
@@ -50,11 +53,41 @@ PEOPLE = {
 }
 
 
+@dataclasses.dataclass
+class Outage:
+    """What happens to every call of the bot, whatever it is, while the network is away: 502, no answer at all, or a cut.
+
+    It begins with the first call of the method named, and ends when it is told to.
+    """
+
+    how: Literal["502", "hangs", "cuts"]
+    begins_with: str = "sendMessage"
+    refused: list[str] = dataclasses.field(default_factory=list)
+    over: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
+
+    @web.middleware
+    async def spoil(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Do it to one request."""
+        method = request.match_info.get("method")
+        if self.over.is_set() or method is None or not (self.refused or method == self.begins_with):
+            return await handler(request)
+        self.refused.append(method)
+        if self.how == "502":
+            return web.Response(status=HTTPStatus.BAD_GATEWAY, text="<html>Bad Gateway</html>")
+        if self.how == "hangs":
+            await self.over.wait()
+        if request.transport is not None:
+            request.transport.abort()
+        return web.Response()  # nobody hears it
+
+
 @contextlib.asynccontextmanager
-async def running(server: BotServer, *, port: int = 0) -> AsyncIterator[str]:
+async def running(server: BotServer, *, port: int = 0, outage: Outage | None = None) -> AsyncIterator[str]:
     """Serve on the loopback; gives the address, "http://127.0.0.1:<port>"."""
     app = application(server)
     app[SERVER] = server
+    if outage is not None:
+        app.middlewares.append(outage.spoil)
     app.add_routes([web.post("/people/{what}", _people)])
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
