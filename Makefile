@@ -51,7 +51,7 @@ check: $(tools) ## Check formatting, style, types, imports and the Dockerfile
 
 crash: $(tools) ## Kill and cancel for a long time: nothing may be lost
 	.venv/bin/pytest tests/crash/test_kills.py tests/crash/test_fan_out.py tests/crash/test_cancels.py -m crash --numprocesses $(WORKERS) $(ARGS)
-	.venv/bin/pytest tests/crash/test_faults.py tests/crash/test_stopping.py -m crash $(ARGS)
+	.venv/bin/pytest tests/crash/test_faults.py tests/crash/test_bad_days.py tests/crash/test_rush.py tests/crash/test_stopping.py -m crash $(ARGS)
 
 bench: $(tools) ## Measure, and fail where a bar is missed
 	.venv/bin/python -m tests.bench $(ARGS)

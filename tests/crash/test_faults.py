@@ -29,7 +29,7 @@ from bot.web.webhook import PATH, SECRET_HEADER
 from bot.webchat.calls import Call
 from bot.webchat.errors import ApiError, too_many_requests
 from bot.webchat.objects import User
-from bot.webchat.server import BotServer, Fault, Options
+from bot.webchat.server import BotServer, Fault
 from storage import db
 from storage.models import AgendaItem, Area, InboxUpdate, Notice
 from storage.models.webchat import WebchatMessage, WebchatUpdate
@@ -73,11 +73,11 @@ Deliver = Callable[[dict[str, Any]], Awaitable[None]]
 
 @contextlib.asynccontextmanager
 async def delivering(
-    mode: str, chats: Sequence[int], *, options: Options | None = None, outage: Outage | None = None
+    mode: str, chats: Sequence[int], *, telegram: BotServer | None = None, outage: Outage | None = None
 ) -> AsyncIterator[Deliver]:
     """Faden behind its real door for updates; gives what makes Telegram deliver one. In these chats it is known already."""
     port = house.free_port()
-    telegram = BotServer(network=Network.TELEGRAM, token=TOKEN, clock=system_clock, options=options or Options())
+    telegram = telegram or BotServer(network=Network.TELEGRAM, token=TOKEN, clock=system_clock)
     for chat in chats:
         await telegram.person_writes(User(id=chat, first_name="Mitglied"), chat, "/start")
     await WebchatUpdate.all().delete()
