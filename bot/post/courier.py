@@ -12,6 +12,7 @@ from telegram import Bot
 from telegram.error import ChatMigrated, RetryAfter, TelegramError
 from tortoise.exceptions import BaseORMException
 
+from bot.actions import reminding
 from bot.post import attachments, chat, outbox, readers
 from bot.post.chat import File, Trouble
 from bot.post.mail import RETRIES as MAIL_RETRIES
@@ -98,9 +99,13 @@ class Courier:
         return moment.domain.astimezone(ZoneInfo(self.words.settings.zone)).date()
 
     async def _try(self, notice: Notice, reader: Reader, moment: Moment, *, paced: bool) -> Outcome:
+        standing = await reminding.standing(notice)
+        if standing is None:
+            return Outcome(state=NoticeState.DROPPED, error=OVERTAKEN)
         refused = _out_of_place(notice, reader) or self._not_now(notice, reader, moment)
         if refused is not None:
             return refused
+        notice.facts = standing
         if notice.kind in MAILS:
             return await self._by_mail(notice, reader, moment)
         level = self.words.level(notice, reader, Network.TELEGRAM)
@@ -166,7 +171,7 @@ class Courier:
             file = await self._file(notice, network, level)
             sent = await chat.send(desk, notice, message, file)
         except TurnLost as lost:
-            return self._without_turn(lost, network)
+            return self._held(network) if isinstance(lost, Away) else _without_turn(lost)
         except TelegramError as error:
             return await self._after(error, notice, reader, way)
         weather.answered()
@@ -175,16 +180,6 @@ class Courier:
         where = {"message_id": sent, "network": network, "chat_id": chat_id}
         web_chat = await self._in_full(notice, reader, level)
         return Outcome(state=NoticeState.SENT, held_until=rest, changes=where, web_chat=web_chat)
-
-    def _without_turn(self, lost: TurnLost, network: Network) -> Outcome:
-        """Nothing has left; why decides when it is tried again, if at all."""
-        match lost:
-            case Later():
-                return Outcome(state=NoticeState.WAITING, held_until=lost.until)
-            case Away():
-                return self._held(network)
-            case _:
-                return Outcome(state=NoticeState.DROPPED, error=OVERTAKEN)
 
     def _turn(
         self, notice: Notice, network: Network, chat_id: int, moment: Moment, *, paced: bool
@@ -197,18 +192,21 @@ class Courier:
             nonlocal asked
             async with self.turns.taken(network, chat_id, notice.lane) if paced else nullcontext():
                 self.weathers[network].enter()
-                if not asked and not await self._leaves(notice, moment):
-                    raise Overtaken
+                if not asked:
+                    await self._leaves(notice, moment)
                 asked = True
                 yield
 
         return turn
 
-    async def _leaves(self, notice: Notice, moment: Moment) -> bool:
-        """Whether it still counts; from then on it has left. What nobody can take back, and what may come twice, just goes."""
+    async def _leaves(self, notice: Notice, moment: Moment) -> None:
+        """Ask once more whether it still counts; from then on it has left. Raises Overtaken, and Later when it says too much."""
+        if await reminding.standing(notice) != notice.facts:
+            raise Later(None)
         if notice.kind is NoticeKind.CARD or (notice.about is None and notice.resend):
-            return True
-        return await outbox.leaves(notice, machine_now=moment.machine, together=self.together)
+            return  # nobody can take it back, and it may come twice
+        if not await outbox.leaves(notice, machine_now=moment.machine, together=self.together):
+            raise Overtaken
 
     def _held(self, network: Network, error: str = AWAY) -> Outcome:
         """It waits until the network is back."""
@@ -318,8 +316,10 @@ class Courier:
         )
         if notice.kind is NoticeKind.CALENDAR_MAIL and notice.frozen is None:
             await outbox.freeze(notice, content)
-        if not await self._leaves(notice, moment):
-            return Outcome(state=NoticeState.DROPPED, error=OVERTAKEN)
+        try:
+            await self._leaves(notice, moment)
+        except TurnLost as lost:
+            return _without_turn(lost)
         reported = await mailer.send(content, address)
         return _after_mail(reported, notice, self.turns.now())
 
@@ -338,6 +338,13 @@ def _out_of_place(notice: Notice, reader: Reader) -> Outcome | None:
     if notice.lane is Lane.MAILING and not reader.concerned:
         return Outcome(state=NoticeState.DROPPED, error="no seat")
     return None
+
+
+def _without_turn(lost: TurnLost) -> Outcome:
+    """Nothing has left: it is tried later, or never again."""
+    if isinstance(lost, Later):
+        return Outcome(state=NoticeState.WAITING, held_until=lost.until)
+    return Outcome(state=NoticeState.DROPPED, error=OVERTAKEN)
 
 
 def _after_mail(reported: Reported, notice: Notice, now: datetime) -> Outcome:

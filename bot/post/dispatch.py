@@ -37,7 +37,7 @@ DESKS = (
     Desk(lane=Lane.MAILING, mail=True, places=4),
 )
 TICK_SECONDS = 1.0
-PROBE_SECONDS = 1.5  # between two questions whether a network is back
+PROBE_SECONDS = 1.0  # between two questions whether a network is back
 FIRST_PROBE_SECONDS = 0.1  # a failure is mostly over in a moment
 PROBE_PATIENCE_SECONDS = 4.0
 TOAST_SECONDS = 1.0  # so long it is waited for a toast

@@ -27,13 +27,13 @@ from typing import NamedTuple
 import aiohttp
 from aiohttp import web
 
-from bot.actions import invitations, meetings, people
+from bot.actions import invitations, meetings, moving, people
 from bot.actions.meetings import Plan
 from bot.app import system_clock
 from bot.rules import townfile
 from bot.web.webhook import SECRET_HEADER
 from storage import db
-from storage.models import Body, Channel, InboxUpdate, Membership, Notice, Person
+from storage.models import Body, Channel, InboxUpdate, Meeting, Membership, Notice, Person
 from storage.vocabulary import BodyKind, MeetingFormat, Network, NoticeState, Role, UpdateState
 from tests.certificate import certificate
 from tests.crash.nursery import Child, Nursery
@@ -106,6 +106,21 @@ async def invite(members: Sequence[int], count: int, *, now: datetime) -> None:
         await db.unit_of_work(asked, seconds=60)  # no town has so large a body
     await seat.update(role=Role.MEMBER)
     await Notice.all().update(urgent=True)
+
+
+async def call_off(members: Sequence[int], *, now: datetime) -> None:
+    """The first member takes the chair for a moment, and calls the body's one meeting off."""
+    seat = Membership.filter(person_id=members[0])
+    await seat.update(role=Role.CHAIR)
+    chair, meeting = await Person.get(id=members[0]), await Meeting.get(body__code=BODY)
+
+    async def cancel() -> None:
+        async with db.transaction():
+            await moving.cancel(by=chair, meeting=meeting.id, reason="Der Saal ist belegt", now=now)
+            await Notice.filter(template="cancelled").update(urgent=True)  # as the invitations
+
+    await db.unit_of_work(cancel)
+    await seat.update(role=Role.MEMBER)
 
 
 # --- Telegram ---------------------------------------------------------------------------------------------------------

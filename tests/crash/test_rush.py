@@ -1,7 +1,7 @@
 """Everybody accepts at once, while Telegram keeps to its limits to the letter."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from bot.webchat.objects import User
 from bot.webchat.rates import Limits
 from bot.webchat.server import BotServer, Options
 from storage.models import Attendance, Notice
-from storage.models.webchat import WebchatPress, WebchatUpdate
+from storage.models.webchat import WebchatMessage, WebchatPress, WebchatUpdate
 from storage.queries import column
 from storage.vocabulary import Answer, Network, NoticeState
 from tests.crash import house
@@ -96,6 +96,29 @@ async def test_each_acceptance_costs_a_toast_and_one_change_of_the_message_with_
 
     assert seen.methods == {"answerCallbackQuery": 4, "editMessageCaption": 4}
     assert seen.refused == Counter()
+
+
+@pytest.mark.usefixtures("store")
+async def test_nobody_is_invited_to_a_meeting_that_was_called_off_while_the_invitations_left() -> None:
+    telegram = Watched(Network.TELEGRAM, TOKEN, system_clock, options=Options(limits=Limits()))
+    chats = await house.found_town(60)
+    async with delivering("polling", chats, telegram=telegram):
+        await house.invite(chats, 1, now=system_clock())
+        while Counter(method for method, _ in telegram.done)["sendDocument"] < 5:  # noqa: ASYNC110  # no event says so
+            await asyncio.sleep(0.01)
+        await house.call_off(chats, now=system_clock())
+        await house.quiet(updates=0)
+        written = WebchatMessage.filter(chat__chat_id__in=chats, sender_id=None, service=None).order_by("id")
+        said = await written.values_list("chat__chat_id", "text")
+
+    heard = defaultdict[int, list[str]](list)
+    for chat, text in said:
+        heard[chat].append("off" if "Fällt aus" in text else "invited")
+    caller = heard.pop(chats[0])
+    assert caller == ["invited"]
+    assert set(map(tuple, heard.values())) == {("invited", "off")}
+    assert len(heard) < len(chats) - 1
+    assert telegram.refused == Counter()
 
 
 @pytest.mark.crash
