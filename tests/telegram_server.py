@@ -25,7 +25,8 @@ from typing import Literal
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from bot.webchat.errors import NotAllowed
+from bot.webchat.calls import Call
+from bot.webchat.errors import ApiError, NotAllowed
 from bot.webchat.http import application
 from bot.webchat.objects import Answer, Seen, User
 from bot.webchat.rates import Limits
@@ -50,7 +51,44 @@ PEOPLE = {
     "upgrade_group_to_supergroup",
     "messages",
     "answer_of",
+    "hold_updates",
+    "answered",
+    "refused",
 }
+
+
+@dataclasses.dataclass(eq=False)
+class Watched(BotServer):
+    """Telegram, and what it was asked for: when each call was answered, and which were refused. It can keep updates to itself."""
+
+    done: list[tuple[str, datetime]] = dataclasses.field(init=False, default_factory=list)
+    refusals: list[tuple[str, str]] = dataclasses.field(init=False, default_factory=list)
+    holding: bool = dataclasses.field(init=False, default=False)
+
+    async def call(self, call: Call) -> object:
+        """Answer one call, and write it down."""
+        if self.holding and call.method.lower() == "getupdates":
+            await asyncio.sleep(0.05)
+            return []
+        try:
+            result = await super().call(call)
+        except ApiError as error:
+            self.refusals.append((call.method, error.description))
+            raise
+        self.done.append((call.method, self.clock()))
+        return result
+
+    async def hold_updates(self, held: bool) -> None:  # noqa: FBT001  # it comes as JSON
+        """Hand out no updates by getUpdates until it is taken back."""
+        self.holding = held
+
+    async def answered(self, method: str) -> list[str]:
+        """When each call of the method was answered."""
+        return [at.isoformat() for name, at in self.done if name == method]
+
+    async def refused(self) -> list[tuple[str, str]]:
+        """The methods and reasons of what was refused."""
+        return self.refusals
 
 
 @dataclasses.dataclass
@@ -128,7 +166,7 @@ async def serve(database: str, *, port: int, token: str, strict: bool) -> None:
     await db.open_store(database)
     try:
         options = Options(limits=Limits() if strict else None)
-        server = BotServer(Network.TELEGRAM, token, machine_now, options=options)
+        server = Watched(Network.TELEGRAM, token, machine_now, options=options)
         ended = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, ended.set)

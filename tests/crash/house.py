@@ -22,7 +22,7 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import aiohttp
 from aiohttp import web
@@ -143,11 +143,15 @@ class Telegram:
     certificate: Path
     session: aiohttp.ClientSession
 
+    async def does(self, what: str, *arguments: object) -> Any:  # noqa: ANN401  # JSON
+        """Something happens on the people's side; gives what comes of it."""
+        async with self.session.post(f"{self.address}/people/{what}", json=arguments) as response:
+            assert response.status == 200, await response.text()
+            return (await response.json())["result"]
+
     async def writes(self, chat: int, text: str) -> None:
         """Somebody writes to Faden."""
-        user = {"id": chat, "first_name": "Mitglied"}
-        async with self.session.post(f"{self.address}/people/person_writes", json=[user, chat, text]) as response:
-            assert response.status == 200, await response.text()
+        await self.does("person_writes", {"id": chat, "first_name": "Mitglied"}, chat, text)
 
     async def knows(self, chats: Iterable[int]) -> None:
         """These people have written to Faden before, so that it may write to them; nothing waits of that."""
@@ -168,10 +172,10 @@ class Telegram:
 
 
 @contextlib.asynccontextmanager
-async def telegram(directory: Path) -> AsyncIterator[Telegram]:
-    """Telegram, for as long as the block lasts."""
+async def telegram(directory: Path, *more: str) -> AsyncIterator[Telegram]:
+    """Telegram, for as long as the block lasts; with further options of its own."""
     database, trusted = directory / "telegram.sqlite3", certificate(directory)
-    options = ["--database", f"sqlite:///{database}", "--token", TOKEN, "--port", "0"]
+    options = ["--database", f"sqlite:///{database}", "--token", TOKEN, "--port", "0", *more]
     process = await asyncio.create_subprocess_exec(
         *_command("tests.telegram_server", *options),
         cwd=HOUSE,
