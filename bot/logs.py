@@ -112,3 +112,6 @@ def configure(settings: LogSettings) -> None:
     root.setLevel(settings.level.upper())
     for name in QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    logging.getLogger("telegram.request").setLevel(
+        logging.CRITICAL
+    )  # an answer that is no JSON, each time; it is raised as well

@@ -19,10 +19,14 @@ import dataclasses
 import signal
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Literal
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
-from bot.webchat.errors import NotAllowed
+from bot.webchat.calls import Call
+from bot.webchat.errors import ApiError, NotAllowed
 from bot.webchat.http import application
 from bot.webchat.objects import Answer, Seen, User
 from bot.webchat.rates import Limits
@@ -48,14 +52,81 @@ PEOPLE = {
     "upgrade_group_to_supergroup",
     "messages",
     "answer_of",
+    "hold_updates",
+    "answered",
+    "refused",
 }
 
 
+@dataclasses.dataclass(eq=False)
+class Watched(BotServer):
+    """Telegram, and what it was asked for: when each call was answered, and which were refused. It can keep updates to itself."""
+
+    done: list[tuple[str, datetime]] = dataclasses.field(init=False, default_factory=list)
+    refusals: list[tuple[str, str]] = dataclasses.field(init=False, default_factory=list)
+    holding: bool = dataclasses.field(init=False, default=False)
+
+    async def call(self, call: Call) -> object:
+        """Answer one call, and write it down."""
+        if self.holding and call.method.lower() == "getupdates":
+            await asyncio.sleep(0.05)
+            return []
+        try:
+            result = await super().call(call)
+        except ApiError as error:
+            self.refusals.append((call.method, error.description))
+            raise
+        self.done.append((call.method, self.clock()))
+        return result
+
+    async def hold_updates(self, held: bool) -> None:  # noqa: FBT001  # it comes as JSON
+        """Hand out no updates by getUpdates until it is taken back."""
+        self.holding = held
+
+    async def answered(self, method: str) -> list[str]:
+        """When each call of the method was answered."""
+        return [at.isoformat() for name, at in self.done if name == method]
+
+    async def refused(self) -> list[tuple[str, str]]:
+        """The methods and reasons of what was refused."""
+        return self.refusals
+
+
+@dataclasses.dataclass
+class Outage:
+    """What happens to every call of the bot, whatever it is, while the network is away: 502, no answer at all, or a cut.
+
+    It begins with the first call of the method named, and ends when it is told to.
+    """
+
+    how: Literal["502", "hangs", "cuts"]
+    begins_with: str = "sendMessage"
+    refused: list[str] = dataclasses.field(default_factory=list)
+    over: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
+
+    @web.middleware
+    async def spoil(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Do it to one request."""
+        method = request.match_info.get("method")
+        if self.over.is_set() or method is None or not (self.refused or method == self.begins_with):
+            return await handler(request)
+        self.refused.append(method)
+        if self.how == "502":
+            return web.Response(status=HTTPStatus.BAD_GATEWAY, text="<html>Bad Gateway</html>")
+        if self.how == "hangs":
+            await self.over.wait()
+        if request.transport is not None:
+            request.transport.abort()
+        return web.Response()  # nobody hears it
+
+
 @contextlib.asynccontextmanager
-async def running(server: BotServer, *, port: int = 0) -> AsyncIterator[str]:
+async def running(server: BotServer, *, port: int = 0, outage: Outage | None = None) -> AsyncIterator[str]:
     """Serve on the loopback; gives the address, "http://127.0.0.1:<port>"."""
     app = application(server)
     app[SERVER] = server
+    if outage is not None:
+        app.middlewares.append(outage.spoil)
     app.add_routes([web.post("/people/{what}", _people)])
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
@@ -96,7 +167,7 @@ async def serve(database: str, *, port: int, token: str, strict: bool) -> None:
     await db.open_store(database)
     try:
         options = Options(limits=Limits() if strict else None)
-        server = BotServer(Network.TELEGRAM, token, machine_now, options=options)
+        server = Watched(Network.TELEGRAM, token, machine_now, options=options)
         ended = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, ended.set)

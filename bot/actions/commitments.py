@@ -345,6 +345,9 @@ async def fulfil(*, by: Person, commitment: int, now: datetime) -> Facts:
 async def _stands(entry: Entry, answer: CheckInAnswer, by: Person, now: datetime) -> None:
     commitment, was = entry.commitment, entry.commitment.state
     await write(commitment, now, state=STATE_AFTER[answer])
+    await notices.withdraw(
+        f"commitment:{commitment.id}", only=["check_in_told"]
+    )  # an answer that waits to be told is not the last
     about, version = f"commitment:{commitment.id}", commitment.version
     await audit.record(by, f"commitment.{answer.value}", about, now=now, was=was.value, version=version)
     await feeds.touch(entry.people(Side.OWNER))

@@ -7,6 +7,8 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
+from tortoise.expressions import Q
+
 from bot.rules import facts as typed
 from bot.rules.facts import Facts
 from storage.db import execute, transaction
@@ -115,20 +117,29 @@ async def keep_card(draft: Draft, *, now: datetime) -> None:
             await queue([draft], now=now)
 
 
-async def withdraw(about: str, *, except_for: Collection[str] = ()) -> list[Notice]:
-    """Take back what is still waiting about a thing, because it has been overtaken; gives what was taken back.
+async def withdraw(about: str, *, only: Collection[str] = (), except_for: Collection[str] = ()) -> list[Notice]:
+    """Take back what has not left about a thing, because it has been overtaken; gives what was taken back.
 
-    Cards stay: they show the latest state anyway. So do the templates named in `except_for`.
+    What the post has in hand and what waits for its turn is taken back too: before the wire the post asks for the row once more.
+    Cards stay: they show the latest state anyway. So do the templates named in `except_for`, and others than `only` if there are
+    any. What may have arrived already is not sent again, and counts as told.
     """
+    here = Q(state=NoticeState.WAITING) | Q(state=NoticeState.SENDING, sent_at=None)
+    if only:
+        here &= Q(template__in=only)
     async with transaction():
         waiting = (
-            await Notice.filter(about=about, state=NoticeState.WAITING)
+            await Notice.filter(here, about=about)
             .exclude(kind=NoticeKind.CARD)
             .exclude(template__in=["", *except_for])
-            .select_for_update()  # what is being claimed at this moment is on its way
+            .order_by("id")
+            .select_for_update()  # what goes over the wire at this moment has left
         )
-        await Notice.filter(id__in=[0, *(notice.id for notice in waiting)]).delete()
-    return waiting
+        doubtful = {notice.id for notice in waiting if notice.error == NoticeState.UNCERTAIN.value}
+        await Notice.filter(id__in=[0, *doubtful]).update(state=NoticeState.UNCERTAIN)
+        taken_back = [notice for notice in waiting if notice.id not in doubtful]
+        await Notice.filter(id__in=[0, *(notice.id for notice in taken_back)]).delete()
+    return taken_back
 
 
 async def correct(abouts: Collection[str], **newer: object) -> list[Notice]:

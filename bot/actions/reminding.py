@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -11,6 +11,7 @@ from typing import Any
 from bot.actions import access, ledger, notices
 from bot.actions.ledger import Entry, Outline
 from bot.actions.notices import Draft
+from bot.rules import facts as typed
 from bot.rules import followup, quiet
 from bot.rules.followup import OPEN
 from bot.rules.quiet import Rest
@@ -21,6 +22,7 @@ from storage.rows import places
 ASKED_AHEAD = timedelta(days=followup.FARTHEST_DAYS)
 AT_ONCE = 200
 TOLD_OVERDUE = "commitment.overdue"
+BUNDLES = {"check_in": ("commitments",), "overdue": ("mine", "led")}  # templates, and the lists in their facts
 
 Facts = dict[str, Any]
 
@@ -220,3 +222,25 @@ def _bundle_key(reader: _Reader) -> str:
 def _bundle(reader: _Reader, template: str, facts: Facts, now: datetime) -> Draft:
     """One message for all of it: the key allows one a day."""
     return Draft(key=_bundle_key(reader), template=template, facts=facts, due_at=now, person=reader.id)
+
+
+async def standing(notice: Notice) -> dict[str, Any] | None:
+    """The notice's facts, encoded as they are kept, without what is over, moved or answered since; None when nothing is left.
+
+    Whatever is no bundle of commitments stands as it is.
+    """
+    facts: dict[str, Any] = notice.facts
+    told = {name: facts[name] for name in BUNDLES.get(notice.template, ()) if facts.get(name)}
+    if not told:
+        return facts
+    numbers = [entry["id"] for entries in told.values() for entry in entries]
+    is_open = set(await Commitment.filter(id__in=numbers, state__in=OPEN).values_list("id", "due_moves"))
+    asked = CheckIn.filter(commitment_id__in=numbers, person_id=notice.person_id, answer__isnull=False)
+    answered = set(await asked.values_list("commitment_id", "due_on"))
+
+    def still(entry: Mapping[str, Any]) -> bool:
+        is_answered = (entry["id"], typed.decode(entry["due"])) in answered
+        return (entry["id"], entry["due_moves"]) in is_open and not is_answered
+
+    left = {name: [entry for entry in entries if still(entry)] for name, entries in told.items()}
+    return {**facts, **left} if any(left.values()) else None

@@ -172,12 +172,15 @@ class Context(CallbackContext[ExtBot[None], dict[Any, Any], dict[Any, Any], dict
         self.turn.answer(template, facts or {}, kind=NoticeKind.MESSAGE)
 
     def show(self, template: str, facts: Facts | None = None) -> None:
-        """Change the message whose button was pressed; a new message when nothing was pressed."""
+        """Change the message whose button was pressed, or what stands under its file; a new message when nothing was pressed."""
         query = self.incoming.callback_query if self.incoming else None
         if query is None or query.message is None:
             self.reply(template, facts)
-        else:
-            self.turn.answer(template, facts or {}, kind=NoticeKind.EDIT, target_id=str(query.message.message_id))
+            return
+        pressed = query.message
+        has_file = isinstance(pressed, Message) and pressed.effective_attachment is not None
+        kind = NoticeKind.CAPTION if has_file else NoticeKind.EDIT
+        self.turn.answer(template, facts or {}, kind=kind, target_id=str(pressed.message_id))
 
     def toast(self, template: str, facts: Facts | None = None) -> None:
         """Say something short over the chat; a message when nothing was pressed."""

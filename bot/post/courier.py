@@ -12,7 +12,7 @@ from telegram import Bot
 from telegram.error import ChatMigrated, RetryAfter, TelegramError
 from tortoise.exceptions import BaseORMException
 
-from bot.actions import groups
+from bot.actions import groups, reminding
 from bot.actions.notices import NO_FILE
 from bot.addresses import usable_address
 from bot.post import attachments, chat, outbox, readers
@@ -102,9 +102,13 @@ class Courier:
         return moment.domain.astimezone(ZoneInfo(self.words.settings.zone)).date()
 
     async def _try(self, notice: Notice, reader: Reader, moment: Moment, *, paced: bool) -> Outcome:
+        standing = await reminding.standing(notice)
+        if standing is None:
+            return Outcome(state=NoticeState.DROPPED, error=OVERTAKEN)
         refused = _out_of_place(notice, reader) or self._not_now(notice, reader, moment)
         if refused is not None:
             return refused
+        notice.facts = standing
         if notice.kind in MAILS:
             return await self._by_mail(notice, reader, moment)
         level = self.words.level(notice, reader, Network.TELEGRAM)
@@ -186,12 +190,10 @@ class Courier:
         match lost:
             case attachments.NotFetched():
                 return _again(notice, SERVER, self.turns.now())
-            case Later():
-                return Outcome(state=NoticeState.WAITING, held_until=lost.until)
             case Away():
                 return self._held(network)
             case _:
-                return Outcome(state=NoticeState.DROPPED, error=OVERTAKEN)
+                return _without_turn(lost)
 
     def _turn(
         self, notice: Notice, network: Network, chat_id: int, moment: Moment, *, paced: bool
@@ -204,18 +206,21 @@ class Courier:
             nonlocal asked
             async with self.turns.taken(network, chat_id, notice.lane) if paced else nullcontext():
                 self.weathers[network].enter()
-                if not asked and not await self._leaves(notice, moment):
-                    raise Overtaken
+                if not asked:
+                    await self._leaves(notice, moment)
                 asked = True
                 yield
 
         return turn
 
-    async def _leaves(self, notice: Notice, moment: Moment) -> bool:
-        """Whether it still counts; from then on it has left. What nobody can take back, and what may come twice, just goes."""
+    async def _leaves(self, notice: Notice, moment: Moment) -> None:
+        """Ask once more whether it still counts; from then on it has left. Raises Overtaken, and Later when it says too much."""
+        if await reminding.standing(notice) != notice.facts:
+            raise Later(None)
         if notice.kind is NoticeKind.CARD or (notice.about is None and notice.resend):
-            return True
-        return await outbox.leaves(notice, machine_now=moment.machine, together=self.together)
+            return  # nobody can take it back, and it may come twice
+        if not await outbox.leaves(notice, machine_now=moment.machine, together=self.together):
+            raise Overtaken
 
     def _held(self, network: Network, error: str = AWAY) -> Outcome:
         """It waits until the network is back."""
@@ -327,8 +332,10 @@ class Courier:
         content = notice.frozen or await self._composed(notice, reader, mailer, address, moment.machine)
         if notice.kind is NoticeKind.CALENDAR_MAIL and notice.frozen is None:
             await outbox.freeze(notice, content)
-        if not await self._leaves(notice, moment):
-            return Outcome(state=NoticeState.DROPPED, error=OVERTAKEN)
+        try:
+            await self._leaves(notice, moment)
+        except TurnLost as lost:
+            return _without_turn(lost)
         reported = await mailer.send(content, address)
         missing = notice.kind is NoticeKind.CALENDAR_MAIL and CALENDAR_MIME.encode() not in content
         return _after_mail(reported, notice, self.turns.now(), lacks=NO_FILE if missing else None)
@@ -374,6 +381,13 @@ async def _forget_group(notice: Notice, way: Way) -> None:
     """The bot was thrown out while it was away: the group is forgotten, and those who lead its body are told."""
     chat_id, since = int(way.address), notice.due_at  # which is no later than the domain's clock
     await unit_of_work(lambda: groups.forget(network=way.network, chat_id=chat_id, now=since))
+
+
+def _without_turn(lost: TurnLost) -> Outcome:
+    """Nothing has left: it is tried later, or never again."""
+    if isinstance(lost, Later):
+        return Outcome(state=NoticeState.WAITING, held_until=lost.until)
+    return Outcome(state=NoticeState.DROPPED, error=OVERTAKEN)
 
 
 def _after_mail(reported: Reported, notice: Notice, now: datetime, *, lacks: str | None) -> Outcome:

@@ -37,10 +37,10 @@ DESKS = (
     Desk(lane=Lane.MAILING, mail=True, places=4),
 )
 TICK_SECONDS = 1.0
-PROBE_SECONDS = 1.5  # between two questions whether a network is back
+PROBE_SECONDS = 1.0  # between two questions whether a network is back
 FIRST_PROBE_SECONDS = 0.1  # a failure is mostly over in a moment
 PROBE_PATIENCE_SECONDS = 4.0
-TOAST_SECONDS = 1.0  # so long it is waited for a toast
+TOAST_SECONDS = 0.5  # so long the answers beside a toast wait for it
 LEASE_CHECK_SECONDS = 15.0
 STOP_SECONDS = 3.0
 SETTLE_AGAIN_SECONDS = 2.0
@@ -276,6 +276,8 @@ class Post:
                 for notice in notices
                 if notice.kind is NoticeKind.TOAST
             ]
+            if toasts:  # the button stops waiting first
+                await asyncio.wait(toasts, timeout=TOAST_SECONDS)
             await self._pull_forward({(notice.network, notice.chat_id) for notice in notices})
             for notice in (notice for notice in notices if notice.kind is not NoticeKind.TOAST):
                 if self._waiting_answers.get((notice.network, notice.chat_id)) or notice.kind in readers.MAILS:
@@ -283,8 +285,6 @@ class Post:
                     self.wake()
                 else:
                     await self._deliver(notice, known[notice.id])
-            if toasts:
-                await asyncio.wait(toasts, timeout=TOAST_SECONDS)
         finally:
             self._in_hand.difference_update(notice.id for notice in notices)
 

@@ -137,18 +137,26 @@ async def test_card_is_one_row_that_shows_the_latest_state(now: datetime) -> Non
     assert (row.message_id, row.created_at) == (12, now)
 
 
-async def test_withdraw_takes_back_what_waits_about_a_thing(now: datetime) -> None:
+async def test_withdraw_takes_back_what_has_not_left_about_a_thing(now: datetime) -> None:
     await notices.queue([draft(now, key=f"n:{state}", about="m:1") for state in NoticeState], now=now)
+    await notices.queue([draft(now, key="n:on the wire", about="m:1")], now=now)
     for state in NoticeState:
         await Notice.filter(key=f"n:{state}").update(state=state)
+    await Notice.filter(key="n:on the wire").update(state=NoticeState.SENDING, sent_at=now)
     await notices.queue([draft(now, key="another", about="m:2"), draft(now, key="nothing", about=None)], now=now)
     await notices.keep_card(card(now), now=now)
 
     withdrawn = await notices.withdraw("m:1")
 
     left = {row.key for row in await Notice.all()}
-    assert [(row.key, typed.decode(row.facts)) for row in withdrawn] == [("n:waiting", {"title": "82. TK"})]
-    assert left == {f"n:{state}" for state in NoticeState if state != "waiting"} | {"another", "nothing", "card:1"}
+    taken_back = {"n:waiting", "n:sending"}
+    assert {row.key: typed.decode(row.facts) for row in withdrawn} == {key: {"title": "82. TK"} for key in taken_back}
+    assert left == {f"n:{state}" for state in NoticeState} - taken_back | {
+        "n:on the wire",
+        "another",
+        "nothing",
+        "card:1",
+    }
 
 
 async def test_correct_puts_newer_facts_into_what_waits_and_tells_such_facts(now: datetime) -> None:

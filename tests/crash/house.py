@@ -22,18 +22,18 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import aiohttp
 from aiohttp import web
 
-from bot.actions import invitations, meetings, people
+from bot.actions import invitations, meetings, moving, people
 from bot.actions.meetings import Plan
 from bot.app import system_clock
 from bot.rules import townfile
 from bot.web.webhook import SECRET_HEADER
 from storage import db
-from storage.models import Body, Channel, InboxUpdate, Membership, Notice, Person
+from storage.models import Body, Channel, InboxUpdate, Meeting, Membership, Notice, Person
 from storage.vocabulary import BodyKind, MeetingFormat, Network, NoticeState, Role, UpdateState
 from tests.certificate import certificate
 from tests.crash.nursery import Child, Nursery
@@ -108,6 +108,21 @@ async def invite(members: Sequence[int], count: int, *, now: datetime) -> None:
     await Notice.all().update(urgent=True)
 
 
+async def call_off(members: Sequence[int], *, now: datetime) -> None:
+    """The first member takes the chair for a moment, and calls the body's one meeting off."""
+    seat = Membership.filter(person_id=members[0])
+    await seat.update(role=Role.CHAIR)
+    chair, meeting = await Person.get(id=members[0]), await Meeting.get(body__code=BODY)
+
+    async def cancel() -> None:
+        async with db.transaction():
+            await moving.cancel(by=chair, meeting=meeting.id, reason="Der Saal ist belegt", now=now)
+            await Notice.filter(template="cancelled").update(urgent=True)  # as the invitations
+
+    await db.unit_of_work(cancel)
+    await seat.update(role=Role.MEMBER)
+
+
 # --- Telegram ---------------------------------------------------------------------------------------------------------
 
 
@@ -128,11 +143,15 @@ class Telegram:
     certificate: Path
     session: aiohttp.ClientSession
 
+    async def does(self, what: str, *arguments: object) -> Any:  # noqa: ANN401  # JSON
+        """Something happens on the people's side; gives what comes of it."""
+        async with self.session.post(f"{self.address}/people/{what}", json=arguments) as response:
+            assert response.status == 200, await response.text()
+            return (await response.json())["result"]
+
     async def writes(self, chat: int, text: str) -> None:
         """Somebody writes to Faden."""
-        user = {"id": chat, "first_name": "Mitglied"}
-        async with self.session.post(f"{self.address}/people/person_writes", json=[user, chat, text]) as response:
-            assert response.status == 200, await response.text()
+        await self.does("person_writes", {"id": chat, "first_name": "Mitglied"}, chat, text)
 
     async def knows(self, chats: Iterable[int]) -> None:
         """These people have written to Faden before, so that it may write to them; nothing waits of that."""
@@ -153,10 +172,10 @@ class Telegram:
 
 
 @contextlib.asynccontextmanager
-async def telegram(directory: Path) -> AsyncIterator[Telegram]:
-    """Telegram, for as long as the block lasts."""
+async def telegram(directory: Path, *more: str) -> AsyncIterator[Telegram]:
+    """Telegram, for as long as the block lasts; with further options of its own."""
     database, trusted = directory / "telegram.sqlite3", certificate(directory)
-    options = ["--database", f"sqlite:///{database}", "--token", TOKEN, "--port", "0"]
+    options = ["--database", f"sqlite:///{database}", "--token", TOKEN, "--port", "0", *more]
     process = await asyncio.create_subprocess_exec(
         *_command("tests.telegram_server", *options),
         cwd=HOUSE,

@@ -5,7 +5,7 @@ import contextlib
 import statistics
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -37,7 +37,7 @@ from storage.queries import column
 from storage.vocabulary import Network, NoticeState, UpdateState
 from tests.crash import house
 from tests.crash.house import BODY, SECRET, TOKEN, Arrival, Message
-from tests.telegram_server import running
+from tests.telegram_server import Outage, running
 
 KEY = b"k" * 32
 STANDSTILL_SECONDS = 0.15
@@ -72,14 +72,16 @@ Deliver = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
-async def delivering(mode: str, chats: tuple[int, ...]) -> AsyncIterator[Deliver]:
+async def delivering(
+    mode: str, chats: Sequence[int], *, telegram: BotServer | None = None, outage: Outage | None = None
+) -> AsyncIterator[Deliver]:
     """Faden behind its real door for updates; gives what makes Telegram deliver one. In these chats it is known already."""
     port = house.free_port()
-    telegram = BotServer(network=Network.TELEGRAM, token=TOKEN, clock=system_clock)
+    telegram = telegram or BotServer(network=Network.TELEGRAM, token=TOKEN, clock=system_clock)
     for chat in chats:
         await telegram.person_writes(User(id=chat, first_name="Mitglied"), chat, "/start")
     await WebchatUpdate.all().delete()
-    async with running(telegram) as api_base, aiohttp.ClientSession() as session:
+    async with running(telegram, outage=outage) as api_base, aiohttp.ClientSession() as session:
         settings = Settings(
             telegram=TelegramSettings(token=TOKEN, api_base=api_base, mode=mode, webhook_secret=SECRET),
             web=Address(port=port),

@@ -228,31 +228,51 @@ async def test_edit_refused_for_another_reason_is_not_hidden(desk: Callable[...,
         await chat.send(desk(), row(NoticeKind.EDIT, target_id="55"), ChatMessage(text="neu"))
 
 
-async def test_edit_under_a_file_changes_its_caption(desk: Callable[..., Desk], wire: Wire) -> None:
+async def test_edit_under_a_file_changes_its_caption_at_once(desk: Callable[..., Desk], wire: Wire) -> None:
+    sent = await chat.send(desk(), row(NoticeKind.CAPTION, target_id="55"), ChatMessage(text="neu", buttons=BUTTONS))
+
+    assert sent == 55
+    assert [(call.method, call.params["message_id"], call.params["caption"]) for call in wire.calls] == [
+        ("editMessageCaption", 55, "neu")
+    ]
+
+
+async def test_edit_of_a_message_of_which_nobody_knew_that_it_has_a_file_changes_its_caption(
+    desk: Callable[..., Desk], wire: Wire
+) -> None:
     wire.script = refusing("editMessageText", "there is no text in the message to edit")
 
     assert await chat.send(desk(), row(NoticeKind.EDIT, target_id="55"), ChatMessage(text="neu")) == 55
     assert [call.method for call in wire.calls] == ["editMessageText", "editMessageCaption"]
 
 
-@pytest.mark.parametrize(("reason", "becomes"), [("message is not modified", 55), ("message to edit not found", 101)])
+@pytest.mark.parametrize(
+    ("reason", "becomes"),
+    [("message is not modified", 55), ("message to edit not found", 101), ("message can't be edited", 101)],
+)
 async def test_edit_under_a_file_may_change_nothing_or_come_too_late(
     desk: Callable[..., Desk], wire: Wire, reason: str, becomes: int
 ) -> None:
-    reasons = {"editMessageText": "there is no text in the message to edit", "editMessageCaption": reason}
-    wire.script = lambda call: Refusal(400, reasons[call.method]) if call.method in reasons else None
+    wire.script = refusing("editMessageCaption", reason)
 
-    assert await chat.send(desk(), row(NoticeKind.EDIT, target_id="55"), ChatMessage(text="neu")) == becomes
+    assert await chat.send(desk(), row(NoticeKind.CAPTION, target_id="55"), ChatMessage(text="neu")) == becomes
 
 
 async def test_edit_under_a_file_refused_for_another_reason_is_not_hidden(
     desk: Callable[..., Desk], wire: Wire
 ) -> None:
-    reasons = {"editMessageText": "there is no text in the message to edit", "editMessageCaption": "no"}
-    wire.script = lambda call: Refusal(400, reasons[call.method]) if call.method in reasons else None
+    wire.script = refusing("editMessageCaption", "no")
 
     with pytest.raises(BadRequest):
-        await chat.send(desk(), row(NoticeKind.EDIT, target_id="55"), ChatMessage(text="neu"))
+        await chat.send(desk(), row(NoticeKind.CAPTION, target_id="55"), ChatMessage(text="neu"))
+
+
+async def test_edit_that_is_too_long_for_a_caption_is_said_below_the_file(
+    desk: Callable[..., Desk], wire: Wire
+) -> None:
+    await chat.send(desk(), row(NoticeKind.CAPTION, target_id="55"), ChatMessage(text="x" * 1025, buttons=BUTTONS))
+
+    assert [call.method for call in wire.calls] == ["sendMessage"]
 
 
 async def test_edit_that_is_too_long_goes_on_below(desk: Callable[..., Desk], wire: Wire) -> None:
