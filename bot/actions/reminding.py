@@ -18,6 +18,7 @@ from bot.rules.quiet import Rest
 from storage.db import execute, transaction, unit_of_work
 from storage.models import AuditEvent, CheckIn, Commitment, Notice, Person
 from storage.rows import places
+from storage.vocabulary import CommitmentState
 
 ASKED_AHEAD = timedelta(days=followup.FARTHEST_DAYS)
 AT_ONCE = 200
@@ -234,13 +235,15 @@ async def standing(notice: Notice) -> dict[str, Any] | None:
     if not told:
         return facts
     numbers = [entry["id"] for entries in told.values() for entry in entries]
-    is_open = set(await Commitment.filter(id__in=numbers, state__in=OPEN).values_list("id", "due_moves"))
+    found = await Commitment.filter(id__in=numbers).values_list("id", "state", "due_moves")
+    known = {number: (state, moves) for number, state, moves in found}
     asked = CheckIn.filter(commitment_id__in=numbers, person_id=notice.person_id, answer__isnull=False)
     answered = set(await asked.values_list("commitment_id", "due_on"))
 
     def still(entry: Mapping[str, Any]) -> bool:
+        state, moves = known.get(entry["id"], (CommitmentState.AGREED, entry["due_moves"]))
         is_answered = (entry["id"], typed.decode(entry["due"])) in answered
-        return (entry["id"], entry["due_moves"]) in is_open and not is_answered
+        return state in OPEN and moves == entry["due_moves"] and not is_answered
 
     left = {name: [entry for entry in entries if still(entry)] for name, entries in told.items()}
     return {**facts, **left} if any(left.values()) else None

@@ -177,8 +177,7 @@ class Courier:
             return self._not_sent(lost, notice, network)
         except TelegramError as error:
             return await self._after(error, notice, reader, way)
-        weather.answered()
-        self.turns.arrived(network, notice.lane)
+        self._arrived(notice, network)
         rest = self.turns.now() + CARD_REST if notice.kind is NoticeKind.CARD and paced else None
         where = {"message_id": sent, "network": network, "chat_id": chat_id}
         web_chat = await self._in_full(notice, reader, level)
@@ -221,6 +220,14 @@ class Courier:
             return  # nobody can take it back, and it may come twice
         if not await outbox.leaves(notice, machine_now=moment.machine, together=self.together):
             raise Overtaken
+
+    def _arrived(self, notice: Notice, network: Network) -> None:
+        """It went through. That a toast did says no more than the answer to a question."""
+        if notice.kind is NoticeKind.TOAST:
+            self.weathers[network].news()
+            return
+        self.weathers[network].answered()
+        self.turns.arrived(network, notice.lane)
 
     def _held(self, network: Network, error: str = AWAY) -> Outcome:
         """It waits until the network is back."""

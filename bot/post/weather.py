@@ -1,8 +1,8 @@
 """Whether a network takes messages at all: a network that is away is one thing, a message that fails is another.
 
 While a network is away its notices wait, and none of their attempts is used up. One at a time may try, each time that a call
-which sends nothing has been answered; the first answer to a sending brings the rest back. A message that fails although others
-have arrived meanwhile is to blame itself.
+which sends nothing has been answered; the first answer to a sending brings the rest back. A message that fails again although
+more of the others have arrived meanwhile than failed is to blame itself.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ class Weather:
     released: bool = True
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     _place: bool = False
-    _arrivals: int = 0
+    _balance: int = 0
     _failures: dict[int, int] = field(default_factory=dict)
 
     def admits(self) -> bool:
@@ -49,7 +49,7 @@ class Weather:
 
     def answered(self) -> None:
         """The network has answered a sending, if only with a refusal: it is there, and the rest may go."""
-        self._arrivals += 1
+        self._balance += 1
         if self.away:
             self.away = self._place = self.asked_for = False
             self.released = False
@@ -62,11 +62,13 @@ class Weather:
             self.changed.set()
 
     def failed(self, notice: int) -> bool:
-        """Note that a sending failed; True when the notice is to blame, for others arrived since it failed before."""
+        """Note that a sending failed; True when the notice is to blame, for since it failed before more arrived than failed."""
         before = self._failures.get(notice)
-        self._failures[notice] = self._arrivals
-        if before is not None and before < self._arrivals:
+        if before is not None and before < self._balance:
+            self._failures[notice] = self._balance
             return True
+        self._balance -= 1
+        self._failures[notice] = self._balance
         self.gone()
         return False
 

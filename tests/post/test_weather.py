@@ -87,6 +87,18 @@ def test_failure_is_the_networks_until_others_have_arrived_since() -> None:
     assert blamed == [False, False, True, False, False]
 
 
+def test_failure_is_the_networks_while_others_fail_as_often_as_they_arrive() -> None:
+    weather = Weather()
+
+    blamed = [weather.failed(1)]
+    for other in (2, 3, 4):
+        weather.answered()
+        blamed.append(weather.failed(other))
+    blamed.append(weather.failed(1))
+
+    assert blamed == [False] * 5
+
+
 def test_notice_that_is_written_down_when_the_network_is_back_already_is_let_go_too() -> None:
     weather = Weather()
 
@@ -241,6 +253,20 @@ async def test_toast_that_does_not_get_through_is_dropped_and_holds_nothing_up(o
     assert (toast.state, toast.error, said.state) == (NoticeState.DROPPED, "too late", NoticeState.SENT)
 
 
+async def test_toast_that_gets_through_lets_nothing_go_that_cannot_be_sent(office: Office) -> None:
+    office.telegram.script = lambda call: bad_gateway() if call.method == "sendMessage" else None
+    post = office.open()
+    rows = await sent(office, *[chat(f"k{number}", 101 + number) for number in range(5)], post=post)
+
+    for number in range(5):
+        await post.hand_over(await leased(office, answer(f"t{number}", kind=NoticeKind.TOAST, target_id="q")))
+        await post.drain()
+
+    for row in rows:
+        await row.refresh_from_db()
+    assert [(row.state, row.attempts) for row in rows] == [(NoticeState.WAITING, 0)] * 5
+
+
 async def test_toast_that_is_throttled_is_dropped(office: Office) -> None:
     office.telegram.script = lambda _: Refusal(429, "Too Many Requests", {"retry_after": 7})
 
@@ -364,7 +390,7 @@ async def test_question_that_hangs_does_not_delay_the_next_one(office: Office, m
         post.wake()
         await until(lambda: len(office.telegram.taken) == 1)
 
-    assert len(asked) == 4
+    assert len(asked) >= 4
 
 
 @pytest.mark.usefixtures("quickly")
