@@ -541,7 +541,7 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "people_file_unreadable": lambda: {
         "level": 3, "mistakes": [_mistake(needed=[Plain("given_name")], found=[sentinel(Text, "list.found")])],
     },
-    "privacy": dict,
+    "privacy": lambda: {"language": "de"},
     "scheduled": lambda: {"meeting": meeting(state=Plain("scheduled"))},
     "seat": _seat,
     "seat_end": _seat,
