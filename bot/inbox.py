@@ -388,7 +388,8 @@ def _refused(started: Turn, refusal: Refusal) -> Turn:
     """The turn with nothing but the refusal's answer: a toast for a press."""
     answered = replace(started, answers=[])
     kind = NoticeKind.TOAST if answered.callback_id else NoticeKind.MESSAGE
-    answered.answer(refusal.template, refusal.facts, kind=kind, target_id=answered.callback_id)
+    spoken = {"language": started.language} if started.speaks else {}  # a stranger is answered in their own
+    answered.answer(refusal.template, {**spoken, **refusal.facts}, kind=kind, target_id=answered.callback_id)
     return answered
 
 

@@ -438,7 +438,10 @@ async def test_refusal_answers_a_text_with_a_message_and_keeps_nothing_else(hous
     await came(house, message(1, "verboten"))
 
     told = await Notice.get()
-    assert (house.answers(), typed.decode(told.facts)) == ([("refusals/not_a_member", MESSAGE)], {"body": "TK"})
+    assert (house.answers(), typed.decode(told.facts)) == (
+        [("refusals/not_a_member", MESSAGE)],
+        {"body": "TK", "language": "de"},
+    )
     assert (await written(), await states(), house.done) == ([], {1: UpdateState.DONE}, ["verboten"])
 
 

@@ -93,6 +93,11 @@ async def bodies(by: Person, now: datetime, may: Right) -> list[Body]:
     return list({seat.body_id: seat.body for seat in held if may(seats, seat.body_id)}.values())
 
 
+async def own(by: Person, wanted: str, now: datetime, may: Right) -> Body | None:
+    """The body with that code or name in which the person may do that; None for other words, and other bodies."""
+    return next((body for body in await bodies(by, now, may) if _called(body, wanted)), None)
+
+
 async def member(by: Person, body_id: int, now: datetime, wanted: int) -> Person:
     """Somebody with a seat in the body today. Raises NotFoundHere."""
     people = [seat.person for seat in await queries.seats_in(body_id, today(by, now)) if seat.person_id == wanted]

@@ -32,6 +32,9 @@ async def submit(_update: Update, context: Context) -> None:
     if line is None:
         raise NotUnderstood(step=Plain("command"))
     by = await context.speaker()
+    if line.body is None and (alone := await access.own(by, line.title, context.now, permissions.may_submit)):
+        await _begin(context, _of_line(replace(line, title=""), alone, context))
+        return
     body = await access.named(by, line.body, context.now, permissions.may_submit) if line.body else None
     unsure = line.body is not None and body is None
     if unsure:
@@ -40,12 +43,17 @@ async def submit(_update: Update, context: Context) -> None:
 
 
 def _of_line(line: reading.AgendaLine, body: Body | None, context: Context) -> Answers:
-    """What a line said, as answers of the guided entry. A Fallberatung has no text: what was typed as one is taken back."""
+    """What a line said, as answers of the guided entry. A Fallberatung has no text: what was typed as one is taken back.
+
+    Without a title it named the body alone.
+    """
     answers: Answers = {"minutes": line.minutes}
     if body is not None:
         answers["body"] = body.id
     if line.purpose:
         answers["purpose"] = line.purpose
+    if not line.title:
+        return answers
     if line.purpose != Purpose.CASE_CONSULTATION:
         return answers | _titled(line.title, context)
     only = reading.agenda_line(line.title)

@@ -68,6 +68,9 @@ async def _begin(context: Context, body: int | None, line: reading.CommitmentLin
 
 async def _of_line(context: Context, line: reading.CommitmentLine) -> Answers:
     """What a line said, as answers of the guided entry; the first party does it, the others are with whom."""
+    alone = await access.own(await context.speaker(), line.what, context.now, permissions.may_record)
+    if alone is not None and line.body is None:
+        return {"body": alone.id}
     answers = dialogues.worded(context, "what", line.what, limit=commitments.WHAT_LIMIT)
     if line.body:
         body = await ledger.body_to_record_in(await context.speaker(), line.body, context.now)

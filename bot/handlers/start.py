@@ -60,8 +60,8 @@ async def help_(_update: Update, context: Context) -> None:
 
 
 async def privacy(_update: Update, context: Context) -> None:
-    """/datenschutz; for everybody, also for strangers."""
-    context.show("privacy")
+    """/datenschutz; for everybody, also for strangers, who read it in the language of their client."""
+    context.show("privacy", {"language": context.turn.language})
 
 
 async def give_up(_update: Update, context: Context) -> None:

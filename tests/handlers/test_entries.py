@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 
-from storage.models import AgendaItem, Meeting
+from storage.models import AgendaItem, Body, Dialogue, Meeting
 from storage.vocabulary import Network, Purpose
 from tests.stage import Stage, raise_curtain
 
@@ -92,3 +92,34 @@ async def test_typed_way_into_the_meeting_is_told_to_its_members(
 
     assert (await Meeting.get()).join_link == link
     assert told in await heard(stage)
+
+
+@pytest.mark.parametrize(
+    ("typed", "asked"),
+    [
+        ("/top RLK", "Regionalleiterkonferenz"),
+        ("/top rlk", "Regionalleiterkonferenz"),
+        ("/top Regionalleiterkonferenz", "Regionalleiterkonferenz"),
+        ("/top SRT Nord, Beschluss", "Sozialraumteam Nord"),
+        ("/top RLK, Fallberatung", "Regionalleiterkonferenz"),
+        ("/commitment RLK", "Regionalleiterkonferenz"),
+    ],
+)
+async def test_code_of_ones_own_body_without_a_colon_is_the_body_and_no_text(
+    stage: Stage, typed: str, asked: str
+) -> None:
+    await stage.says(PETRA, typed)
+
+    lines = await heard(stage)
+    entry = await Dialogue.get()
+    assert lines[0].partition(" · ")[0] == asked
+    assert entry.data["body"] == (await Body.get(name=asked)).id
+    assert entry.data.keys() & {"title", "what"} == set()
+    assert (await stage.server.messages(stage.chat(PETRA)))[0].message["text"] == typed
+
+
+@pytest.mark.parametrize("typed", ["/top Rufbereitschaft", "/top Trägerkonferenz", "/top RLK Ausflug"])
+async def test_other_words_without_a_colon_are_the_title(stage: Stage, typed: str) -> None:
+    await stage.says(PETRA, typed)
+
+    assert (await Dialogue.get()).data["title"] == typed.removeprefix("/top ")

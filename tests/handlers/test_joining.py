@@ -109,6 +109,22 @@ async def test_language_comes_from_the_client(stage: Stage) -> None:
     assert (await lines(stage, 77))[0] == "Hello Stefan Aumüller!"
 
 
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("/datenschutz", "Privacy"),
+        ("/privacy", "Privacy"),
+        ("/start " + "x" * 43, "This link or code does not work any more"),
+        ("/termine", "Hello, I am Faden."),
+    ],
+)
+async def test_stranger_is_answered_in_the_language_of_their_client(stage: Stage, text: str, first: str) -> None:
+    await stage.server.person_writes(User(id=77, first_name="S", language_code="en-GB"), 77, text)
+    await stage.settle()
+
+    assert (await lines(stage, 77))[0].startswith(first)
+
+
 @pytest.mark.parametrize("why", ["used", "expired", "invented"])
 async def test_link_that_does_not_work_says_so(stage: Stage, why: str) -> None:
     token = await invitation(stage, STEFAN) if why != "invented" else "x" * 43

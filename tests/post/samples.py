@@ -575,7 +575,7 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "people_file_unreadable": lambda: {
         "level": 3, "mistakes": [_mistake(needed=[Plain("given_name")], found=[sentinel(Text, "list.found")])],
     },
-    "privacy": dict,
+    "privacy": lambda: {"language": "de"},
     "scheduled": lambda: {"meeting": meeting(state=Plain("scheduled")), "placed": 2},
     "seat": _seat,
     "seat_end": _seat,
