@@ -207,10 +207,9 @@ async def test_items_that_are_accepted_while_the_meeting_is_being_planned_find_t
     town: Town, now: datetime
 ) -> None:
     accepting = [partial(agenda_items.accept, by=town.ada, item=await submitted(town, now), now=now) for _ in range(8)]
+    at_once = (*accepting[:4], partial(planned, town, now), *accepting[4:])
 
-    await asyncio.gather(
-        *(db.unit_of_work(deed) for deed in (*accepting[:4], partial(planned, town, now), *accepting[4:]))
-    )
+    await asyncio.gather(*(db.unit_of_work(deed, seconds=60) for deed in at_once))
 
     meeting = await Meeting.get()
     assert {item.meeting_id for item in await AgendaItem.all()} == {meeting.id}
