@@ -99,9 +99,9 @@ async def _rearrange(by: Person, meeting: Meeting, body: Body, plan: Plan, *, wh
         await audit.record(by, what, f"meeting:{meeting.id}", now=now)
         if meeting.state is MeetingState.INVITED:
             told = await _tell(meeting, body, known, before, day=access.today(by, now), now=now)
+        await meetings.touch_feeds(body, access.today(by, now))
         if before.changes(planned)["time"]:
             await placing.moved(meeting, body, by, now, was=before.starts)
-        await meetings.touch_feeds(body, access.today(by, now))
     was = next(iter(known.outdated.values()), before)
     return {"meeting": facts_of(meeting, body), **_was(was, planned), "told": told}
 

@@ -1,6 +1,8 @@
+import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timedelta
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -199,6 +201,18 @@ async def test_planning_is_refused_to_those_who_do_not_lead_and_places_nothing(t
             await placing.schedule(by=town.person(name), body="TK", plan=plan(), host=HOST, now=now)
 
     assert (await place(number), await Meeting.all().count()) == (None, 0)
+
+
+async def test_items_that_are_accepted_while_the_meeting_is_being_planned_find_their_place(
+    town: Town, now: datetime
+) -> None:
+    accepting = [partial(agenda_items.accept, by=town.ada, item=await submitted(town, now), now=now) for _ in range(8)]
+    at_once = (*accepting[:4], partial(planned, town, now), *accepting[4:])
+
+    await asyncio.gather(*(db.unit_of_work(deed, seconds=60) for deed in at_once))
+
+    meeting = await Meeting.get()
+    assert {item.meeting_id for item in await AgendaItem.all()} == {meeting.id}
 
 
 # --- calling off ----------------------------------------------------------------------------------------------------
