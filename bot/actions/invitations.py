@@ -105,18 +105,9 @@ async def invite(
     """
     reason = reason.strip() if reason else None
     found, body = await meetings.permitted(by, meeting, now, permissions.may_invite)
-    if found.state not in (MeetingState.SCHEDULED, MeetingState.INVITED) or found.starts_at <= now:
-        raise MeetingOver(state=Plain(found.state.value))
     newcomers = await _newcomers(found, body, access.today(by, now))
-    if seen is not None and not newcomers and found.state is MeetingState.INVITED:
-        raise EverybodyInvited
-    check_seen(found, seen)
-    if found.state is MeetingState.SCHEDULED:
-        days = _missing_notice(found, body, land, now)
-        if days is not None and not reason:
-            raise ShortNotice(days=days, code=Plain(body.code), id=found.id)
-    if reason is not None and len(reason) > REASON_LIMIT:
-        raise TooLong(limit=REASON_LIMIT)
+    _check_invitable(found, newcomers, seen, now)
+    _check_reason(found, body, reason, land, now)
     async with transaction():
         if found.state is MeetingState.SCHEDULED:
             first = {"invited_at": now, "short_notice_reason": reason, "organizer": found.organizer or mailbox}
@@ -144,6 +135,25 @@ async def invite(
         "in_calendars": found.zone in ZONES_LIKE_BERLIN,  # calendars cannot tell the times of other zones
         "unreachable": missing,
     }
+
+
+def _check_invitable(meeting: Meeting, newcomers: Sequence[Membership], seen: str | None, now: datetime) -> None:
+    """Raises MeetingOver, EverybodyInvited, ChangedMeanwhile."""
+    if meeting.state not in (MeetingState.SCHEDULED, MeetingState.INVITED) or meeting.starts_at <= now:
+        raise MeetingOver(state=Plain(meeting.state.value))
+    if seen is not None and not newcomers and meeting.state is MeetingState.INVITED:
+        raise EverybodyInvited
+    check_seen(meeting, seen)
+
+
+def _check_reason(meeting: Meeting, body: Body, reason: str | None, land: str, now: datetime) -> None:
+    """Raises ShortNotice, TooLong."""
+    if meeting.state is MeetingState.SCHEDULED:
+        days = _missing_notice(meeting, body, land, now)
+        if days is not None and not reason:
+            raise ShortNotice(days=days, code=Plain(body.code), id=meeting.id)
+    if reason is not None and len(reason) > REASON_LIMIT:
+        raise TooLong(limit=REASON_LIMIT)
 
 
 async def _newcomers(meeting: Meeting, body: Body, day: date) -> list[Membership]:
@@ -248,20 +258,7 @@ async def delegate(*, by: Person, meeting: int, deputy: int, now: datetime, pers
         await own.save(update_fields=["answer", "answered_at", "answered_by_id", "deputy_id"])
         if _said(own) != before:
             await tell_entered(found, body, represented, own, by=by, deputy=choices[deputy], now=now)
-        if not await Attendance.exists(meeting_id=meeting, person_id=deputy):
-            await step_past_cancel(found, [deputy], now)
-        await Attendance.bulk_create(
-            [
-                Attendance(
-                    meeting=found,
-                    person_id=deputy,
-                    organisation_id=own.organisation_id,
-                    deputy_for=represented,
-                    invited_at=now,
-                )
-            ],
-            ignore_conflicts=True,
-        )
+        await _appoint(found, own, represented, deputy, now)
         more = {"instead_of": named(represented), "entered_by": named(by) if represented.id != by.id else None}
         await tell(found, body, [choices[deputy]], "invitation_as_deputy", more, now=now, method="REQUEST")
         await feeds.touch([deputy])
@@ -274,6 +271,21 @@ async def delegate(*, by: Person, meeting: int, deputy: int, now: datetime, pers
         "counts": await meetings.counts(found),
         "for_whom": named(represented) if represented.id != by.id else None,
     }
+
+
+async def _appoint(meeting: Meeting, own: Attendance, represented: Person, deputy: int, now: datetime) -> None:
+    """Give the deputy a place in the meeting, unless they have one."""
+    if await Attendance.exists(meeting_id=meeting.id, person_id=deputy):
+        return
+    await step_past_cancel(meeting, [deputy], now)
+    place = Attendance(
+        meeting=meeting,
+        person_id=deputy,
+        organisation_id=own.organisation_id,
+        deputy_for=represented,
+        invited_at=now,
+    )
+    await Attendance.bulk_create([place], ignore_conflicts=True)
 
 
 async def deputies(*, by: Person, meeting: int, now: datetime, person: int | None = None) -> Facts:

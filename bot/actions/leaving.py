@@ -210,9 +210,8 @@ async def _free(place: Attendance, person: Person, body: Body, key: str, now: da
     facts = {**meetings.facts_of(meeting, body), **was, "linked": False, "join_link": None}
     if known:
         event = meetings.calendar_facts(meeting, body.code)
-        calendar = {**event, "method": Plain("CANCEL"), "uninvite": True, "join_link": None}
-        if place.mailed_to is not None:
-            calendar["to"] = Text(place.mailed_to)
+        address = Text(place.mailed_to) if place.mailed_to else None
+        calendar = {**event, "method": Plain("CANCEL"), "to": address, "uninvite": True, "join_link": None}
         await notices.queue(
             [
                 Draft(

@@ -51,9 +51,6 @@ async def tell(
     drafts = []
     for person in people:
         invited = attendances.get(person.id)
-        key = f"meeting:{meeting.id}:{meeting.sequence}:{template}:{person.id}:{invited.id if invited else None}"
-        if instead_of is not None:
-            key += f":again:{instead_of[person.id]}"
         shared: dict[str, Any] = {
             "template": template,
             "person": person.id,
@@ -61,19 +58,26 @@ async def tell(
             "about": f"meeting:{meeting.id}",
             "due_at": due_at or now,
         }
+        key = f"meeting:{meeting.id}:{meeting.sequence}:{template}:{person.id}:{invited.id if invited else None}"
+        if instead_of is not None:
+            key += f":again:{instead_of[person.id]}"
         if known_to is None or person.id != known_to.id:
             document = {"type": Plain("calendar"), **calendar}
             drafts.append(Draft(key=key, facts={**told, "document": document}, urgent=soon, **shared))
-        address = _address(person, invited, method)
-        if invited is not None and address is not None:
+        if invited is not None and (address := _address(person, invited, method)):
             mailed.append(person.id)
-            own = {"method": Plain(method), "to": Text(address), "answer": Plain(invited.answer.value)}
-            facts = {**told, "calendar": {**calendar, **own}, "link": AnswerLink(invited.id)}
+            facts = {**told, **_mail(invited, address, calendar, method)}
             drafts.append(Draft(key=f"{key}:mail", facts=facts, kind=NoticeKind.CALENDAR_MAIL, urgent=True, **shared))
     async with transaction():
         await notices.queue(drafts, now=now)
         if method == "REQUEST":
             await _keep_addresses(meeting, mailed)
+
+
+def _mail(invited: Attendance, address: str, calendar: Facts, method: str) -> Facts:
+    """What only a calendar mail carries."""
+    own = {"method": Plain(method), "to": Text(address), "answer": Plain(invited.answer.value)}
+    return {"calendar": {**calendar, **own}, "link": AnswerLink(invited.id)}
 
 
 def _told(meeting: Meeting, body: Body, more: Facts, *, cancelled: bool) -> Facts:
@@ -99,11 +103,9 @@ def _expected(meeting: Meeting, told: Facts) -> datetime:
     return min(meeting.starts_at, *known)
 
 
-def _address(person: Person, invited: Attendance | None, method: str) -> str | None:
+def _address(person: Person, invited: Attendance, method: str) -> str | None:
     """Where the calendar mail goes: what takes an entry away goes where the entry is."""
-    if method == "CANCEL" and invited is not None and invited.mailed_to is not None:
-        return invited.mailed_to
-    return person.mail
+    return (method == "CANCEL" and invited.mailed_to) or person.mail
 
 
 async def _keep_addresses(meeting: Meeting, people: Collection[int]) -> None:
