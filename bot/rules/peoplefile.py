@@ -17,6 +17,7 @@ from unicodedata import combining, normalize
 from bot.rules import fields, merge, spreadsheet, townfile
 from bot.rules.fields import Wrong
 from bot.rules.mistakes import FileErrors, Mistake
+from bot.rules.reading.words import composed
 from bot.rules.spreadsheet import Unreadable
 from bot.rules.townfile import Language
 from storage.vocabulary import Role
@@ -77,7 +78,7 @@ _ISO_DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[ T].*)?")
 
 def _folded(text: str) -> str:
     """As people mean it: capitals, hyphens and blanks make no difference."""
-    return re.sub(r"[\W_]", "", normalize("NFC", text).casefold())
+    return re.sub(r"[\W_]", "", composed(text).casefold())
 
 
 def _words(table: Mapping[Any, str]) -> dict[str, Any]:
@@ -415,7 +416,8 @@ class _Reading:
 
     def _wrong(self, row: Row, column: Column | None, wrong: Wrong) -> None:
         heading = self._file.headings.get(column, "") if column else ""
-        self.mistakes.append(Mistake(self._file.name, row.line, heading, wrong.code, wrong.facts))
+        facts = {name: fact[: fields.COMPARED] if isinstance(fact, str) else fact for name, fact in wrong.facts.items()}
+        self.mistakes.append(Mistake(self._file.name, row.line, heading, wrong.code, facts))
 
 
 class _Names:
@@ -431,7 +433,7 @@ class _Names:
     def named(self, text: str) -> str:
         found = self.find(text)
         if found is None:
-            raise Wrong("not_there", value=text, nearest=fields.nearest(text[:80], self._words))
+            raise Wrong("not_there", value=text, nearest=fields.nearest(text, self._words))
         return found
 
 

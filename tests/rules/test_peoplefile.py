@@ -315,6 +315,7 @@ def test_deputy_whose_name_two_have_is_not_guessed() -> None:
     ("cells", "heading", "code", "facts"),
     [
         ("RLKK", "Gremium", "not_there", {"value": "RLKK", "nearest": "RLK"}),
+        ("x" * 100_000, "Gremium", "not_there", {"value": "x" * 80, "nearest": None}),
         ("RLK, Zzz", "Gremium", "not_there", {"value": "Zzz", "nearest": None}),
         ("RLK;Chefin", "Rolle", "not_a_role", {"value": "Chefin", "choices": tuple(Role)}),
         ("RLK;;Caritass", "Organisation", "not_there", {"value": "Caritass", "nearest": "caritas"}),
