@@ -31,7 +31,7 @@ def test_ticks_are_a_handful_and_each_has_its_name() -> None:
 
 
 def test_ticks_that_may_have_much_to_tell_do_it_in_pieces() -> None:
-    assert {tick.name for tick in scheduling.ticks(LAND) if tick.own_work} == {"check-ins", "overdue"}
+    assert {tick.name for tick in scheduling.ticks(LAND) if tick.own_work} == {"check-ins", "overdue", "erased"}
 
 
 async def test_every_tick_looks_at_an_empty_town(store: str, now: datetime) -> None:  # noqa: ARG001  # it has to be open
