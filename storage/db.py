@@ -234,13 +234,13 @@ async def unit_of_work(work: Callable[[], Awaitable[T]], *, seconds: float = WOR
     if _current() is not None:
         async with savepoint():
             return await work()
-    return await asyncio.shield(beside(_run(work, seconds)))
+    return await asyncio.shield(beside(lambda: _run(work, seconds)))
 
 
-def beside(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+def beside(work: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:
     """Run it in a task of its own, for which `close_store` waits."""
     running = _opened().running
-    task = asyncio.create_task(work)
+    task = asyncio.create_task(work())
     running.add(task)
     task.add_done_callback(running.discard)
     return task

@@ -25,7 +25,7 @@ def erased() -> None:
 
 def _begin() -> None:
     db.opened_log().holds_erased = True
-    db.beside(empty_log())
+    db.beside(empty_log)
 
 
 async def empty_log() -> bool:
