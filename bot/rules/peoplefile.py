@@ -71,6 +71,8 @@ _ROLES = {
 }
 _LANGUAGES = {Language.GERMAN: "de, german, deutsch", Language.ENGLISH: "en, english, englisch"}
 
+MOST_GUESSES = 10  # what was meant by how many wrong names
+
 _WRITTEN_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 _GERMAN_DAY = re.compile(r"(\d{1,2})\.\s?(\d{1,2})\.\s?(19|20)?(\d\d)")
 _ISO_DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[ T].*)?")
@@ -426,6 +428,7 @@ class _Names:
     def __init__(self, names: Mapping[str, str]) -> None:
         self._keys = {_folded(name): key for key, name in names.items()} | {_folded(key): key for key in names}
         self._words = [*names, *names.values()]
+        self._meant: dict[str, str | None] = {}
 
     def find(self, text: str) -> str | None:
         return self._keys.get(_folded(text))
@@ -433,8 +436,14 @@ class _Names:
     def named(self, text: str) -> str:
         found = self.find(text)
         if found is None:
-            raise Wrong("not_there", value=text, nearest=fields.nearest(text, self._words))
+            raise Wrong("not_there", value=text, nearest=self._nearest(text))
         return found
+
+    def _nearest(self, text: str) -> str | None:
+        """What may have been meant; guessed for the first few only, because to guess is slow where there are many names."""
+        if text not in self._meant and len(self._meant) < MOST_GUESSES:
+            self._meant[text] = fields.nearest(text, self._words)
+        return self._meant.get(text)
 
 
 def _at_once(one: Seat, other: Seat) -> bool:
