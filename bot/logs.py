@@ -19,7 +19,7 @@ _SECRETS = (
     re.compile(r"(://)[^/\s:@]*:[^/\s]+(?=@)"),  # a password in a URL
     re.compile(r"([?&](?:start|token)=)[^\s&)\"']+"),
     re.compile(  # a secret by its name: in a header, a setting, a dictionary, the arguments of a call
-        r"""((?i:authorization|cookie|[\w-]*(?:password|passwort|secret|token))["']?\s*[:=]\s*)"""
+        r"""((?i:authorization|cookie|password|passwort|secret|token)["']?\s*[:=]\s*)"""
         r"""(?:(?i:bearer|basic)\s+)?(?:"[^"]*"|'[^']*'|[^\s,;)}\]"']+)"""
     ),
 )

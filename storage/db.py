@@ -34,6 +34,7 @@ SQLITE_PRAGMAS = {
     "journal_mode": "WAL",
     "synchronous": "FULL",  # with NORMAL a power cut takes acknowledged commits
     "foreign_keys": "ON",
+    "secure_delete": "ON",  # what is erased is overwritten
     "busy_timeout": 5000,
     "journal_size_limit": 64 * 1024 * 1024,
 }
@@ -139,11 +140,21 @@ class _Connections(ConnectionHandler):
 
 
 @dataclass
+class Log:
+    """What is written before it is written into SQLite's file `path` (None: no such file); see `storage.erasing`."""
+
+    path: Path | None
+    holds_erased: bool = True  # what the last process left is not known
+    emptying: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+@dataclass
 class _Store:
-    """What is open: Tortoise's state, the name of its connection, and the pieces of work under way."""
+    """What is open: Tortoise's state, the name of its connection, its log, and the pieces of work under way."""
 
     context: TortoiseContext
     name: str
+    log: Log
     running: set[asyncio.Task[Any]] = field(default_factory=set)
 
 
@@ -164,7 +175,7 @@ async def open_store(url: str) -> None:
     if path is not None:
         make_database(path)
     (name,) = settings["connections"]
-    _store = _Store(TortoiseContext(), name)
+    _store = _Store(TortoiseContext(), name, Log(path))
     try:
         with _store.context:
             _store.context._connections = _Connections()  # noqa: SLF001  # Tortoise has no setting for it
@@ -200,6 +211,11 @@ def connection() -> BaseDBAsyncClient:
     return store.context.connections.get(store.name)
 
 
+def opened_log() -> Log:
+    """The log of the open store."""
+    return _opened().log
+
+
 def is_postgres() -> bool:
     """Whether the open store is PostgreSQL."""
     return connection().capabilities.dialect == "postgres"
@@ -220,11 +236,16 @@ async def unit_of_work(work: Callable[[], Awaitable[T]], *, seconds: float = WOR
     if _current() is not None:
         async with savepoint():
             return await work()
+    return await asyncio.shield(beside(lambda: _run(work, seconds)))
+
+
+def beside(work: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:
+    """Run it in a task of its own, for which `close_store` waits."""
     running = _opened().running
-    task = asyncio.create_task(_run(work, seconds))
+    task = asyncio.create_task(work())
     running.add(task)
     task.add_done_callback(running.discard)
-    return await asyncio.shield(task)
+    return task
 
 
 async def _run(work: Callable[[], Awaitable[T]], seconds: float) -> T:

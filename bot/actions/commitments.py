@@ -33,6 +33,7 @@ from storage.vocabulary import CheckInAnswer, CommitmentState, DueKind, NoticeSt
 WHAT_LIMIT = 500
 REASON_LIMIT = 500
 NAME_LIMIT = 200
+PARTIES_LIMIT = 1000  # characters of the names that are given at once
 
 Facts = dict[str, Any]
 

@@ -13,6 +13,7 @@ from bot.actions import notices, papers
 from bot.actions.notices import Draft
 from bot.rules.dialogue import LIFETIME
 from storage.db import transaction
+from storage.erasing import erased
 from storage.models import Dialogue, Person
 from storage.vocabulary import Lane, Network, NoticeKind
 
@@ -73,6 +74,7 @@ async def expire(*, now: datetime) -> int:
 
 
 async def _forget(entry: Dialogue, now: datetime) -> None:
+    erased()
     data: Mapping[str, Any] = entry.data
     await papers.forget(by=entry.person, papers=data.get("papers", ()))
     await _erase(entry.network, entry.chat_id, data.get("doubtful", {}).values(), now, now)

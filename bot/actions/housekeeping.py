@@ -8,6 +8,7 @@ import structlog
 
 from bot.actions import sessions
 from storage.db import execute, transaction, unit_of_work
+from storage.erasing import erased
 from storage.models import InboxUpdate
 from storage.vocabulary import UpdateState
 
@@ -50,3 +51,4 @@ async def tidy(*, machine_now: datetime) -> None:
 async def _in_transaction(erase: Callable[..., Awaitable[object]]) -> None:
     async with transaction():
         await erase()
+        erased()

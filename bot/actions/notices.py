@@ -12,6 +12,7 @@ from tortoise.expressions import Q
 from bot.rules import facts as typed
 from bot.rules.facts import Facts
 from storage.db import execute, transaction
+from storage.erasing import erased
 from storage.models import Notice
 from storage.vocabulary import Lane, Network, NoticeKind, NoticeState
 
@@ -92,6 +93,8 @@ async def _write(rows: Sequence[dict[str, Any]]) -> dict[str, int]:
         for part in (rows[first : first + ROWS_AT_ONCE] for first in range(0, len(rows), ROWS_AT_ONCE)):
             values = [row[column] for row in part for column in COLUMNS]
             kept |= {found["key"]: found["id"] for found in await execute(_insert(len(part)), values)}
+        if any(row["kind"] == NoticeKind.ERASE.value for row in rows):
+            erased()  # with the message goes what was kept of it
     return kept
 
 

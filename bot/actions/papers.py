@@ -10,6 +10,7 @@ from bot.rules.facts import Text
 from bot.rules.refusals import Refusal
 from storage import queries
 from storage.db import transaction
+from storage.erasing import erased
 from storage.models import AgendaItem, AgendaItemPaper, Attendance, Document, Person
 from storage.vocabulary import Network
 
@@ -63,6 +64,7 @@ async def detach(document: int, item: AgendaItem) -> None:
         if not await AgendaItemPaper.filter(item_id=item.id, document_id=document).delete():
             access.not_found()
         await Document.filter(id=document, papers__id=None).delete()
+        erased()
 
 
 async def forget(*, by: Person, papers: Sequence[int]) -> None:

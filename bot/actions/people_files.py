@@ -18,6 +18,7 @@ from bot.rules.mistakes import Mistake
 from bot.rules.refusals import Outdated, Refusal
 from bot.rules.spreadsheet import BYTES
 from storage.db import transaction
+from storage.erasing import erased
 from storage.models import Dialogue, Person
 from storage.vocabulary import Lane, Network
 
@@ -96,6 +97,7 @@ async def drop(*, by: Person, network: Network, chat_id: int, now: datetime) -> 
     entry = await opened(by, network, chat_id, now)
     async with transaction():
         await Dialogue.filter(id=entry.id).delete()
+        erased()
 
 
 def _check(by: Person) -> None:

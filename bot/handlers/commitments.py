@@ -1,6 +1,6 @@
 """Commitments in the chat: record (guided or from one line), confirm, say how it stands, move, finish."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -212,8 +212,13 @@ async def _parties(context: Context, answers: Answers, side: str, text: str, *, 
     return _with_names(side, waiting[1:], gathered, directory) if waiting else gathered
 
 
-def _with_names(side: str, names: Iterable[str], answers: Answers, directory: Directory) -> Answers:
-    """Take the names whose meaning is clear; the rest waits. When all are clear, the question is answered."""
+def _with_names(side: str, names: Sequence[str], answers: Answers, directory: Directory) -> Answers:
+    """Take the names whose meaning is clear; the rest waits. When all are clear, the question is answered.
+
+    Raises TooLong.
+    """
+    if sum(map(len, names)) > commitments.PARTIES_LIMIT:
+        raise TooLong(limit=commitments.PARTIES_LIMIT)
     so_far = list(answers.get(f"{side}_so_far", ()))
     waiting = []
     for name in names:

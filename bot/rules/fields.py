@@ -20,6 +20,7 @@ E = TypeVar("E", bound=StrEnum)
 Reader = Callable[[object], Any]
 Path = tuple[str | int, ...]
 
+COMPARED = 80  # letters of what was written, to guess what was meant
 _KEY = re.compile(r"[\w-]+(\.[\w-]+)*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -72,7 +73,7 @@ def read(
 def nearest(wanted: str, known: Collection[str]) -> str | None:
     """What was probably meant."""
     folded = {word.casefold(): word for word in known}
-    found = difflib.get_close_matches(wanted.casefold(), folded, n=1)
+    found = difflib.get_close_matches(wanted[:COMPARED].casefold(), folded, n=1)
     return folded[found[0]] if found else None
 
 

@@ -159,7 +159,7 @@ def due_words(text: str, codes: Mapping[str, object]) -> DueWords | None:
     match = _MEETING.fullmatch(folded)
     if match is None:
         return None
-    named = tuple(word for word in re.split(r"\s*(?:[+,&]| und | and )\s*", match["bodies"]) if word)
+    named = tuple(word for word in re.split(r" ?(?:[+,&]| und | and ) ?", match["bodies"]) if word)
     if not match["meeting"] and not (named and all(name in codes for name in named)):
         return None
     return DueWords(kind=DueKind.MEETING, nth=2 if match["far"] else 1, bodies=named)

@@ -4,7 +4,7 @@ import re
 
 from bot.rules.reading.words import fold
 
-_ADDRESS = re.compile(r"https?://[^\s/?#@]+\.[^\s/?#@]+(?:[/?#]\S*)?", re.IGNORECASE)
+_ADDRESS = re.compile(r"https?://[^\s/?#@][^\s/?#@.]*\.[^\s/?#@]+(?:[/?#]\S*)?", re.IGNORECASE)
 _HOST_WITH_PATH = re.compile(r"(?:[a-z0-9-]+\.)+[a-z]{2,}(?::[0-9]{1,5})?/\S*", re.IGNORECASE)
 _NONE = frozenset(
     (

@@ -1,8 +1,9 @@
 """Parties of an agreement: a person, a role of a body, an organisation, a body, or only a name; and who is meant by what was typed."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from bot.rules.reading.words import any_of, fold
@@ -16,9 +17,10 @@ _ROLES = {
 }
 _ROLE_WORDS = {word: role for role, words in _ROLES.items() for word in words}
 _ROLE_OF = rf"(?P<role>{any_of(_ROLE_WORDS)})(?: (?:der|des|von|of)(?: the)?)? (?P<body>.+)"
-_SEPARATOR = re.compile(r"\s*[+,;&\n]\s*")
+_SEPARATOR = re.compile(r"[+,;&\n]")
 _TITLE = re.compile(r"^(?:(?:frau|herrn?|dr\.|prof\.|mrs?\.?|ms\.?) )+")
-_AND = re.compile(r"\s+(?:und|and)\s+")
+_AND = re.compile(r" (?:und|and) ")
+_LETTER = re.compile(r"\w")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,11 +76,39 @@ class Named:
 
 @dataclass(frozen=True, kw_only=True)
 class Directory:
-    """All who can be named in the town."""
+    """All who can be named in the town; found by their folded names, however many are asked for."""
 
     people: tuple[Named, ...] = ()
     organisations: tuple[Named, ...] = ()
     bodies: tuple[Named, ...] = ()
+
+    @cached_property
+    def people_named(self) -> Mapping[str, Sequence[int]]:
+        """Their ids by each of their names."""
+        return _by_name(self.people)
+
+    @cached_property
+    def organisations_named(self) -> Mapping[str, Sequence[int]]:
+        """Their ids by each of their names."""
+        return _by_name(self.organisations)
+
+    @cached_property
+    def bodies_named(self) -> Mapping[str, Sequence[int]]:
+        """Their ids by each of their names."""
+        return _by_name(self.bodies)
+
+    @cached_property
+    def organisation_names(self) -> Sequence[tuple[str, int]]:
+        """Each one's whole name and id."""
+        return [(fold(entry.name), entry.id) for entry in self.organisations]
+
+
+def _by_name(entries: Iterable[Named]) -> Mapping[str, Sequence[int]]:
+    found: dict[str, list[int]] = {}
+    for entry in entries:
+        for name in {fold(entry.short), fold(entry.name)}:
+            found.setdefault(name, []).append(entry.id)
+    return found
 
 
 def named(text: str, directory: Directory) -> tuple[Party, ...]:
@@ -87,28 +117,26 @@ def named(text: str, directory: Directory) -> tuple[Party, ...]:
     Names count as a whole; only an organisation is also known by its first words ("Caritas"), when nobody is called exactly so.
     """
     wanted = fold(text)
-    if (match := re.fullmatch(_ROLE_OF, wanted)) and (bodies := _exact(match["body"], directory.bodies)):
-        return tuple(Party(body=body.id, role=_ROLE_WORDS[match["role"]]) for body in bodies)
+    if match := re.fullmatch(_ROLE_OF, wanted):
+        bodies = directory.bodies_named.get(match["body"], ())
+        if bodies:
+            return tuple(Party(body=body, role=_ROLE_WORDS[match["role"]]) for body in bodies)
     exact = (
-        *(Party(person=found.id) for found in _exact(_TITLE.sub("", wanted), directory.people)),
-        *(Party(organisation=found.id) for found in _exact(wanted, directory.organisations)),
-        *(Party(body=found.id) for found in _exact(wanted, directory.bodies)),
+        *(Party(person=found) for found in directory.people_named.get(_TITLE.sub("", wanted), ())),
+        *(Party(organisation=found) for found in directory.organisations_named.get(wanted, ())),
+        *(Party(body=found) for found in directory.bodies_named.get(wanted, ())),
     )
     return exact or tuple(
-        Party(organisation=found.id)
-        for found in directory.organisations
-        if wanted and re.match(re.escape(wanted) + r"(?!\w)", fold(found.name))
+        Party(organisation=found)
+        for name, found in directory.organisation_names
+        if wanted and name.startswith(wanted) and not _LETTER.match(name, len(wanted))
     )
-
-
-def _exact(wanted: str, entries: Sequence[Named]) -> list[Named]:
-    return [entry for entry in entries if wanted in (fold(entry.short), fold(entry.name))]
 
 
 def split(text: str, directory: Directory) -> tuple[str, ...]:
     """The names in "Meier, Caritas und Leitung RLK". "und" parts only what is known: "Amt für Jugend und Familie" is one."""
     names: list[str] = []
-    for part in filter(None, _SEPARATOR.split(text.strip())):
+    for part in filter(None, (" ".join(part.split()) for part in _SEPARATOR.split(text))):
         pieces = _AND.split(part)
         known = not named(part, directory) and all(named(piece, directory) for piece in pieces)
         names += pieces if known else [part]

@@ -17,6 +17,7 @@ from unicodedata import combining, normalize
 from bot.rules import fields, merge, spreadsheet, townfile
 from bot.rules.fields import Wrong
 from bot.rules.mistakes import FileErrors, Mistake
+from bot.rules.reading.words import composed
 from bot.rules.spreadsheet import Unreadable
 from bot.rules.townfile import Language
 from storage.vocabulary import Role
@@ -70,6 +71,8 @@ _ROLES = {
 }
 _LANGUAGES = {Language.GERMAN: "de, german, deutsch", Language.ENGLISH: "en, english, englisch"}
 
+MOST_GUESSES = 10  # what was meant by how many wrong names
+
 _WRITTEN_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 _GERMAN_DAY = re.compile(r"(\d{1,2})\.\s?(\d{1,2})\.\s?(19|20)?(\d\d)")
 _ISO_DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[ T].*)?")
@@ -77,7 +80,7 @@ _ISO_DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[ T].*)?")
 
 def _folded(text: str) -> str:
     """As people mean it: capitals, hyphens and blanks make no difference."""
-    return re.sub(r"[\W_]", "", normalize("NFC", text).casefold())
+    return re.sub(r"[\W_]", "", composed(text).casefold())
 
 
 def _words(table: Mapping[Any, str]) -> dict[str, Any]:
@@ -415,7 +418,8 @@ class _Reading:
 
     def _wrong(self, row: Row, column: Column | None, wrong: Wrong) -> None:
         heading = self._file.headings.get(column, "") if column else ""
-        self.mistakes.append(Mistake(self._file.name, row.line, heading, wrong.code, wrong.facts))
+        facts = {name: fact[: fields.COMPARED] if isinstance(fact, str) else fact for name, fact in wrong.facts.items()}
+        self.mistakes.append(Mistake(self._file.name, row.line, heading, wrong.code, facts))
 
 
 class _Names:
@@ -424,6 +428,7 @@ class _Names:
     def __init__(self, names: Mapping[str, str]) -> None:
         self._keys = {_folded(name): key for key, name in names.items()} | {_folded(key): key for key in names}
         self._words = [*names, *names.values()]
+        self._meant: dict[str, str | None] = {}
 
     def find(self, text: str) -> str | None:
         return self._keys.get(_folded(text))
@@ -431,8 +436,14 @@ class _Names:
     def named(self, text: str) -> str:
         found = self.find(text)
         if found is None:
-            raise Wrong("not_there", value=text, nearest=fields.nearest(text[:80], self._words))
+            raise Wrong("not_there", value=text, nearest=self._nearest(text))
         return found
+
+    def _nearest(self, text: str) -> str | None:
+        """What may have been meant; guessed for the first few only, because to guess is slow where there are many names."""
+        if text not in self._meant and len(self._meant) < MOST_GUESSES:
+            self._meant[text] = fields.nearest(text, self._words)
+        return self._meant.get(text)
 
 
 def _at_once(one: Seat, other: Seat) -> bool:

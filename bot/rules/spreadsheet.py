@@ -14,7 +14,8 @@ from datetime import datetime, time
 from itertools import islice
 from pathlib import PurePath
 from typing import Any
-from unicodedata import normalize
+
+from bot.rules.reading.words import composed
 
 BYTES = 1_000_000
 UNPACKED_BYTES = 8_000_000
@@ -84,7 +85,7 @@ def _text(cell: object) -> str:
     """As it would be typed; a day, which XLSX has at midnight, without its time."""
     if isinstance(cell, datetime):
         return (cell.date() if cell.time() == time() else cell).isoformat()
-    parts = normalize("NFC", "" if cell is None else str(cell)).splitlines()
+    parts = composed("" if cell is None else str(cell)).splitlines()
     return "\n".join(" ".join(part.split()) for part in parts if part.strip())
 
 

@@ -9,6 +9,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from bot.actions import dialogues, feeds, leaving, meetings, placing, reminding
+from storage import erasing
 from storage.db import unit_of_work
 
 log = structlog.get_logger(__name__)
@@ -41,6 +42,7 @@ def ticks(land: str) -> tuple[Tick, ...]:
         ),
         Tick(name="overdue", seconds=60, action=lambda now: reminding.mark_overdue(now=now, land=land), own_work=True),
         Tick(name="dialogues", seconds=3600, action=lambda now: dialogues.expire(now=now)),
+        Tick(name="erased", seconds=60, action=lambda _now: erasing.empty_log(), own_work=True),
         Tick(name="feed horizon", seconds=3600, action=lambda _now: feeds.touch_all()),
     )
 

@@ -14,6 +14,7 @@ from bot.webchat import limits, rows, updates
 from bot.webchat.errors import bad_request, forbidden, upgraded
 from bot.webchat.formatting import Entity, Formatted, cleaned, utf16_length
 from bot.webchat.objects import Json, chat_json, member_json, user_json
+from storage.erasing import erased
 from storage.models.webchat import (
     ChatType,
     MemberStatus,
@@ -298,6 +299,7 @@ async def _erase(message: WebchatMessage, change: int) -> None:
     await message.save(update_fields=["text", "entities", "keyboard", "service", "file_id", "deleted", "change"])
     if file is not None and not await WebchatMessage.exists(file=file):
         await file.delete()
+    erased()
 
 
 async def pin_chat_message(server: BotServer, call: Call, change: int) -> bool:

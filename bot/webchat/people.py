@@ -15,6 +15,7 @@ from bot.webchat.errors import NotAllowed
 from bot.webchat.formatting import Entity, Formatted, cleaned, found, trimmed, utf16_length
 from bot.webchat.limits import CALLBACK_DATA_BYTES, MESSAGE_LENGTH, UPLOAD_BYTES
 from bot.webchat.objects import Json, User, message_json, user_json
+from storage.erasing import erased
 from storage.models.webchat import (
     ChatType,
     MemberStatus,
@@ -92,6 +93,7 @@ async def edits(server: BotServer, user: User, chat_id: int, message_id: int, te
         message.text, message.entities = formatted.text, formatted.entities
         message.edited_at, message.change = server.clock(), change
         await message.save(update_fields=["text", "entities", "edited_at", "change"])
+        erased()
         server.touched(chat_id)
         await _tell(server, chat, message, kind="edited_message")
 

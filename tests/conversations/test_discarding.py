@@ -1,10 +1,11 @@
-"""What was discarded leaves no trace: in no table, neither ours nor the network's."""
+"""What was discarded leaves no trace: in no table, neither ours nor the network's, and in none of SQLite's files."""
 
 from datetime import timedelta
 
 import pytest
 from tortoise import Tortoise
 
+from storage import db, erasing
 from storage.models import AgendaItem, Dialogue, Meeting
 from storage.models.webchat import WebchatMessage
 from tests.stage import Stage
@@ -24,6 +25,14 @@ async def traces() -> list[str]:
     return found
 
 
+async def files_with_traces(store: str) -> list[str]:
+    """The database's files in which the name stands, with all that is not in use any more."""
+    path = db.sqlite_path(store)
+    assert path is not None
+    await erasing.empty_log()
+    return [file.name for file in sorted(path.parent.glob(f"{path.name}*")) if NAME.encode() in file.read_bytes()]
+
+
 async def test_text_that_waits_for_an_answer_stands_in_the_dialogue_and_in_the_chat(stage: Stage) -> None:
     await stage.says("Uwe", TITLE)
 
@@ -37,6 +46,40 @@ async def test_discarded_text_leaves_no_trace(stage: Stage, way_out: str) -> Non
     await stage.presses("Uwe", await stage.button(stage.chat("Uwe"), way_out))
 
     assert await traces() == []
+
+
+@pytest.mark.only_on("sqlite")
+@pytest.mark.parametrize("way_out", ["🗑 Verwerfen", "✏️ Anders formulieren", "/abbrechen", "/top"])
+async def test_discarded_text_stands_in_no_file_of_the_database(stage: Stage, store: str, way_out: str) -> None:
+    for _ in range(3):
+        await stage.says("Uwe", TITLE)
+    before = await files_with_traces(store)
+
+    if way_out.startswith("/"):
+        await stage.says("Uwe", way_out)
+    else:
+        await stage.presses("Uwe", await stage.button(stage.chat("Uwe"), way_out))
+
+    assert (before != [], await files_with_traces(store)) == (True, [])
+
+
+@pytest.mark.only_on("sqlite")
+async def test_text_that_was_warned_of_stands_in_no_file_of_the_database(stage: Stage, store: str) -> None:
+    await stage.says("Petra", f"{NAME}, geb. 3.4.2015, HPG am 5.5.")
+
+    await stage.presses("Petra", await stage.button(stage.chat("Petra"), "🗑 Verwerfen"))
+
+    assert await files_with_traces(store) == []
+
+
+@pytest.mark.only_on("sqlite")
+async def test_text_that_its_sender_edits_stands_in_no_file_of_the_database(stage: Stage, store: str) -> None:
+    await stage.says("Petra", f"Hallo {NAME}")
+    (said,) = await WebchatMessage.filter(text__contains=NAME)
+
+    await stage.server.person_edits(stage.user("Petra"), stage.chat("Petra"), said.message_id, "Hallo")
+
+    assert await files_with_traces(store) == []
 
 
 @pytest.mark.only_on("sqlite")

@@ -378,3 +378,15 @@ async def test_reason_that_looks_like_a_case_can_be_discarded(stage: Stage) -> N
     assert await Dialogue.all().count() == 0
     assert (await recorded()).reason is None
     assert "Frau B." not in str(await Notice.all().values_list("facts", flat=True))
+
+
+@pytest.mark.parametrize("separator", ["+", ", "])
+async def test_hundreds_of_parties_are_refused_and_the_question_stays_open(stage: Stage, separator: str) -> None:
+    await stage.says(PETRA, "/commitment RLK: Beratungsangebot aufbauen")
+
+    await stage.says(PETRA, separator.join(f"Verein {number}" for number in range(200)))
+    lines, _ = await heard(stage, PETRA)
+    await stage.says(PETRA, "Stefan Aumüller")
+
+    assert lines == ["Das ist zu lang: höchstens 1000 Zeichen."]
+    assert (await Dialogue.get()).step == "counterparts"

@@ -52,6 +52,7 @@ def test_named_finds_all_who_may_be_meant(text: str, parties: tuple[Party, ...])
         ("Amt für Jugend und Familie", ("Amt für Jugend und Familie",)),
         ("Verein Kind und Kegel", ("Verein Kind und Kegel",)),
         (" + ", ()),
+        ("Anna  Meier ,\n Özdemir   und\tLeitung  RLK", ("Anna Meier", "Özdemir", "Leitung RLK")),
     ],
 )
 def test_split_parts_names_but_not_those_with_und(text: str, names: tuple[str, ...]) -> None:

@@ -254,6 +254,16 @@ def test_cell_without_a_heading_spoils_its_line(stray: int, letter: str) -> None
     assert (found.people, found.seats) == ((), ())
 
 
+def test_what_was_meant_is_guessed_for_the_first_wrong_names_only() -> None:
+    wrong_names = [f"RLK{number}" for number in range(30)]
+    cells = "\n".join(f"Ada{number};Öhler;{name}" for number, name in enumerate([*wrong_names, wrong_names[0]]))
+
+    found = of_line(cells, "Vorname;Nachname;Gremium")
+
+    guesses = [facts["nearest"] for *_, facts in wrong(found)]
+    assert guesses == ["RLK"] * 10 + [None] * 20 + ["RLK"]
+
+
 # --- seats ------------------------------------------------------------------------------------------------------------
 
 SEATS = "Vorname;Nachname;Gremium;Rolle;Organisation;Stellvertretung;Beginn;Ende"
@@ -315,6 +325,7 @@ def test_deputy_whose_name_two_have_is_not_guessed() -> None:
     ("cells", "heading", "code", "facts"),
     [
         ("RLKK", "Gremium", "not_there", {"value": "RLKK", "nearest": "RLK"}),
+        ("x" * 100_000, "Gremium", "not_there", {"value": "x" * 80, "nearest": None}),
         ("RLK, Zzz", "Gremium", "not_there", {"value": "Zzz", "nearest": None}),
         ("RLK;Chefin", "Rolle", "not_a_role", {"value": "Chefin", "choices": tuple(Role)}),
         ("RLK;;Caritass", "Organisation", "not_there", {"value": "Caritass", "nearest": "caritas"}),

@@ -243,3 +243,9 @@ def test_lines_and_durations_take_any_text(text: str) -> None:
     assert length is None or dt.timedelta() < length <= dt.timedelta(days=1)
     assert item is None or item.title == item.title.strip() != ""
     assert commitment is None or commitment.what == commitment.what.strip() != ""
+
+
+@pytest.mark.parametrize("text", ["90 min " * 100, "9" * 4096, "morgen um 10 " * 300])
+def test_text_that_is_much_too_long_is_neither_a_date_nor_a_duration(text: str) -> None:
+    assert duration(text) is None
+    assert when(text, now=WEDNESDAY, zone=BERLIN) == NotADate(Reason.NOT_UNDERSTOOD)

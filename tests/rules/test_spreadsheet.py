@@ -68,6 +68,12 @@ def test_letters_with_marks_are_composed() -> None:
     assert lines("Jo\u0308rg\n".encode(), "l.csv") == [Line(1, ("J\u00f6rg",))]
 
 
+def test_letter_keeps_thirty_marks_at_most() -> None:
+    (line,) = lines(("o" + "\u0327" * 100_000 + ";x\n").encode(), "l.csv")
+
+    assert line == Line(1, ("o" + "\u0327" * 30, "x"))
+
+
 def test_empty_file_has_no_lines() -> None:
     assert lines(b"", "leute.csv") == []
 

@@ -33,6 +33,7 @@ def test_ticks_are_a_handful_and_each_has_its_name() -> None:
 def test_ticks_that_may_have_much_to_tell_do_it_in_pieces() -> None:
     assert {tick.name for tick in scheduling.ticks(LAND) if tick.own_work} == {
         "check-ins",
+        "erased",
         "items placed",
         "overdue",
     }

@@ -301,3 +301,24 @@ async def test_people_do_only_what_a_client_offers(server: BotServer, anna: User
     ):
         with pytest.raises(NotAllowed):
             await attempt
+
+
+async def test_message_of_commands_alone_marks_a_hundred_of_them(server: BotServer, anna: User) -> None:
+    text = "/a " * 1365
+
+    await server.person_writes(anna, anna.id, text)
+
+    update = (await updates(server))[-1]
+    assert update["message"]["text"] == text.strip()
+    assert update["message"]["entities"] == [
+        {"type": "bot_command", "offset": 3 * number, "length": 2} for number in range(100)
+    ]
+    assert (await server.messages(anna.id))[-1].html == text.strip()
+
+
+@pytest.mark.parametrize("text", ["x" * 4097, "🙂" * 2049])
+async def test_text_over_the_limit_is_refused_also_beside_a_file(server: BotServer, anna: User, text: str) -> None:
+    with pytest.raises(NotAllowed):
+        await server.person_writes(anna, anna.id, text)
+    with pytest.raises(NotAllowed):
+        await server.person_sends_file(anna, anna.id, "a.pdf", "application/pdf", b"%PDF", caption=text)

@@ -216,7 +216,7 @@ def _within_a_day(minutes: int) -> int:
     return minutes
 
 
-_FACES = tuple(
+FACES = tuple(
     (pattern, build)
     for patterns, build in (
         (_DIAL, _on_dial),
@@ -231,7 +231,7 @@ _FACE = "|".join(re.sub(r"\?P<\w+>", "?:", pattern) for pattern in (*_DIAL, *_ME
 
 def _face(text: str) -> Face:
     """The value of what _FACE or [0-9]{1,2} matched."""
-    return next(build(match) for pattern, build in _FACES if (match := re.fullmatch(pattern, text)))
+    return next(build(match) for pattern, build in FACES if (match := re.fullmatch(pattern, text)))
 
 
 def _might_be_a_date(text: str) -> bool:
@@ -242,7 +242,7 @@ def _might_be_a_date(text: str) -> bool:
 
 def _span(match: re.Match[str]) -> Clock | None:
     start, end = match["start"], match["end"]
-    if _might_be_a_date(end) or (_might_be_a_date(start) and not re.search(r"\..*uhr", end)):
+    if _might_be_a_date(end) or (_might_be_a_date(start) and "uhr" not in end.partition(".")[2]):
         return None
     start_bare, end_bare = (text.isdecimal() for text in (start, end))
     marked = bool(match["from"]) or not (start_bare and end_bare)

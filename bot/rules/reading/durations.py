@@ -9,6 +9,7 @@ from bot.rules.reading.words import COUNT, any_of, fold, in_digits, number
 _HOUR = 60
 _DAY = 24 * _HOUR
 _LEAST_BARE_MINUTES = 5
+_LONGEST = 100
 
 _HOURS = r"(?:stunden?|std|hours?|hrs?|h)(?![a-z])\.?"
 _MINUTES = r"(?:minuten?|minutes?|mins?)(?![a-z])\.?"
@@ -30,7 +31,7 @@ _AMOUNT = rf"(?:(?:{_ARTICLE})?{any_of(_PARTS)}|{_DIGITS}|{COUNT})[ -]?"
 WITH_UNIT = rf"(?:{_AMOUNT}{_HOURS}(?: (?:(?:und|and) )?{COUNT} ?{_MINUTES})?|{COUNT} ?{_MINUTES})"
 """A pattern, on folded text in digits, for durations that name their unit; `duration` gives their value."""
 
-_READINGS = (
+READINGS = (
     rf"(?P<hours>{_AMOUNT}){_HOURS}(?: ?(?:(?:und|and) )?(?P<minutes>{COUNT})(?: ?{_MINUTES})?)?",
     rf"(?P<hours>{COUNT} ){_HOURS} and a (?P<half>half)",
     rf"(?P<hours>[0-9]{{1,2}}):(?P<minutes>[0-9]{{2}})(?: ?{_HOURS})?",
@@ -44,8 +45,11 @@ def duration(text: str) -> timedelta | None:
 
     A bare number is minutes, but none below five: "2" may well mean two hours.
     """
-    folded = in_digits(fold(text))
-    for reading in _READINGS:
+    folded = fold(text)
+    if len(folded) > _LONGEST:
+        return None
+    folded = in_digits(folded)
+    for reading in READINGS:
         if match := re.fullmatch(reading, folded):
             minutes = _minutes(**match.groupdict())
             fits = minutes.denominator == 1 and 0 < minutes <= _DAY

@@ -78,6 +78,8 @@ def _found(read: Exact | Choices | NotADate) -> tuple[Exact, ...]:
 
 def _read(text: str, now: dt.datetime, zone: ZoneInfo) -> Exact | Choices:
     folded = fold(text)
+    if len(folded) > _LONGEST:
+        raise Unreadable(Reason.NOT_UNDERSTOOD)
     taken_for = _ROUGHLY.sub("um ", mend(folded))
     pieces = _pieces(taken_for)
     if any(isinstance(piece, clock.FromNow) for piece in pieces):
@@ -95,8 +97,6 @@ def _read(text: str, now: dt.datetime, zone: ZoneInfo) -> Exact | Choices:
 
 
 def _pieces(folded: str) -> list[Piece]:
-    if len(folded) > _LONGEST:
-        raise Unreadable(Reason.NOT_UNDERSTOOD)
     for pattern, replacement in _SAID_OTHERWISE:
         folded = pattern.sub(replacement, folded)
     folded = in_digits(folded)

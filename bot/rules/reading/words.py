@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable
+from itertools import accumulate, islice
 
 _SPELLINGS = str.maketrans(
     {
@@ -19,9 +20,22 @@ _SPELLINGS = str.maketrans(
 )
 
 
+MOST_MARKS = 30  # on one letter, as the Stream-Safe Text Format has it (UAX #15)
+_FIRST_MARK = "\N{COMBINING GRAVE ACCENT}"
+
+
+def composed(text: str) -> str:
+    """The text in NFC, with at most 30 marks on a letter: to sort more of them takes time that grows with their square."""
+    if max(text, default="") < _FIRST_MARK:
+        return text
+    marks = accumulate(text, lambda before, letter: before + 1 if unicodedata.combining(letter) else 0, initial=0)
+    kept = (letter for letter, many in zip(text, islice(marks, 1, None), strict=True) if many <= MOST_MARKS)
+    return unicodedata.normalize("NFC", "".join(kept))
+
+
 def fold(text: str) -> str:
     """Lower case, umlauts as two letters, one kind of dash, single spaces: "Übermorgen  9–11" → "uebermorgen 9-11"."""
-    return " ".join(unicodedata.normalize("NFC", text).casefold().translate(_SPELLINGS).split())
+    return " ".join(composed(text).casefold().translate(_SPELLINGS).split())
 
 
 def any_of(words: Iterable[str]) -> str:
