@@ -215,6 +215,7 @@ async def assemble(
             network=network,
             token=WEBCHAT_TOKEN,
             clock=machine_now,
+            town_clock=domain_now if network is Network.WEBCHAT else None,
             options=Options(own_hosts=hosts, first_contact=False),
         )
         for network in dict.fromkeys((Network.WEBCHAT, stage))
@@ -293,7 +294,7 @@ async def assemble(
         Tick(
             name="unread",
             seconds=60,
-            action=lambda _now: bundle_unread(machine_now(), partial(rooms.unread, servers[Network.WEBCHAT])),
+            action=lambda now: bundle_unread(now, partial(rooms.unread, servers[Network.WEBCHAT])),
         ),
         Tick(
             name="hand over",

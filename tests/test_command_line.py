@@ -86,6 +86,8 @@ def town(bare: Path, migrated_sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> 
     shutil.copyfile(migrated_sqlite, bare / "faden.sqlite3")
     monkeypatch.setenv("FADEN_DATABASE__URL", "sqlite:///faden.sqlite3")
     monkeypatch.setenv("FADEN_WEB__PUBLIC_URL", "https://faden.example.org")
+    monkeypatch.setenv("FADEN_WEB__PORT", "0")  # any that is free
+    (bare / "faden.sqlite3").chmod(0o600)
     (bare / "town.toml").write_text(TOWN, encoding="utf-8")
     return bare
 
@@ -296,10 +298,11 @@ def test_control_c_ends_with_130(bare: Path) -> None:
 def trial(folder: Path, port: int = 0, **environment: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
     """A trial that runs in the folder: its address, and its process."""
     arguments = [sys.executable, "-m", "bot", "serve", "--trial", "--port", str(port)]
+    without = {name: value for name, value in os.environ.items() if not name.startswith("FADEN_")}
     with subprocess.Popen(
         arguments,
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(HOUSE), **environment},
+        env={**without, "PYTHONPATH": str(HOUSE), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -466,6 +469,9 @@ def test_check_of_a_new_town(command: Command) -> None:
             "migrations     ok      up to date",
             "telegram       ok      not used: telegram.token is not set",
             "mail           ok      not used: mail.smtp_url is not set",
+            "address        ok      127.0.0.1, port 0",
+            "calendar       ok      invitations can be written",
+            "backup         ok      none yet; none is made by itself: backup.hour is not set",
         ],
         [],
     )
@@ -486,10 +492,13 @@ def test_check_before_the_first_start(town: Path, command: Command) -> None:
 @pytest.mark.usefixtures("bare")
 def test_check_of_either_database(database_url: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FADEN_DATABASE__URL", database_url)
+    monkeypatch.setenv("FADEN_WEB__PORT", "0")
+    monkeypatch.setenv("FADEN_WEB__PUBLIC_URL", "https://faden.example.org")
 
     ended = command("check")
 
-    kind = f"SQLite, {db.sqlite_path(database_url)}" if db.is_sqlite(database_url) else "PostgreSQL"
+    others = " (others on this machine may read it until the next start)"
+    kind = f"SQLite, {db.sqlite_path(database_url)}{others}" if db.is_sqlite(database_url) else "PostgreSQL"
     assert ended.code == 0
     assert ended.out[1:3] == [f"database       ok      {kind}", "migrations     ok      up to date"]
 
@@ -520,6 +529,136 @@ def test_check_of_a_database_that_is_not_there_shows_no_password(
     assert ended.code == 1
     assert ended.out[1].startswith("database       FAILED  ")
     assert [line for line in ended.out if "geheim" in line] == []
+
+
+def failed(ended: Ended) -> list[str]:
+    """The lines of `check` that are not well."""
+    return [line for line in ended.out if re.match(r"\S+ +FAILED ", line)]
+
+
+@pytest.mark.usefixtures("town")
+@pytest.mark.parametrize(
+    ("variable", "value", "line"),
+    [
+        (
+            "FADEN_DATABASE__URL",
+            "sqlite:////proc/faden/faden.sqlite3",
+            "database       FAILED  nothing can be written to /proc/faden: No such file or directory",
+        ),
+        (
+            "FADEN_DATABASE__URL",
+            "sqlite:///town.toml/faden.sqlite3",
+            "database       FAILED  nothing can be written to town.toml: Not a directory",
+        ),
+        (
+            "FADEN_DATABASE__DIRECTORY",
+            "/proc/faden",
+            "database       FAILED  nothing can be written to /proc/faden: No such file or directory",
+        ),
+        (
+            "FADEN_WEB__HOST",
+            "192.0.2.1",
+            "address        FAILED  web.host 192.0.2.1, port 0: Cannot assign requested address",
+        ),
+    ],
+)
+def test_check_names_a_folder_or_an_address_that_cannot_work(
+    command: Command, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, line: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+
+    ended = command("check")
+
+    assert (ended.code, failed(ended)) == (1, [line])
+
+
+@pytest.mark.usefixtures("town")
+@pytest.mark.parametrize(
+    ("variable", "value", "name"),
+    [
+        ("FADEN_TOWN__ZONE", "America/New_York", "town.zone"),
+        ("FADEN_WEB__PUBLIC_URL", "https://fa_den.example.org", "web.public_url"),
+        ("FADEN_MAIL__FROM", "faden@localhost", "mail.from"),
+    ],
+)
+def test_check_names_a_setting_with_which_no_invitation_can_be_written(
+    command: Command, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, name: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+
+    ended = command("check")
+
+    assert ended.code == 1
+    assert [(name in line, value in line) for line in failed(ended)] == [(True, True)]
+
+
+def test_check_tells_faden_from_another_program_on_the_port(
+    town: Path, command: Command, monkeypatch: pytest.MonkeyPatch, telegram: str
+) -> None:
+    (town / "other").mkdir()
+    with trial(town / "other") as (address, _):
+        monkeypatch.setenv("FADEN_WEB__PORT", address.rpartition(":")[2])
+        ours = command("check").out[5]
+    monkeypatch.setenv("FADEN_WEB__PORT", telegram.rpartition(":")[2])
+    others = command("check").out[5]
+
+    port = telegram.rpartition(":")[2]
+    assert ours == f"address        ok      Faden runs at {address}"
+    assert others == f"address        FAILED  port {port} on 127.0.0.1 belongs to another program"
+
+
+def test_check_of_backups(town: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FADEN_BACKUP__HOUR", "3")
+
+    seen = [command("check").out[7]]
+    command("backup")
+    seen.append(command("check").out[7])
+    (made,) = (town / "backups").glob("2*")
+    made.rename(made.with_name("2026-01-01T030000Z"))
+    seen.append(command("check").out[7])
+    shutil.rmtree(town / "backups")
+    (town / "backups").touch()
+    seen.append(command("check").out[7])
+
+    assert seen[0] == "backup         ok      none yet"
+    assert re.fullmatch(r"backup         ok      the newest is of \d{4}-\d\d-\d\d \d\d:\d\d UTC", seen[1])
+    assert seen[2:] == [
+        "backup         FAILED  the newest is of 2026-01-01 03:00 UTC: the log says why",
+        "backup         FAILED  nothing can be written to backups: Not a directory",
+    ]
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.only_on("postgres")
+def test_check_of_the_programs_that_make_backups(
+    database_url: str, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FADEN_DATABASE__URL", database_url)
+    monkeypatch.setenv("FADEN_BACKUP__HOUR", "3")
+    path = os.environ["PATH"]
+
+    monkeypatch.setenv("PATH", f"{programs() / 'bin'}:{path}")
+    seen = [command("check").out[7]]
+    monkeypatch.setenv("PATH", "/nowhere")
+    seen.append(command("check").out[7])
+
+    assert seen == [
+        "backup         ok      none yet",
+        (
+            "backup         FAILED  There is no pg_restore here: install PostgreSQL's client programs "
+            "(on Debian: postgresql-client)."
+        ),
+    ]
+
+
+@pytest.mark.usefixtures("bare")
+def test_check_of_backups_of_a_database_that_is_away(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FADEN_DATABASE__URL", "postgresql://faden:geheim@127.0.0.1:1/faden")
+    monkeypatch.setenv("FADEN_BACKUP__HOUR", "3")
+
+    ended = command("check")
+
+    assert [line.split()[0] for line in failed(ended) if "geheim" not in line] == ["database", "backup"]
 
 
 class FakeTelegram(BaseHTTPRequestHandler):

@@ -19,6 +19,7 @@ from tests.postgres import Server, programs
 
 PAGE = HOUSE / "docs" / "restore.md"
 KEY = b"k" * 32
+SETTINGS = {"FADEN_WEB__PUBLIC_URL": "https://faden.example.org", "FADEN_WEB__PORT": "0"}  # any port that is free
 
 
 def commands(heading: str) -> str:
@@ -95,7 +96,7 @@ def test_restoring_on_sqlite_brings_back_database_and_key(house: Path, now: date
     run_apart(lose_something(url, house, now))
     (house / "var" / "faden.sqlite3-wal").write_bytes(b"what a killed process left behind")
 
-    done = walk(house, "Restore on SQLite", {"FADEN_TOWN__NAME": "Lindental"})
+    done = walk(house, "Restore on SQLite", SETTINGS)
 
     assert done.returncode == 0, done.stderr
     assert (house / "asked").read_text().splitlines() == ["stop faden", "start faden"]
@@ -119,7 +120,7 @@ def test_restoring_on_postgresql_brings_back_database_and_key(
         run_apart(lose_something(url, house, now))
         server = {"PGHOST": str(postgres_server.directory), "PGUSER": "faden"}
 
-        done = walk(house, "Restore on PostgreSQL", {"FADEN_DATABASE__URL": url, **server})
+        done = walk(house, "Restore on PostgreSQL", {"FADEN_DATABASE__URL": url, **server, **SETTINGS})
 
         assert done.returncode == 0, done.stderr
         assert (house / "asked").read_text().splitlines() == ["stop faden", "start faden"]
@@ -137,7 +138,7 @@ def test_restoring_stops_at_a_backup_that_is_damaged(house: Path, now: datetime)
     (copy,) = house.glob("var/backups/*/faden.sqlite3")
     copy.write_bytes(copy.read_bytes()[:-1])
 
-    done = walk(house, "Restore on SQLite", {"FADEN_TOWN__NAME": "Lindental"})
+    done = walk(house, "Restore on SQLite", SETTINGS)
 
     assert (done.returncode, done.stderr) == (1, "The copy is damaged, faden.sqlite3: its hash is another.\n")
     assert run_apart(remembered(url)) == ["after the backup", "before the backup"]

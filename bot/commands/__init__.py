@@ -51,7 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     serve.set_defaults(run=serving.serve)
 
     check = commands.add_parser(
-        "check", parents=[settings], help="look at settings, database, migrations, token and mail server"
+        "check",
+        parents=[settings],
+        help="look at all that a start needs, from the settings to the backups, and say what to do",
     )
     check.set_defaults(run=checking.check)
 

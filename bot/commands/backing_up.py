@@ -15,6 +15,7 @@ from bot.config import Settings
 
 if TYPE_CHECKING:
     from storage.backup import Backup
+    from storage.backup.copied import BackupFailed
 
 
 def backup(options: argparse.Namespace) -> int:
@@ -62,12 +63,13 @@ def _made(work: "Coroutine[Any, Any, Backup]", settings: Settings) -> "Backup":
     try:
         return asyncio.run(work)
     except BackupFailed as error:
-        raise Stop(_sentence(error)) from error
+        raise Stop(sentence(error)) from error
     except unusable as error:
         raise Stop(f"The backup failed, and those that are there stay: {why(error, settings)}") from error
 
 
-def _sentence(error: Exception) -> str:
+def sentence(error: "BackupFailed") -> str:
+    """Why there is no backup, and what to do."""
     from storage.backup import BackupIsRunning, NoBackup
     from storage.backup.copied import Damaged
     from storage.backup.postgres import ProgramMissing, ProgramTooOld

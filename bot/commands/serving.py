@@ -37,6 +37,14 @@ def serve(options: argparse.Namespace) -> int:
 
 def _who_has(web: WebSettings) -> str:
     """The sentence about a port in use: whether it is Faden's, and what to do."""
+    otherwise = "or choose another port (web.port, --port)"
+    if address := where_faden_serves(web):
+        return f"Faden runs already at {address}, from another folder or database: end it, {otherwise}."
+    return f"Port {web.port} on {web.host} belongs to another program: end it, {otherwise}."
+
+
+def where_faden_serves(web: WebSettings) -> str:
+    """The address on this machine where a Faden answers on that port; empty where none does."""
     import http.client
 
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(web.host, web.host)  # noqa: S104  # where to ask is not where to listen
@@ -48,8 +56,4 @@ def _who_has(web: WebSettings) -> str:
         is_faden = False
     finally:
         connection.close()
-    otherwise = "or choose another port (web.port, --port)"
-    if is_faden:
-        address = config.address_of(host, web.port)
-        return f"Faden runs already at {address}, from another folder or database: end it, {otherwise}."
-    return f"Port {web.port} on {web.host} belongs to another program: end it, {otherwise}."
+    return config.address_of(host, web.port) if is_faden else ""

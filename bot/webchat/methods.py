@@ -247,7 +247,7 @@ async def _edit(server: BotServer, call: Call, message: WebchatMessage, change: 
             "as a current content and reply markup of the message"
         )
     if before[:2] != after[:2]:
-        message.edited_at = server.clock()
+        message.edited_at = server.dated()
     message.text, message.entities, message.keyboard = after
     message.change = change
     await message.save(update_fields=["text", "entities", "keyboard", "edited_at", "change"])
@@ -280,7 +280,7 @@ async def delete_message(server: BotServer, call: Call, change: int) -> bool:
     may = message.sender is None or chat.type is ChatType.PRIVATE or chat.bot_status is MemberStatus.ADMINISTRATOR
     if not may:
         raise bad_request("message can't be deleted")
-    if server.clock() - message.sent_at > DELETABLE_FOR:
+    if server.dated() - message.sent_at > DELETABLE_FOR:
         raise bad_request("message can't be deleted for everyone")
     await _erase(message, change)
     if chat.pinned_message_id == message.message_id:

@@ -112,7 +112,7 @@ class ChatPage:
         person, mine = await self._enter(request)
         number = (await updates.settings(self.server)).change
         listed = [_room_json(room, person.id) for room in await rooms.rooms(self.server, person.id, mine)]
-        return web.json_response({"number": number, "now": self.server.clock().isoformat(), "chats": listed})
+        return web.json_response({"number": number, "now": self.server.dated().isoformat(), "chats": listed})
 
     async def messages(self, request: web.Request) -> web.Response:
         """A page of messages, the newest or those before one; `before` of the answer leads to the next page."""

@@ -91,7 +91,7 @@ async def edits(server: BotServer, user: User, chat_id: int, message_id: int, te
         if message is None or message.sender_id != sender.id or message.service is not None:
             raise NotAllowed("only one's own messages can be edited")
         message.text, message.entities = formatted.text, formatted.entities
-        message.edited_at, message.change = server.clock(), change
+        message.edited_at, message.change = server.dated(), change
         await message.save(update_fields=["text", "entities", "edited_at", "change"])
         erased()
         server.touched(chat_id)

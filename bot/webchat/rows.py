@@ -39,7 +39,7 @@ async def add_message(server: BotServer, chat: WebchatChat, change: int, **field
     message_id = int(rows[0]["last_message_id"])
     fields = {"sender": None, "file": None} | fields
     message = await WebchatMessage.create(
-        chat=chat, message_id=message_id, sent_at=server.clock(), change=change, edited_at=None, deleted=False, **fields
+        chat=chat, message_id=message_id, sent_at=server.dated(), change=change, edited_at=None, deleted=False, **fields
     )
     server.touched(chat.chat_id)
     return message
@@ -87,7 +87,7 @@ def moved(
     return {
         "chat": chat_json(chat),
         "from": by,
-        "date": unix(server.clock()),
+        "date": unix(server.dated()),
         "old_chat_member": member_json(who, before),
         "new_chat_member": member_json(who, after),
     }

@@ -58,7 +58,8 @@ class Options:
 class BotServer:
     """A Bot API server for one bot on one network.
 
-    `clock` gives the machine's time, aware. An update is a row, committed together with what it tells of; then `on_update`
+    `clock` gives the machine's time, aware; `town_clock` what people take for the time, where that is another: in a trial,
+    whose messages carry it. Leases, pace and the life of a press follow the machine's. An update is a row, committed together with what it tells of; then `on_update`
     takes it, and only when that returns is the row forgotten. So a crash loses no update, but may hand one over twice: the
     receiver knows it by its `update_id`. Call `hand_over` at the start, for what the last run left, and `catch_up` now and
     then: what was written counts, whether or not it could be handed over at once. Without `on_update` the rows wait for
@@ -73,6 +74,7 @@ class BotServer:
     username: str = "FadenBot"
     first_name: str = "Faden"
     privacy: bool = True
+    town_clock: Callable[[], datetime] | None = None
 
     topics: dict[int, set[int]] = field(init=False, default_factory=dict)  # by forum; only tests have any
     bot: Identity = field(init=False)
@@ -86,6 +88,10 @@ class BotServer:
         """The bot's id is the part of its token before the colon, as with Telegram."""
         self.bot = Identity(int(self.token.split(":")[0]), self.username, self.first_name, self.privacy)
         self._pace = Pace(self.options.limits) if self.options.limits else None
+
+    def dated(self) -> datetime:
+        """The time that a message carries."""
+        return (self.town_clock or self.clock)()
 
     # What people do and read (the chat page, the tests).
     person_arrives = people.arrives

@@ -42,12 +42,10 @@ class ProgramTooOld(BackupFailed):
 
 async def copy(url: str, target: Path) -> Copied:
     """Write a dump in PostgreSQL's custom format over the empty file. Raises BackupFailed, OSError and asyncpg's errors."""
-    version = int((re.findall(r"\(PostgreSQL\) (\d+)", await _run("pg_dump", "--version")) or ["0"])[0])
     connection = await connect(url, "faden backup", seconds=None, idle_in_transaction_session_timeout="0")
     try:
         server = connection.get_server_version()
-        if version < server.major:
-            raise ProgramTooOld(version, server.major)
+        await _suit(server.major)
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             snapshot = await connection.fetchval("SELECT pg_export_snapshot()")
             rows = await _rows(connection)
@@ -57,6 +55,22 @@ async def copy(url: str, target: Path) -> Copied:
     finally:
         await connection.close()
     return Copied(rows=rows, migration=str(migration), database=f"{server.major}.{server.minor}")
+
+
+async def check_programs(url: str) -> None:
+    """Raise ProgramMissing, ProgramFailed or ProgramTooOld where no backup of that database can be made."""
+    connection = await connect(url, "faden check")
+    try:
+        await _suit(connection.get_server_version().major)
+    finally:
+        await connection.close()
+
+
+async def _suit(server: int) -> None:
+    for program in ("pg_restore", "pg_dump"):
+        version = int((re.findall(r"\(PostgreSQL\) (\d+)", await _run(program, "--version")) or ["0"])[0])
+        if version < server:
+            raise ProgramTooOld(version, server)
 
 
 async def rows_of(file: Path) -> dict[str, int]:

@@ -6,7 +6,7 @@ import sys
 
 from tests.bench.measure import Bench, judged
 
-BENCHES = ("submit", "updates", "mailing", "due", "start", "feed")
+BENCHES = ("submit", "updates", "mailing", "due", "start", "feed", "backup")
 
 
 def main(names: list[str]) -> int:

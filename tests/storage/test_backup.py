@@ -6,8 +6,10 @@ import hashlib
 import json
 import os
 import platform
+import signal
 import sqlite3
 import stat
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -21,6 +23,7 @@ from storage.backup.copied import BackupFailed, Damaged
 from storage.backup.postgres import ProgramFailed, ProgramMissing, ProgramTooOld
 from storage.db import BadDatabaseUrl
 from storage.models import Remembered
+from tests.conftest import HOUSE
 from tests.postgres import programs
 
 KEY = b"k" * 32
@@ -152,6 +155,39 @@ async def test_backups_are_kept_until_enough_newer_ones_are_whole(store: str, tm
         "old",
     ]
     assert backup.newest(folder) == now + timedelta(days=3)
+
+
+KILLED = """
+import asyncio, os, shutil, signal, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from storage.backup import back_up
+
+shutil.copyfile = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # when the database is copied and the key is not
+folder = Path(sys.argv[2])
+now = datetime(2026, 11, 19, 8, tzinfo=UTC)
+asyncio.run(back_up(sys.argv[1], into=folder / "backups", key=folder / "secret.key", version="0", keep=1, now=now))
+"""
+
+
+@pytest.mark.usefixtures("key")
+async def test_backup_that_is_killed_leaves_the_older_one_and_is_cleared_away(
+    store: str, tmp_path: Path, now: datetime
+) -> None:
+    first = await made(store, tmp_path, now)
+
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, store, str(tmp_path), cwd=HOUSE)
+    code = await process.wait()
+    left = sorted(path.name for path in (tmp_path / "backups").iterdir())
+    second = await made(store, tmp_path, now + timedelta(days=2))
+
+    assert code == -signal.SIGKILL
+    assert left == [".lock", first.folder.name, "2026-11-19T080000Z.partial"]
+    assert sorted(path.name for path in (tmp_path / "backups").iterdir()) == [
+        ".lock",
+        first.folder.name,
+        second.folder.name,
+    ]
 
 
 @pytest.mark.only_on("sqlite")
