@@ -18,6 +18,8 @@ from bot.rules import tokens
 from bot.web import webhook, wire, words
 from bot.web.middlewares import SESSION_COOKIE, still_signed_in
 from bot.web.settings import WebSettings
+from bot.webchat import rooms
+from bot.webchat.calls import Call
 from bot.webchat.page import ChatPage, routes
 from bot.webchat.server import BotServer, Options
 from storage.db import unit_of_work
@@ -59,6 +61,7 @@ class Door:
     """The whole door of the trial, with the chat and the webhook, and what opens it."""
 
     server: TestServer
+    anna: int
     cookie: str
     paths: tuple[tuple[str, str], ...]
 
@@ -82,11 +85,12 @@ class Door:
         return int(found[1])
 
     async def sweep(self, routes: str, sent: Iterator[tuple[str, Sent]]) -> dict[str, int]:
-        """Send each to every route that the pattern fits, by somebody who has signed in; what failed, with its status."""
+        """Send each to every route that the pattern fits, by Anna, whose chat is put in; what failed, with its status."""
         failed = {}
         chosen = [(method, path) for method, path in self.paths if re.match(routes, f"{method} {path}")]
         for (name, (headers, body)), (method, path) in product(list(sent), chosen):
-            status = await self.asked(method, path.encode(), {**self.signed_in, **headers}, body)
+            mine = body.replace(b"CHAT", str(self.anna).encode())
+            status = await self.asked(method, path.encode(), {**self.signed_in, **headers}, mine)
             if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 failed[f"{name}: {method} {path}"] = status
         return failed
@@ -114,6 +118,8 @@ async def door(settings: WebSettings, outside: Outside, town: Town) -> AsyncIter
     )
     application = made(trial, outside, *routes(chat), webhook.route(SECRET, receive))
     application.on_shutdown.append(chat.shut_down)
+    await rooms.enter(network, town.anna, outside.domain.date())
+    await network.call(Call("sendMessage", {"chat_id": town.anna.id, "text": "Kommen Sie?"}))
     token = await unit_of_work(lambda: sessions.begin(person=town.anna.id, label="", now=outside.machine))
     link = await unit_of_work(
         lambda: sessions.issue(person=None, purpose=TokenPurpose.ADMINISTRATOR, now=outside.machine)
@@ -135,7 +141,7 @@ async def door(settings: WebSettings, outside: Outside, town: Town) -> AsyncIter
         if route.method != "HEAD" and route.resource is not None
         for path in _paths(route, parts, link)
     )
-    yield Door(server, token, paths)
+    yield Door(server, town.anna.id, token, paths)
     await server.close()
 
 
@@ -214,6 +220,14 @@ def bodies_nobody_sends() -> Iterator[tuple[str, Sent]]:
         disposition = b'Content-Disposition: form-data; name="' + name + b'"; filename="\xff\xfe\x00"\r\n'
         body = b"--b\r\n" + disposition + head + b"\r\n\r\n\xff\xfe\r\n--b--\r\n"
         yield f"part {name!r} {head[:30]!r}", ({"Content-Type": b"multipart/form-data; boundary=b"}, body)
+    for name in (b"\xff\xfe\x00", b"\xed\xa0\x80", b"x" * 4000, b"..", b""):
+        fields = b"".join(
+            b'--b\r\nContent-Disposition: form-data; name="' + field + b'"\r\n\r\n' + value + b"\r\n"
+            for field, value in ((b"chat", b"CHAT"), (b"key", b"k%d" % len(name)), (b"caption", b"\xff\xfe\x00"))
+        )
+        disposition = b'--b\r\nContent-Disposition: form-data; name="file"; filename="' + name + b'"\r\n'
+        body = fields + disposition + b"Content-Type: " + name + b"\r\n\r\nx\r\n--b--\r\n"
+        yield f"file {name[:9]!r}", ({"Content-Type": b"multipart/form-data; boundary=b"}, body)
     for coding in (b"gzip", b"deflate", b"br", b"foo"):
         for kind in (b"application/json", b"application/x-www-form-urlencoded", b"multipart/form-data; boundary=b"):
             yield f"{coding!r} {kind!r}", ({"Content-Type": kind, "Content-Encoding": coding}, b"\xff\xfe" * 10)
@@ -240,7 +254,7 @@ def json_nobody_sends() -> Iterator[tuple[str, Sent]]:
         '"\\u0000"',
         f'"{UNICODE_DIGITS}"',
     )
-    good = {"chat": "-1", "message": "1", "data": '"x"', "text": '"Hallo"', "key": '"k"', "update_id": "1"}
+    good = {"chat": "CHAT", "message": "1", "data": '"x"', "text": '"Hallo"', "key": '"k"', "update_id": "1"}
     for name, value in product(JSON_FIELDS, values):
         fields = good | {name: value}
         text = ", ".join(f'"{field}": {known}' for field, known in fields.items())
