@@ -31,11 +31,11 @@ from bot.polling import ALLOWED_UPDATES, PatientRequest, Polling
 from bot.post import Mailer, Post, PostSettings, bundle_unread
 from bot.rules import facts as typed
 from bot.rules import tokens
-from bot.rules.limits import HEADER_SECONDS, MEGABYTE
+from bot.rules.limits import MEGABYTE
 from bot.rules.pacing import Pacer
 from bot.scheduling import Tick, scheduler, ticks
 from bot.scheduling.backups import Backups
-from bot.web import routes, webhook, words
+from bot.web import routes, webhook, wire, words
 from bot.web.feeds import rebuild_stale
 from bot.web.middlewares import still_signed_in
 from bot.web.settings import LegalTexts, WebSettings
@@ -302,6 +302,7 @@ async def assemble(
             action=lambda _now: _catch_up(servers.values()),
             own_work=True,
         ),
+        Tick(name="signed out", seconds=1, action=lambda _now: chat_page.end_signed_out(), own_work=True),
         Tick(
             name="tidy", seconds=3600, action=lambda _now: housekeeping.tidy(machine_now=machine_now()), own_work=True
         ),
@@ -538,9 +539,7 @@ async def _keep_house(settings: Settings, key: bytes, door: socket.socket, stopp
 
 
 async def _run(faden: Faden, door: socket.socket, stopping: asyncio.Event) -> None:
-    runner = web.AppRunner(
-        faden.application, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, keepalive_timeout=HEADER_SECONDS
-    )
+    runner = web.AppRunner(faden.application, shutdown_timeout=SHUTDOWN_SECONDS, **wire.options())
     try:
         await runner.setup()
         await faden.start()

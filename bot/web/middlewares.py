@@ -3,7 +3,7 @@
 import asyncio
 import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter
 from typing import Final
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from bot.web import operating
 from bot.web.clients import CLIENT, client_of, is_from_this_machine, is_loopback
 from bot.web.settings import CLOCKS, SETTINGS, WebSettings
 from bot.web.words import SignInFirst, page, voice
+from storage import queries
 from storage.db import unit_of_work
 from storage.models import WebSession
 
@@ -129,19 +130,26 @@ async def tell_errors(request: web.Request, handler: Handler) -> web.StreamRespo
     except Refusal as refusal:
         return _refused(request, refusal)
     except web.HTTPException as error:
-        if error.status < web.HTTPBadRequest.status_code or not _wants_page(request):
-            raise
-        response = page(request, "error", {"status": error.status, "code": None, "words": None}, status=error.status)
-        for name in ("Allow", "Retry-After"):
-            if name in error.headers:
-                response.headers[name] = error.headers[name]
-        return response
+        return _worded(request, error)
+    except web.RequestPayloadError:  # the body breaks off, or is not what its header says
+        return _worded(request, web.HTTPBadRequest())
     except Exception:
         code = secrets.token_hex(4)
         log.exception("request failed", code=code, route=operating.route_of(request), method=request.method)
         if not _wants_page(request):
             raise web.HTTPInternalServerError(text=code) from None
         return page(request, "error", {"status": 500, "code": code, "words": None}, status=500)
+
+
+def _worded(request: web.Request, error: web.HTTPException) -> web.StreamResponse:
+    """The library's own answer, as a page for who reads pages."""
+    if error.status < web.HTTPBadRequest.status_code or not _wants_page(request):
+        raise error
+    response = page(request, "error", {"status": error.status, "code": None, "words": None}, status=error.status)
+    for name in ("Allow", "Retry-After"):
+        if name in error.headers:
+            response.headers[name] = error.headers[name]
+    return response
 
 
 def _refused(request: web.Request, refusal: Refusal) -> web.StreamResponse:
@@ -182,7 +190,10 @@ async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 def _from_this_machine(request: web.Request) -> bool:
     """A page elsewhere can make a browser ask us under its own name (DNS rebinding): so the Host counts too."""
-    host = urlsplit(f"//{request.headers.get('Host', '')}").hostname or ""
+    try:
+        host = urlsplit(f"//{request.headers.get('Host', '')}").hostname or ""
+    except ValueError:
+        return False
     return (host == "localhost" or is_loopback(host)) and is_from_this_machine(request)
 
 
@@ -222,11 +233,17 @@ async def recognise(request: web.Request, handler: Handler) -> web.StreamRespons
     return response
 
 
-async def still_signed_in(request: web.Request) -> bool:
-    """Whether the session that a long answer was begun with still holds."""
-    session = request.get(SESSION)
-    machine_now = request.app[CLOCKS].machine()
-    return await WebSession.exists(id=session, expires_at__gt=machine_now, person__left_at=None)
+async def still_signed_in(requests: Sequence[web.Request]) -> list[bool]:
+    """Of each request with a long answer, whether the session that it was begun with still holds; one query for all."""
+    began = [request.get(SESSION) for request in requests]
+    if not any(began):
+        return [False] * len(began)
+    machine_now = requests[0].app[CLOCKS].machine()
+    holding = WebSession.filter(
+        id__in=[session for session in began if session], expires_at__gt=machine_now, person__left_at=None
+    )
+    hold = set(await queries.column(holding, "id"))
+    return [session in hold for session in began]
 
 
 def keep_signed_in(request: web.Request, response: web.StreamResponse, token: str) -> None:

@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import html
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
@@ -61,7 +61,7 @@ class ChatPage:
     clock: Callable[[], datetime]
     frame: Callable[[web.Request], Mapping[str, Any]]
     reader_of: Callable[[web.Request], Person]
-    signed_in: Callable[[web.Request], Awaitable[bool]]
+    signed_in: Callable[[Sequence[web.Request]], Awaitable[Sequence[bool]]]
     press_seconds: float = 3.0
     heartbeat_seconds: float = 15.0
     file_bytes: int = 500 * MEGABYTE
@@ -70,6 +70,13 @@ class ChatPage:
     async def shut_down(self, _application: web.Application) -> None:
         """End the open streams, which would otherwise hold up the end; for `on_shutdown`."""
         self.streams.end()
+
+    async def end_signed_out(self) -> None:
+        """End the streams of those who have signed out, wherever they did; asks once for all of them."""
+        streams = self.streams.listening
+        for stream, holds in zip(streams, await self.signed_in([one.request for one in streams]), strict=True):
+            if not holds:
+                stream.end("signed_out")
 
     def today(self, person: Person) -> date:
         """The day it is for the person."""
@@ -214,7 +221,7 @@ class ChatPage:
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         response = web.StreamResponse(headers=headers)
         await response.prepare(request)
-        with contextlib.suppress(ConnectionResetError), self.streams.open(person.id) as ended:
+        with contextlib.suppress(ConnectionResetError), self.streams.open(person.id, request) as ended:
             async with aclosing(self._events(request, person.id, after, ended)) as events:
                 async for told in events:
                     await response.write(told)
@@ -233,7 +240,7 @@ class ChatPage:
                     either: set[asyncio.Future[Any]] = {coming, ended}
                     await asyncio.wait(either, timeout=self.heartbeat_seconds, return_when=asyncio.FIRST_COMPLETED)
                     person = await Person.get_or_none(id=person_id, left_at=None)
-                    if person is None or not await self.signed_in(request):
+                    if person is None or not all(await self.signed_in([request])):
                         yield event("signed_out", after, None)
                         return
                     if ended.done():

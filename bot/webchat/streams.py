@@ -6,12 +6,26 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
+
+from aiohttp import web
 
 # A browser opens six connections to a host that speaks HTTP/1.1. One person's windows must leave some for everything else.
 STREAMS_PER_PERSON = 4
 
-Reason = Literal["elsewhere", "restart"]
+Reason = Literal["elsewhere", "restart", "signed_out"]
+
+
+class Stream(NamedTuple):
+    """One that is open: who asked for it, and what is done when it has to end."""
+
+    request: web.Request
+    ended: asyncio.Future[Reason]
+
+    def end(self, reason: Reason) -> None:
+        """Have it end, if it does not do so already."""
+        if not self.ended.done():
+            self.ended.set_result(reason)
 
 
 @dataclass
@@ -19,39 +33,33 @@ class Streams:
     """Who is listening. One stream too many ends the person's oldest: a window that nobody looks at wakes when it is shown."""
 
     most: int = STREAMS_PER_PERSON
-    _open: defaultdict[int, list[asyncio.Future[Reason]]] = field(default_factory=lambda: defaultdict(list))
+    _open: defaultdict[int, list[Stream]] = field(default_factory=lambda: defaultdict(list))
 
     @contextlib.contextmanager
-    def open(self, person_id: int) -> Iterator[asyncio.Future[Reason]]:
+    def open(self, person_id: int, request: web.Request) -> Iterator[asyncio.Future[Reason]]:
         """A stream, for as long as the block runs. The future is done when it has to end."""
         mine = self._open[person_id]
-        ended: asyncio.Future[Reason] = asyncio.get_running_loop().create_future()
-        mine.append(ended)
+        stream = Stream(request, asyncio.get_running_loop().create_future())
+        mine.append(stream)
         if len(mine) > self.most:
-            _end(mine.pop(0), "elsewhere")
+            mine.pop(0).end("elsewhere")
         try:
-            yield ended
+            yield stream.ended
         finally:
-            if ended in mine:
-                mine.remove(ended)
+            if stream in mine:
+                mine.remove(stream)
             if not mine and self._open.get(person_id) is mine:
                 del self._open[person_id]
 
     @property
-    def count(self) -> int:
-        """How many are open."""
-        return sum(map(len, self._open.values()))
+    def listening(self) -> list[Stream]:
+        """Those that are open."""
+        return [stream for streams in self._open.values() for stream in streams]
 
     def end(self) -> None:
         """End them all: the program is going down, and the pages will come back."""
-        for streams in self._open.values():
-            for ended in streams:
-                _end(ended, "restart")
-
-
-def _end(ended: "asyncio.Future[Reason]", reason: Reason) -> None:
-    if not ended.done():
-        ended.set_result(reason)
+        for stream in self.listening:
+            stream.end("restart")
 
 
 def event(name: str, number: int, data: object) -> bytes:

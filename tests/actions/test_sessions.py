@@ -8,7 +8,7 @@ from bot.rules import tokens
 from bot.rules.facts import OneTimeLink, decode
 from bot.rules.refusals import NotFoundHere
 from storage.db import unit_of_work
-from storage.models import Notice, OneTimeToken, Person, WebSession
+from storage.models import Notice, OneTimeToken, Person, SignInRequest, WebSession
 from storage.vocabulary import TokenPurpose
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -205,6 +205,16 @@ async def test_all_ways_in_are_closed_for_who_leaves(ben: Person, anna: Person, 
 
     assert [session.person_id for session in await WebSession.all()] == [anna.id]
     assert await OneTimeToken.filter(person_id=ben.id, used_at=None).count() == 0
+
+
+async def test_sweeping_forgets_requests_after_a_day(now: datetime) -> None:
+    await ask("ben@stadt.example", LATER, now)
+
+    await unit_of_work(lambda: sessions.sweep(now=now + timedelta(hours=23)))
+    kept = await SignInRequest.all().count()
+    await unit_of_work(lambda: sessions.sweep(now=now + timedelta(days=1)))
+
+    assert (kept, await SignInRequest.all().count()) == (1, 0)
 
 
 async def test_sweeping_erases_what_is_over(ben: Person, now: datetime) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import os
 import shutil
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -362,8 +362,8 @@ def _reader(request: web.Request) -> Person:
     return person
 
 
-async def _still_signed_in(_request: web.Request) -> bool:
-    return True
+async def _still_signed_in(requests: Sequence[web.Request]) -> list[bool]:
+    return [True] * len(requests)
 
 
 def _toy_bot(server: BotServer) -> Callable[[Json], Coroutine[Any, Any, None]]:

@@ -80,6 +80,18 @@ def test_hash_is_the_same_for_the_same_token_only() -> None:
     assert re.fullmatch(r"[0-9a-f]{64}", first)
 
 
+def test_mail_address_is_known_again_and_by_this_town_only() -> None:
+    first, again = tokens.mail_address(KEY, "Ben@stadt.example"), tokens.mail_address(KEY, " ben@STADT.example ")
+
+    assert first == again
+    assert (
+        len(
+            {first, tokens.mail_address(KEY, "anna@stadt.example"), tokens.mail_address(OTHER_KEY, "ben@stadt.example")}
+        )
+        == 3
+    )
+
+
 def test_commitment_token_names_the_commitment_and_who_answers() -> None:
     token = tokens.commitment(KEY, 12, 4711)
 

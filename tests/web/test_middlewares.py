@@ -39,7 +39,7 @@ async def tell(request: web.Request) -> web.Response:
             "https": client.https,
             "person": person.key if person else None,
             "language": request["voice"].language,
-            "held": await still_signed_in(request),
+            "held": all(await still_signed_in([request])),
         }
     )
 

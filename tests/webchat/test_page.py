@@ -4,7 +4,7 @@ import asyncio
 import io
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -82,8 +82,8 @@ def chat(server: BotServer, town: Town, clock: Clock) -> ChatPage:
             raise web.HTTPSeeOther("/anmelden")
         return person
 
-    async def signed_in(_request: web.Request) -> bool:
-        return town.signed_in
+    async def signed_in(requests: Sequence[web.Request]) -> list[bool]:
+        return [town.signed_in] * len(requests)
 
     def frame(_request: web.Request) -> dict[str, object]:
         return {
@@ -899,6 +899,19 @@ async def test_stream_ends_with_the_session(client: Client, town: Town, server: 
     assert await stream.is_over()
 
 
+async def test_silent_stream_ends_with_the_session_too(client: Client, chat: ChatPage, town: Town) -> None:
+    stream, bens = await listening(client, town.anna), await listening(client, town.ben)
+    for one in (stream, bens):
+        await one.next()
+    await chat.end_signed_out()
+    town.signed_in = False
+
+    await chat.end_signed_out()
+
+    assert await stream.next() == await bens.next() == ("signed_out", None)
+    assert await stream.is_over()
+
+
 async def test_stream_ends_when_the_person_leaves(client: Client, town: Town, server: BotServer) -> None:
     await got(client, town.anna, "chats")
     stream = await listening(client, town.anna)
@@ -931,10 +944,10 @@ async def test_stream_is_forgotten_when_the_page_is_closed(client: Client, chat:
     response.close()
 
     async with asyncio.timeout(10):
-        while chat.streams.count:  # noqa: ASYNC110  # the page tells nobody that it has noticed
+        while chat.streams.listening:  # noqa: ASYNC110  # the page tells nobody that it has noticed
             await asyncio.sleep(0.01)
 
-    assert chat.streams.count == 0
+    assert chat.streams.listening == []
 
 
 # The list costs the same, however long it is
