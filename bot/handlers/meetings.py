@@ -1,7 +1,7 @@
 """Meetings in the chat: the list, one meeting, the answer; scheduling, inviting, moving and calling off."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,7 @@ from storage.vocabulary import MeetingFormat
 
 DURATIONS = (60, 90, 120, 180)
 MONTH = r"20[0-9]{2}-(?:0[1-9]|1[0-2])"  # "2026-12"
+FOLDS = {"": None, "A": 0, "B": 1}  # of two equal times
 
 
 async def upcoming(_update: Update, context: Context) -> None:
@@ -213,7 +214,7 @@ def _when(context: Context, answers: Answers, text: str, zone: str, *, pressed: 
     if days:
         understood = reading.at(text, days=days, sure=not answers.get("options"), **clock)
     else:
-        understood = reading.when(text, **clock)
+        understood = (_one_of_two(text) if pressed else None) or reading.when(text, **clock)
     if isinstance(understood, reading.NotADate):
         raise NotUnderstood(
             step=Plain("time" if answers.get("day") else "when"), why=Plain(understood.reason.name.lower())
@@ -222,24 +223,51 @@ def _when(context: Context, answers: Answers, text: str, zone: str, *, pressed: 
         return {"options": [_stored(option) for option in understood.options], "day": None}
     if understood.time is None:
         return {"day": understood.date.isoformat(), "options": []}
-    begins = datetime.combine(understood.date, understood.time)
-    added: Answers = {"when": begins.isoformat(timespec="minutes"), "options": []}
+    added: Answers = {"when": _stored(replace(understood, end=None, end_fold=None)), "options": []}
     if answers.get("day"):
         added["day"] = understood.date.isoformat()
-    if understood.end is not None:
-        added["minutes"] = _minutes_until(understood.end, begins)
+    minutes = understood.minutes(clock["zone"])
+    if minutes is not None:
+        added["minutes"] = minutes
         added["preset"] = [*answers.get("preset", ()), "minutes"]
     return added
 
 
-def _minutes_until(end: time, begins: datetime) -> int:
-    return (datetime.combine(begins.date(), end) - begins) // timedelta(minutes=1)
-
-
 def _stored(exact: reading.Exact) -> str:
-    """A moment as text: 2026-11-24, 2026-11-24T14:30 or, with its end, 2026-11-24T14:30-16:00."""
-    times = "-".join(f"{clock:%H:%M}" for clock in (exact.time, exact.end) if clock)
+    """A moment as text: 2026-11-24, 2026-11-24T14:30 or, with its end, 2026-11-24T14:30-16:00.
+
+    In the night when the clocks show an hour twice, A is the first and B the second one: 2026-10-25T02:30B.
+    """
+    ends = ((exact.time, exact.fold), (exact.end, exact.end_fold))
+    times = "-".join(f"{clock:%H:%M}{'' if fold is None else 'AB'[fold]}" for clock, fold in ends if clock)
     return "T".join([exact.date.isoformat(), *filter(None, [times])])
+
+
+def _exact(stored: str) -> reading.Exact:
+    """The moment that `_stored` wrote. Raises ValueError for any other text."""
+    day, _, times = stored.partition("T")
+    start, _, end = times.partition("-")
+    return reading.Exact(
+        date.fromisoformat(day),
+        time.fromisoformat(start[:5]) if start else None,
+        time.fromisoformat(end[:5]) if end else None,
+        FOLDS[start[5:]],
+        FOLDS[end[5:]],
+    )
+
+
+def _one_of_two(pressed: str) -> reading.Exact | None:
+    """What a button says that stands for one of two equal times; None for every other one."""
+    try:
+        return _exact(pressed) if {"A", "B"} & set(pressed) else None
+    except (ValueError, KeyError):
+        return None
+
+
+def _wall(stored: str) -> datetime:
+    """The wall time at which a chosen moment begins, its fold set."""
+    exact = _exact(stored)
+    return datetime.combine(exact.date, exact.time or time()).replace(fold=exact.fold or 0)
 
 
 async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
@@ -276,15 +304,18 @@ async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
 
 
 def _moment(stored: str, zone: ZoneInfo) -> dict[str, Any]:
-    """A typed moment for the screen: `at` is None when only the day is known, `minutes` when the end is not."""
-    day, _, times = stored.partition("T")
-    start, _, end = times.partition("-")
-    begins = datetime.fromisoformat(f"{day}T{start}") if start else None
+    """A typed moment for the screen: `at` is None when only the day is known, `minutes` when the end is not.
+
+    `twice` tells which of two equal times it begins at, or else ends at.
+    """
+    exact = _exact(stored)
+    fold = exact.end_fold if exact.fold is None else exact.fold
     return {
         "stored": Plain(stored),
-        "day": date.fromisoformat(day),
-        "at": begins.replace(tzinfo=zone) if begins else None,
-        "minutes": _minutes_until(time.fromisoformat(end), begins) if begins and end else None,
+        "day": exact.date,
+        "at": exact.begins(zone),
+        "minutes": exact.minutes(zone),
+        "twice": None if fold is None else Plain(("summer", "winter")[fold]),
     }
 
 
@@ -322,7 +353,7 @@ def _elsewhere(meeting: dict[str, Any], answers: Answers) -> dict[str, Any]:
 
 async def _scheduled(context: Context, answers: Answers, _choice: str) -> None:
     plan = meetings.Plan(
-        starts=datetime.fromisoformat(answers["when"]),
+        starts=_wall(answers["when"]),
         minutes=answers["minutes"],
         format=MeetingFormat(answers["format"]),
         place=answers.get("place"),
@@ -362,7 +393,7 @@ async def _moved(context: Context, answers: Answers, choice: str) -> None:
     facts = await moving.move(
         by=await context.speaker(),
         meeting=answers["meeting"],
-        starts=datetime.fromisoformat(answers["when"]),
+        starts=_wall(answers["when"]),
         minutes=answers["minutes"],
         seen=_seen(answers, choice),
         now=context.now,

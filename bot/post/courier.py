@@ -351,8 +351,6 @@ class Courier:
         self, notice: Notice, reader: Reader, mailer: Mailer, address: str, machine_now: datetime
     ) -> bytes:
         """The mail's bytes; a calendar mail is a plain one when its calendar object cannot be made, and says so."""
-        from email.headerregistry import Address  # noqa: PLC0415  # loaded with the first mail
-
         person = reader.person
         assert person is not None  # noqa: S101  # asked before
         calendar, missing = None, False
@@ -365,7 +363,8 @@ class Courier:
         return compose(
             await self.words.mail(notice, reader, calendar_missing=missing),
             mailer=mailer,
-            recipient=Address(display_name=f"{person.given_name} {person.family_name}", addr_spec=address),
+            name=f"{person.given_name} {person.family_name}",
+            address=address,
             key=notice.key,
             date=machine_now,
             reply_to=self.words.settings.reply_to,

@@ -14,8 +14,6 @@ from urllib.parse import unquote, urlsplit
 from bot.messages import Mail
 
 if TYPE_CHECKING:  # loaded with the first mail
-    from email.headerregistry import Address
-
     import aiosmtplib
 
 CONVERSATION_SECONDS = 50.0  # below the lease of a notice
@@ -136,29 +134,31 @@ def compose(
     mail: Mail,
     *,
     mailer: Mailer,
-    recipient: "Address",
+    name: str,
+    address: str,
     key: str,
     date: datetime,
     reply_to: str | None = None,
     calendar: tuple[str, bytes] | None = None,
 ) -> bytes:
-    """The mail as it goes over the wire; the same facts give the same bytes.
+    """The mail to somebody of that name as it goes over the wire; the same facts give the same bytes.
 
     `calendar` is a method and an object: it becomes the last alternative and, for clients that look there only, a file.
     Such a mail is not marked as automatic, because some calendars then skip it.
     """
-    from email.headerregistry import Address  # noqa: PLC0415  # see above
-    from email.message import EmailMessage  # noqa: PLC0415
+    from email.message import EmailMessage  # noqa: PLC0415  # see above
     from email.policy import SMTP as SMTP_POLICY  # noqa: PLC0415
 
-    made = EmailMessage(policy=SMTP_POLICY)
-    made["From"] = Address(display_name=mailer.name, addr_spec=mailer.address)
-    made["To"] = recipient
-    made["Subject"] = mail.subject
+    from bot.post import headers  # noqa: PLC0415
+
+    made = EmailMessage(policy=SMTP_POLICY.clone(refold_source="none"))  # the fields below leave as they are
+    made.set_raw("From", headers.mailbox("From", mailer.name, mailer.address))
+    made.set_raw("To", headers.mailbox("To", name, address))
+    made.set_raw("Subject", headers.text("Subject", mail.subject))
     made["Date"] = format_datetime(date)
-    made["Message-ID"] = message_id(key, mailer)
+    made.set_raw("Message-ID", message_id(key, mailer))
     if reply_to:
-        made["Reply-To"] = reply_to
+        made.set_raw("Reply-To", reply_to)
     if calendar is None:
         made["Auto-Submitted"] = "auto-generated"
     made.set_content(mail.text, cte="quoted-printable")

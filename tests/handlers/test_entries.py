@@ -1,13 +1,13 @@
 """What is typed in a guided entry that its question did not ask for in so many words."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 
 from storage.models import AgendaItem, Body, Dialogue, Meeting
 from storage.vocabulary import Network, Purpose
-from tests.stage import Stage, raise_curtain
+from tests.stage import Button, Stage, raise_curtain
 
 PETRA = "Petra Wimmer"
 
@@ -123,3 +123,44 @@ async def test_other_words_without_a_colon_are_the_title(stage: Stage, typed: st
     await stage.says(PETRA, typed)
 
     assert (await Dialogue.get()).data["title"] == typed.removeprefix("/top ")
+
+
+TWICE = "So, 31.10.2027 (KW 43), {}"
+
+
+@pytest.mark.parametrize(
+    ("acts", "begins", "ends"),
+    [
+        (("30.10.2027 23:30-3:30",), (30, 21, 30), (31, 2, 30)),
+        (("31.10.2027 02:30", f"[{TWICE.format('02:30 (Sommerzeit)')}]", "60 min"), (31, 0, 30), (31, 1, 30)),
+        (("31.10.2027 02:30", f"[{TWICE.format('02:30 (Winterzeit)')}]", "60 min"), (31, 1, 30), (31, 2, 30)),
+        (("31.10.2027", "02:30", f"[{TWICE.format('02:30 (Winterzeit)')}]", "60 min"), (31, 1, 30), (31, 2, 30)),
+        (
+            ("31.10.2027 01:00-02:30", f"[{TWICE.format('01:00–02:30 (Winterzeit)')}]"),
+            (30, 23, 0),
+            (31, 1, 30),
+        ),
+        (("31.10.2027 02:30-04:00", f"[{TWICE.format('02:30–04:00 (Sommerzeit)')}]"), (31, 0, 30), (31, 3, 0)),
+    ],
+)
+async def test_typed_end_is_kept_over_the_clock_change_and_an_hour_that_comes_twice_is_asked(
+    stage: Stage, acts: tuple[str, ...], begins: tuple[int, int, int], ends: tuple[int, int, int]
+) -> None:
+    await planned_until(stage, *acts, "[In Präsenz]", "[Noch offen]", "[✅ So planen]")
+
+    meeting = await Meeting.get()
+    moments = tuple(datetime(2027, 10, *when, tzinfo=UTC) for when in (begins, ends))
+    assert (meeting.starts_at, meeting.ends_at) == moments
+
+
+@pytest.mark.parametrize("pressed", ["2027-10-31T02:30AB", "2027-13-31T02:30B", "B", "2027-10-31B"])
+async def test_button_that_names_no_time_of_ours_asks_again(stage: Stage, pressed: str) -> None:
+    await planned_until(stage)
+    forged = Button(label="forged", message_id=0, data=f"d:meeting:when:{pressed}")
+
+    await stage.presses(PETRA, forged)
+
+    assert await Meeting.all().count() == 0
+    assert stage.toasts[PETRA] == [
+        "Das habe ich nicht als Termin verstanden.\n\nZum Beispiel so: nächsten Dienstag 14:30 oder 3.12. 9 Uhr"
+    ]

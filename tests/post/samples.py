@@ -218,7 +218,7 @@ def _commitment_page() -> Facts:
 
 
 def _guided_meeting(**more: Any) -> Facts:  # noqa: ANN401  # facts of every kind
-    at = {"at": STARTS, "day": DAY, "stored": Plain("2026-12-03T14:30-16:00"), "minutes": 90}
+    at = {"at": STARTS, "day": DAY, "stored": Plain("2026-12-03T14:30-16:00"), "minutes": 90, "twice": None}
     return {
         "source": 7,
         "level": 3,

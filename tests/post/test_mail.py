@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
-from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import default
 from ipaddress import ip_address
@@ -81,7 +80,8 @@ def composed(calendar: tuple[str, bytes] | None = None) -> bytes:
     return compose(
         Mail(subject="Einladung: Grüße aus dem Gremium", text="Guten Tag,\n\nGrüße\n", html="<p>Grüße</p>"),
         mailer=Mailer("smtp://127.0.0.1", SENDER),
-        recipient=Address(display_name="Nóra Quint", addr_spec="nora.quint@traeger.example"),
+        name="Nóra Quint",
+        address="nora.quint@traeger.example",
         key="meeting:1:0:invitation:7:mail",
         date=datetime(2026, 11, 18, 8, 0, tzinfo=UTC),
         reply_to="tk@faden.example",
@@ -141,7 +141,8 @@ async def test_mail_is_from_the_town_and_the_envelope_has_the_bare_address(
     content = compose(
         Mail(subject="s", text="t\n", html="<p>t</p>"),
         mailer=named,
-        recipient=Address(addr_spec="nora@traeger.example"),
+        name="",
+        address="nora@traeger.example",
         key="k",
         date=datetime(2026, 11, 18, 8, 0, tzinfo=UTC),
         reply_to="tk@faden.example",

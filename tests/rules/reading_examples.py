@@ -38,6 +38,9 @@ DATES = {
         morgen halb eins = 2026-11-26 12:30
         morgen um Mitternacht = 2026-11-26 00:00 | 2026-11-27 00:00
         morgen 24 Uhr = 2026-11-27 00:00
+        morgen 23:30-3:30 Uhr = 2026-11-26 23:30-03:30
+        morgen 20-24 Uhr = 2026-11-26 20:00-00:00
+        morgen 22 Uhr für 3 Stunden = 2026-11-26 22:00-01:00
         morgen gegen 10 = ? 2026-11-26 10:00
         morgen, 26.11., 10 Uhr = 2026-11-26 10:00
         übermorgen um viertel nach 3 = 2026-11-27 03:15 | 2026-11-27 15:15
@@ -263,7 +266,12 @@ DATES = {
     "2027-10-29 15:00": """
         Sonntag 31.10. 03:00 = 2027-10-31 03:00
         Montag, 1.11., 9 Uhr = 2027-11-01 09:00
-        Sonntag 31.10. 02:30 = TIME_TWICE
+        Sonntag 31.10. 02:30 = 2027-10-31 02:30A | 2027-10-31 02:30B
+        31.10. 01:00-02:30 Uhr = 2027-10-31 01:00-02:30A | 2027-10-31 01:00-02:30B
+        31.10. 02:30-04:00 Uhr = 2027-10-31 02:30A-04:00 | 2027-10-31 02:30B-04:00
+        31.10. 02:10-02:30 Uhr = 2027-10-31 02:10A-02:30A | 2027-10-31 02:10A-02:30B | 2027-10-31 02:10B-02:30B
+        31.10. 01:00 für 2 Stunden = 2027-10-31 01:00-02:00B
+        30.10. 23:30-3:30 = 2027-10-30 23:30-03:30
         31.10. halb drei nachmittags = 2027-10-31 14:30
     """,
     # In the changing nights themselves, "in einer Stunde" counts real time.
@@ -271,7 +279,8 @@ DATES = {
         in einer Stunde = 2027-03-28 03:45
     """,
     "2027-10-31 01:45": """
-        in einer Stunde = TIME_TWICE
+        in einer Stunde = 2027-10-31 02:45A
+        in zwei Stunden = 2027-10-31 02:45B
         in drei Stunden = 2027-10-31 03:45
     """,
 }
@@ -365,7 +374,8 @@ NON_DATES = """
     morgen 16-14 Uhr = END_BEFORE_START
     morgen 9-8 = END_BEFORE_START
     morgen 9-8 Uhr = END_BEFORE_START
-    morgen 22 Uhr für 3 Stunden = END_BEFORE_START
+    morgen 20-8 = END_BEFORE_START
+    morgen 22 Uhr für 9 Stunden = END_BEFORE_START
     gestern 14 Uhr = PAST
     heute 9 Uhr = PAST
     24.11.2026 = PAST

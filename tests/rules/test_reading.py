@@ -23,20 +23,28 @@ BERLIN = ZoneInfo("Europe/Berlin")
 WEDNESDAY = dt.datetime(2026, 11, 25, 10, 0, tzinfo=BERLIN)
 
 
+FOLDS = {"": None, "A": 0, "B": 1}
+
+
 def rows(table: str) -> list[tuple[str, str]]:
     """The `text = answer` lines of a table."""
     lines = [line.rpartition("=") for line in table.splitlines() if "=" in line]
     return [(text.strip(), answer.strip()) for text, _, answer in lines]
 
 
+LATE = dt.datetime(9000, 1, 1, tzinfo=dt.UTC)
+
+
 def moment(text: str) -> Exact:
-    """`2026-12-03 09:00-11:00` with its times optional."""
+    """`2026-12-03 09:00-11:00` with its times optional; A and B are the first and the second of two equal times."""
     day, _, times = text.partition(" ")
     start, _, end = times.partition("-")
     return Exact(
         dt.date.fromisoformat(day),
-        dt.time.fromisoformat(start) if start else None,
-        dt.time.fromisoformat(end) if end else None,
+        dt.time.fromisoformat(start[:5]) if start else None,
+        dt.time.fromisoformat(end[:5]) if end else None,
+        FOLDS[start[5:]],
+        FOLDS[end[5:]],
     )
 
 
@@ -101,8 +109,11 @@ def test_when_answers_any_text_with_what_lies_ahead(text: str, now: dt.datetime)
     assert isinstance(read, NotADate) or options
     assert starts == sorted(starts)
     assert len(set(options)) == len(options)
-    assert all(start >= (now.date(), now.time()) for start in starts)
-    assert all(option.time is not None and option.time < option.end for option in options if option.end is not None)
+    assert all((option.begins(BERLIN) or LATE).astimezone(dt.UTC) >= now.astimezone(dt.UTC) for option in options)
+    assert all(option.date >= now.date() for option in options)
+    lengths = [option.minutes(BERLIN) for option in options]
+    assert [length is None for length in lengths] == [option.end is None for option in options]
+    assert all(0 < length <= 24 * 60 for length in lengths if length is not None)
 
 
 @given(

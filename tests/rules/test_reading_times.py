@@ -13,8 +13,8 @@ CHOSEN, LATER = dt.date(2026, 12, 10), dt.date(2026, 12, 17)
 
 
 def on(day: dt.date, start: str | None = None, end: str | None = None) -> Exact:
-    start_and_end = (dt.time.fromisoformat(clock) if clock else None for clock in (start, end))
-    return Exact(day, *start_and_end)
+    starts, ends = (dt.time.fromisoformat(clock) if clock else None for clock in (start, end))
+    return Exact(day, starts, ends)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 T = TypeVar("T")
 
@@ -17,19 +18,43 @@ class Reason(Enum):
     NO_TIME = "no_time"  # "morgen Nachmittag": a part of the day
     NO_SUCH_DATE = "no_such_date"  # 30.2., KW 54, the fifth Monday of February
     NO_SUCH_TIME = "no_such_time"  # 25 Uhr, or the hour that the clock change skips
-    TIME_TWICE = "time_twice"  # the hour that the clock change repeats
     CONTRADICTION = "contradiction"  # "Montag, 3.12." when that is a Thursday
-    END_BEFORE_START = "end_before_start"  # also an end that would be on the next day
+    END_BEFORE_START = "end_before_start"  # also an end that would be late on the next day
     PAST = "past"
 
 
 @dataclass(frozen=True)
 class Exact:
-    """One local day; with a start, if one was named, and an end later on the same day, if one was named."""
+    """One local day; with a start, if one was named, and an end, if one was named.
+
+    The end is on the same day, or on the next one where it would not lie behind the start. Where the clocks show a time
+    twice, its fold says which is meant, 0 or 1 as in Python's datetime; elsewhere it is None.
+    """
 
     date: dt.date
     time: dt.time | None = None
     end: dt.time | None = None
+    fold: int | None = None
+    end_fold: int | None = None
+
+    def begins(self, zone: ZoneInfo) -> dt.datetime | None:
+        """The moment of the start in that zone."""
+        return _at(self.date, self.time, self.fold, zone) if self.time is not None else None
+
+    def minutes(self, zone: ZoneInfo) -> int | None:
+        """How long that is in real minutes, over the clock change too; None without a start or an end."""
+        begins = self.begins(zone)
+        if begins is None or self.end is None:
+            return None
+        same_day, next_day = (
+            _at(day, self.end, self.end_fold, zone) - begins.astimezone(dt.UTC)
+            for day in (self.date, self.date + dt.timedelta(days=1))
+        )
+        return (same_day if same_day > dt.timedelta() else next_day) // dt.timedelta(minutes=1)
+
+
+def _at(day: dt.date, time: dt.time, fold: int | None, zone: ZoneInfo) -> dt.datetime:
+    return dt.datetime.combine(day, time, zone).replace(fold=fold or 0)
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,16 @@ _HOUR = 60
 _NOON = 12 * _HOUR
 MIDNIGHT = 24 * _HOUR
 _LONGEST_GUESS = 10 * _HOUR
+_LONGEST_OVERNIGHT = 8 * _HOUR
 
-Slot = tuple[int, int | None]
-"""Start and end in minutes after midnight. A start at MIDNIGHT is on the next day."""
+
+@dataclass(frozen=True)
+class Slot:
+    """Start and end in minutes after midnight, or start and length. What is not before MIDNIGHT is on the next day."""
+
+    start: int
+    end: int | None = None
+    length: timedelta | None = None
 
 
 class Style(Enum):
@@ -101,7 +108,7 @@ def slots(pieces: Sequence[Piece]) -> tuple[Slot, ...]:
     if isinstance(clock, Midnight):
         if part or lasting:
             raise Unreadable(Reason.CONTRADICTION)
-        return (0, None), (MIDNIGHT, None)
+        return Slot(0), Slot(MIDNIGHT)
     if clock is None and part is Part.MIDDAY:
         clock = Clock(Face(_NOON, Style.SETTLED))
     if clock is None:
@@ -112,8 +119,8 @@ def slots(pieces: Sequence[Piece]) -> tuple[Slot, ...]:
     if lasting:
         if clock.end:
             raise Unreadable(Reason.CONTRADICTION)
-        return tuple((start, _on_one_day(start + lasting.length // timedelta(minutes=1))) for start in starts)
-    return _spans(starts, clock.end, part) if clock.end else tuple((start, None) for start in starts)
+        return tuple(_long(start, lasting.length) for start in starts)
+    return _spans(starts, clock.end, part) if clock.end else tuple(Slot(start) for start in starts)
 
 
 def _starts(face: Face, part: Part | None) -> tuple[int, ...]:
@@ -126,21 +133,28 @@ def _starts(face: Face, part: Part | None) -> tuple[int, ...]:
     return starts
 
 
-def _on_one_day(end: int) -> int:
-    if end >= MIDNIGHT:
+def _long(start: int, length: timedelta) -> Slot:
+    minutes = length // timedelta(minutes=1)
+    if start + minutes >= MIDNIGHT and minutes > _LONGEST_OVERNIGHT:
         raise Unreadable(Reason.END_BEFORE_START)
-    return end
+    return Slot(start, length=length)
 
 
 def _spans(starts: Sequence[int], end: Face, part: Part | None) -> tuple[Slot, ...]:
-    """The pairs in order. One that had a half of the day added to it must be short: "9-8" is not from 9 to 20."""
+    """The pairs in order. One that had a half of the day added to it must be short: "9-8" is not from 9 to 20.
+
+    An end that is not behind any start is on the next day, if the night between them is short: "23:30-3:30".
+    """
     ends = end.meanings(Style.OPEN if part or end.style is Style.DIAL else None)
     pairs = [(start, finish) for start in starts for finish in ends if start < finish < MIDNIGHT]
     spans = [pair for pair in pairs if pair[1] - pair[0] <= _LONGEST_GUESS]
     spans = spans or [pair for pair in pairs if pair == (starts[0], ends[0])]
+    if not pairs:
+        spans = [(start, MIDNIGHT + ends[0] % MIDNIGHT) for start in starts]
+        spans = [(start, finish) for start, finish in spans if finish - start <= _LONGEST_OVERNIGHT]
     if not spans:
         raise Unreadable(Reason.END_BEFORE_START)
-    return tuple(spans)
+    return tuple(Slot(start, finish) for start, finish in spans)
 
 
 _NOT_MINUTES = rf"(?!\. ?[0-9]|[0-9:/]|\.? ?(?:{MONTH}|(?:kw|uhr|h)\b|min|std|stund))"  # "14 Uhr 24. November"

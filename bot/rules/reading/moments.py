@@ -7,7 +7,7 @@ moment, or several to choose from. Nothing is guessed, and nothing is left out.
 
 import datetime as dt
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -132,9 +132,7 @@ def _from_now(pieces: list[Piece], now: dt.datetime, zone: ZoneInfo) -> Exact:
     if more or not isinstance(piece, clock.FromNow):
         raise Unreadable(Reason.NOT_UNDERSTOOD)
     moment = (now.astimezone(dt.UTC) + piece.length).astimezone(zone)
-    start = dt.time(moment.hour, moment.minute)
-    _check_once(moment.date(), start, zone)
-    return Exact(moment.date(), start)
+    return Exact(moment.date(), _time_of(moment), fold=_fold(moment))
 
 
 def _today_or_tomorrow(pieces: list[Piece], today: dt.date) -> days.Days:
@@ -148,35 +146,55 @@ def _options(found: days.Days, slots: tuple[clock.Slot, ...], zone: ZoneInfo) ->
     """Every day with every slot, in order, once."""
     if not slots:
         return [Exact(day) for day in found.options]
-    options = [_exact(day, slot) for day in found.options for slot in slots]
-    for option in options:
-        for time in (option.time, option.end):
-            if time is not None:
-                _check_once(option.date, time, zone)
+    options = [option for day in found.options for slot in slots for option in _exacts(day, slot, zone)]
     return list(dict.fromkeys(options))
 
 
-def _exact(day: dt.date, slot: clock.Slot) -> Exact:
-    start, end = slot
-    days_on, start = divmod(start, clock.MIDNIGHT)
-    return Exact(day + dt.timedelta(days=days_on), _time(start), None if end is None else _time(end))
+def _exacts(day: dt.date, slot: clock.Slot, zone: ZoneInfo) -> Iterator[Exact]:
+    """The slot on that day; more than one where the clocks show its start or its end twice."""
+    for start in _moments(day, slot.start, zone):
+        for end in _ends(day, slot, start, zone):
+            yield Exact(
+                start.date(),
+                _time_of(start),
+                _time_of(end) if end else None,
+                fold=_fold(start),
+                end_fold=_fold(end) if end else None,
+            )
 
 
-def _time(minutes: int) -> dt.time:
-    return dt.time(*divmod(minutes, 60))
+def _ends(day: dt.date, slot: clock.Slot, start: dt.datetime, zone: ZoneInfo) -> list[dt.datetime | None]:
+    """The moments that the end may mean: a length counts real time, an end is what the clock on the wall shows then."""
+    begins = start.astimezone(dt.UTC)
+    if slot.length is not None:
+        return [(begins + slot.length).astimezone(zone)]
+    if slot.end is None:
+        return [None]
+    return [end for end in _moments(day, slot.end, zone) if end.astimezone(dt.UTC) > begins]
 
 
-def _check_once(day: dt.date, time: dt.time, zone: ZoneInfo) -> None:
-    """Refuse what the clock change skips or repeats."""
-    local = dt.datetime.combine(day, time, zone)
-    if local.utcoffset() == local.replace(fold=1).utcoffset():
-        return
-    exists = local.astimezone(dt.UTC).astimezone(zone).timetz() == local.timetz()
-    raise Unreadable(Reason.TIME_TWICE if exists else Reason.NO_SUCH_TIME)
+def _moments(day: dt.date, minutes: int, zone: ZoneInfo) -> list[dt.datetime]:
+    """The moments at which the clock shows that time, in order. Raises Unreadable when the clock change skips it."""
+    days_on, minutes = divmod(minutes, clock.MIDNIGHT)
+    local = dt.datetime.combine(day + dt.timedelta(days=days_on), dt.time(*divmod(minutes, 60)), zone)
+    if local.astimezone(dt.UTC).astimezone(zone).timetz() != local.timetz():
+        raise Unreadable(Reason.NO_SUCH_TIME)
+    return [local] if _fold(local) is None else [local, local.replace(fold=1)]
+
+
+def _time_of(moment: dt.datetime) -> dt.time:
+    return dt.time(moment.hour, moment.minute)
+
+
+def _fold(moment: dt.datetime) -> int | None:
+    """Which of two equal times on the clock it is; None where there is one."""
+    first, second = (moment.replace(fold=fold).utcoffset() for fold in (0, 1))
+    return None if first == second else moment.fold
 
 
 def _is_ahead(option: Exact, now: dt.datetime) -> bool:
     """Today counts as ahead, unless its time has passed."""
     if option.time is None:
         return option.date >= now.date()
-    return dt.datetime.combine(option.date, option.time, now.tzinfo) >= now
+    begins = dt.datetime.combine(option.date, option.time, now.tzinfo).replace(fold=option.fold or 0)
+    return begins.astimezone(dt.UTC) >= now.astimezone(dt.UTC)
