@@ -199,16 +199,15 @@ class Post:
         weather, probes, was_away = self._weathers[network], set[asyncio.Task[None]](), False
         while not self._turns.closing.is_set():
             weather.changed.clear()
-            if weather.away is not was_away:
-                was_away = weather.away
+            turned, was_away = weather.away is not was_away, weather.away
+            if turned:
                 log.warning("network is away" if was_away else "network is back", network=network)
-            pause: float | None = None
-            if weather.away:
+            pause = PROBE_SECONDS if was_away else None
+            if was_away and (turned or weather.asked_for):
                 probe = asyncio.create_task(self._probe(network))  # one that hangs does not delay the next
                 probes.add(probe)
                 probe.add_done_callback(probes.discard)
-                pause = PROBE_SECONDS if weather.asked_for else None
-            elif not weather.released:
+            elif not was_away and not weather.released:
                 try:
                     await self._let_go()
                 except Exception:  # the database may be away for a while; the post stays open

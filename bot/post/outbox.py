@@ -139,7 +139,7 @@ async def leaves(notice: Notice, *, machine_now: datetime, together: Together) -
         async with transaction():
             return await change(Notice, notice.id, {"sent_at": machine_now}, state=NoticeState.SENDING)
 
-    left: bool = await together.do(mark)
+    left: bool = await (unit_of_work(mark) if is_postgres() else together.do(mark))  # see `settle`
     return left
 
 
@@ -186,7 +186,10 @@ async def settle(notice: Notice, outcome: Outcome, *, machine_now: datetime, tog
             if outcome.web_chat is not None:
                 await Notice.bulk_create([_in_full(notice, outcome.web_chat, machine_now)], ignore_conflicts=True)
 
-    await together.do(write)
+    if is_postgres() and outcome.state is not NoticeState.SENT:
+        await unit_of_work(write)  # an action may be taking rows back: two who lock several in different order wait for ever
+    else:
+        await together.do(write)
 
 
 def _in_full(notice: Notice, web_chat: int, machine_now: datetime) -> Notice:

@@ -233,6 +233,24 @@ async def test_refusal_shows_that_the_network_is_back(office: Office) -> None:
     assert codes(office.telegram.said())[-2:] == [(101, "refused"), (102, "good")]
 
 
+async def test_notice_waits_for_a_network_that_has_not_answered_since_the_start(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unanswered(_bot: object) -> None:
+        raise unreachable()
+
+    post = office.open()
+    with monkeypatch.context() as patched:
+        patched.setattr(type(office.bots[TELEGRAM]), "initialize", unanswered)
+        (row,) = await sent(office, chat(), post=post)
+    waiting = (row.state, row.error, row.attempts)
+
+    await post.drain()
+
+    await row.refresh_from_db()
+    assert (waiting, row.state) == ((NoticeState.WAITING, "away", 0), NoticeState.SENT)
+
+
 async def test_web_chat_goes_on_while_telegram_is_away(office: Office) -> None:
     office.telegram.away = hanging
     post = office.open()
@@ -368,6 +386,20 @@ async def test_running_post_asks_a_network_that_is_away_until_it_is_back(
         await until(lambda: len(office.telegram.taken) == 40)
 
     assert [line["event"] for line in logged] == ["network is away", "network is back"]
+
+
+@pytest.mark.usefixtures("quickly")
+async def test_one_notice_after_the_other_tries_while_questions_are_answered_and_sendings_are_not(
+    office: Office,
+) -> None:
+    office.telegram.script = lambda _: bad_gateway() if len(office.telegram.calls) <= 6 else None
+
+    async with opened(office) as post:
+        await queue(chat("a", 101), chat("b", 102), now=office.clock.now)
+        post.wake()
+        await until(lambda: len(office.telegram.taken) == 2)
+
+    assert [row.attempts for row in await Notice.all()] == [0, 0]
 
 
 @pytest.mark.usefixtures("quickly")
