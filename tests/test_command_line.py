@@ -645,7 +645,7 @@ def test_check_of_the_programs_that_make_backups(
     assert seen == [
         "backup         ok      none yet",
         (
-            "backup         FAILED  There is no pg_restore here: install PostgreSQL's client programs "
+            "backup         FAILED  There is no pg_dump here: install PostgreSQL's client programs "
             "(on Debian: postgresql-client)."
         ),
     ]

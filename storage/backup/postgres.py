@@ -67,7 +67,7 @@ async def check_programs(url: str) -> None:
 
 
 async def _suit(server: int) -> None:
-    for program in ("pg_restore", "pg_dump"):
+    for program in ("pg_dump", "pg_restore"):
         version = int((re.findall(r"\(PostgreSQL\) (\d+)", await _run(program, "--version")) or ["0"])[0])
         if version < server:
             raise ProgramTooOld(version, server)
