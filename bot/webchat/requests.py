@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from bot.rules import limits
 
@@ -74,7 +75,7 @@ async def upload(request: web.Request) -> tuple[dict[str, str], tuple[str, str, 
     """
     try:
         return await _multipart(request)
-    except (ValueError, LookupError, RuntimeError) as error:  # what the library says to a form that is none
+    except (HttpProcessingError, ValueError, LookupError, RuntimeError) as error:  # the library's words for no form
         raise bad_request() from error
 
 

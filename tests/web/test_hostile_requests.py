@@ -161,30 +161,37 @@ def quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
+HEADERS = [
+    "Accept",
+    "Accept-Language",
+    "Authorization",
+    "Cookie",
+    "Forwarded",
+    "Host",
+    "If-Modified-Since",
+    "If-None-Match",
+    "Last-Event-ID",
+    "Origin",
+    "Range",
+    "Sec-Fetch-Site",
+    "User-Agent",
+    "X-Forwarded-For",
+    "X-Forwarded-Proto",
+    "X-Telegram-Bot-Api-Secret-Token",
+]
+TURNED_AWAY = {"Forwarded", "Host", "Origin", "Sec-Fetch-Site", "X-Forwarded-For", "X-Forwarded-Proto"}
+ODD = b"\xff\xfe"
+
+
 def headers_nobody_sends() -> Iterator[tuple[str, Sent]]:
-    names = [
-        "Accept",
-        "Accept-Language",
-        "Authorization",
-        "Cookie",
-        "Forwarded",
-        "Host",
-        "If-Modified-Since",
-        "If-None-Match",
-        "Last-Event-ID",
-        "Origin",
-        "Range",
-        "Sec-Fetch-Site",
-        "User-Agent",
-        "X-Forwarded-For",
-        "X-Forwarded-Proto",
-        "X-Telegram-Bot-Api-Secret-Token",
-    ]
-    values = (b"\xff\xfe", b"[")
-    for name, value in product(names, values):
-        yield f"{name} {value[:9]!r}", ({name: value}, b"")
+    yield "all that are read behind the door", ({name: ODD for name in HEADERS if name not in TURNED_AWAY}, b"")
     for cookie in (SESSION_COOKIE, "faden_door", "faden_next"):
         yield f"cookie {cookie}", ({"Cookie": cookie.encode() + b"=\xff\xfe\xed\xa0\x80"}, b"")
+
+
+def single_headers_nobody_sends() -> Iterator[tuple[str, Sent]]:
+    for name, value in product(HEADERS, (ODD, b"[")):
+        yield f"{name} {value!r}", ({name: value}, b"")
 
 
 def bodies_nobody_sends() -> Iterator[tuple[str, Sent]]:
@@ -203,6 +210,12 @@ def bodies_nobody_sends() -> Iterator[tuple[str, Sent]]:
     )
     for kind, body in product(kinds, (b"", b"\xff\xfe\x00")):
         yield f"{kind!r} {body!r}", ({"Content-Type": kind}, body)
+    for coding, kind in product((b"gzip", b"foo"), kinds[:1] + kinds[2:3]):
+        yield f"{coding!r} {kind!r}", ({"Content-Type": kind, "Content-Encoding": coding}, b"\xff\xfe" * 10)
+    yield "chunks", ({"Content-Type": kinds[0], "Transfer-Encoding": b"chunked"}, b"zz\r\n{}\r\n")
+
+
+def uploads_nobody_sends() -> Iterator[tuple[str, Sent]]:
     parts = (
         b"Content-Length: x",
         b"Content-Length: -1",
@@ -229,10 +242,8 @@ def bodies_nobody_sends() -> Iterator[tuple[str, Sent]]:
         body = fields + disposition + b"Content-Type: " + name + b"\r\n\r\nx\r\n--b--\r\n"
         yield f"file {name[:9]!r}", ({"Content-Type": b"multipart/form-data; boundary=b"}, body)
     for coding in (b"gzip", b"deflate", b"br", b"foo"):
-        for kind in (b"application/json", b"application/x-www-form-urlencoded", b"multipart/form-data; boundary=b"):
-            yield f"{coding!r} {kind!r}", ({"Content-Type": kind, "Content-Encoding": coding}, b"\xff\xfe" * 10)
-            chunked = {"Content-Type": kind, "Transfer-Encoding": b"chunked"}
-            yield f"chunks of {kind!r}", (chunked, b"zz\r\n{}\r\n")
+        headers = {"Content-Type": b"multipart/form-data; boundary=b", "Content-Encoding": coding}
+        yield f"{coding!r}", (headers, b"\xff\xfe" * 10)
 
 
 def json_nobody_sends() -> Iterator[tuple[str, Sent]]:
@@ -261,38 +272,52 @@ def json_nobody_sends() -> Iterator[tuple[str, Sent]]:
         yield f"{name} {value[:12]}", body(f"{{{text}}}")
 
 
+VALUES = (
+    "",
+    "%00",
+    "%FF%FE",
+    "%ED%A0%80",
+    "\\ud800",
+    "9" * 25,
+    "9" * 5000,
+    "-1",
+    "1e999",
+    "x" * 5000,
+    "0001-01-01",
+    "9999-12-31",
+    "0001-01-01T00:00",
+    "9999-12-31T23:59",
+    "24:00",
+    "a%40b%00",
+    UNICODE_DIGITS,
+)
+FORM = {"Content-Type": b"application/x-www-form-urlencoded"}
+
+
 def forms_nobody_sends() -> Iterator[tuple[str, Sent]]:
-    values = (
-        "",
-        "%00",
-        "%FF%FE",
-        "%ED%A0%80",
-        "\\ud800",
-        "9" * 25,
-        "9" * 5000,
-        "-1",
-        "1e999",
-        "x" * 5000,
-        "0001-01-01",
-        "9999-12-31",
-        "0001-01-01T00:00",
-        "9999-12-31T23:59",
-        "24:00",
-        "a%40b%00",
-        UNICODE_DIGITS,
-    )
-    kind = {"Content-Type": b"application/x-www-form-urlencoded"}
-    for value in values:
-        yield f"all {value[:12]}", (kind, "&".join(f"{name}={value}" for name in FIELDS).encode())
-        for name in ("absent_from", "version", "preferred", "quiet_from", "language"):
-            fields = PREFERENCES | {"absent_from": "2026-12-01", "absent_until": "2026-12-02", name: value}
-            yield f"{name} {value[:12]}", (kind, "&".join(f"{one}={given}" for one, given in fields.items()).encode())
-    yield "many fields", (kind, b"a=1&" * 5000)
+    for value in VALUES:
+        yield f"all {value[:12]}", (FORM, "&".join(f"{name}={value}" for name in FIELDS).encode())
+    yield "many fields", (FORM, b"a=1&" * 5000)
+
+
+def settings_nobody_chooses() -> Iterator[tuple[str, Sent]]:
+    for name, value in product(("absent_from", "version", "preferred", "quiet_from", "language"), VALUES):
+        fields = PREFERENCES | {"absent_from": "2026-12-01", "absent_until": "2026-12-02", name: value}
+        yield f"{name} {value[:12]}", (FORM, "&".join(f"{one}={given}" for one, given in fields.items()).encode())
 
 
 @pytest.mark.only_on("sqlite")  # these reach no database
 @pytest.mark.usefixtures("quiet")
-@pytest.mark.parametrize(("routes", "sent"), [(".*", headers_nobody_sends), ("POST", bodies_nobody_sends)])
+@pytest.mark.parametrize(
+    ("routes", "sent"),
+    [
+        (".*", headers_nobody_sends),
+        ("GET /(anmelden|metrics|chat|healthz)?$", single_headers_nobody_sends),
+        ("POST /(anmelden|telegram|chat/api/read)$", single_headers_nobody_sends),
+        ("POST", bodies_nobody_sends),
+        ("POST /chat/api/send", uploads_nobody_sends),
+    ],
+)
 async def test_no_route_breaks_on_what_nobody_sends(
     door: Door, routes: str, sent: Callable[[], Iterator[tuple[str, Sent]]]
 ) -> None:
@@ -302,7 +327,11 @@ async def test_no_route_breaks_on_what_nobody_sends(
 @pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize(
     ("routes", "sent"),
-    [("POST /(chat|telegram)", json_nobody_sends), ("POST /(?!chat|telegram)", forms_nobody_sends)],
+    [
+        ("POST /(chat|telegram)", json_nobody_sends),
+        ("POST /(?!chat|telegram)", forms_nobody_sends),
+        ("POST /einstellungen$", settings_nobody_chooses),
+    ],
 )
 async def test_no_form_and_no_call_breaks_on_what_nobody_types(
     door: Door, routes: str, sent: Callable[[], Iterator[tuple[str, Sent]]]
