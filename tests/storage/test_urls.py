@@ -45,7 +45,7 @@ def test_credentials_of_a_postgres_url(url: str, expected: dict[str, object]) ->
     assert {name: connection["credentials"][name] for name in expected} == expected
 
 
-def test_sqlite_commits_survive_a_power_cut() -> None:
+def test_sqlite_commits_survive_a_power_cut_and_what_is_erased_is_overwritten() -> None:
     connection = db.configuration("sqlite:///faden.sqlite3", busy_timeout=7)["connections"]["sqlite"]
 
     assert connection == {
@@ -55,6 +55,7 @@ def test_sqlite_commits_survive_a_power_cut() -> None:
             "journal_mode": "WAL",
             "synchronous": "FULL",
             "foreign_keys": "ON",
+            "secure_delete": "ON",
             "busy_timeout": 7,
             "journal_size_limit": 67_108_864,
         },
