@@ -187,7 +187,9 @@ async def settle(notice: Notice, outcome: Outcome, *, machine_now: datetime, tog
                 await Notice.bulk_create([_in_full(notice, outcome.web_chat, machine_now)], ignore_conflicts=True)
 
     if is_postgres() and outcome.state is not NoticeState.SENT:
-        await unit_of_work(write)  # an action may be taking rows back: two who lock several in different order wait for ever
+        await unit_of_work(
+            write
+        )  # an action may be taking rows back: two who lock several in different order wait for ever
     else:
         await together.do(write)
 
