@@ -23,7 +23,8 @@ from storage.vocabulary import CommitmentState
 ASKED_AHEAD = timedelta(days=followup.FARTHEST_DAYS)
 AT_ONCE = 200
 TOLD_OVERDUE = "commitment.overdue"
-BUNDLES = {"check_in": ("commitments",), "overdue": ("mine", "led")}  # templates, and the lists in their facts
+CHECK_IN = "check_in"
+BUNDLES = {CHECK_IN: ("commitments",), "overdue": ("mine", "led")}  # templates, and the lists in their facts
 
 Facts = dict[str, Any]
 
@@ -80,7 +81,7 @@ async def ask_check_ins(*, now: datetime, land: str = "") -> int:
 
 
 async def _ask(told: _Told, now: datetime) -> int:
-    drafts = [_bundle(reader, "check_in", {"commitments": _facts(entries, reader)}, now) for reader, entries in told]
+    drafts = [_bundle(reader, CHECK_IN, {"commitments": _facts(entries, reader)}, now) for reader, entries in told]
     async with transaction():
         kept = await notices.queue(drafts, now=now)
         questions = [
@@ -228,7 +229,7 @@ def _bundle(reader: _Reader, template: str, facts: Facts, now: datetime) -> Draf
 async def standing(notice: Notice) -> dict[str, Any] | None:
     """The notice's facts, encoded as they are kept, without what is over, moved or answered since; None when nothing is left.
 
-    Whatever is no bundle of commitments stands as it is.
+    Whatever is no bundle of commitments stands as it is. What is overdue was perhaps answered before it was due: it is asked again.
     """
     facts: dict[str, Any] = notice.facts
     told = {name: facts[name] for name in BUNDLES.get(notice.template, ()) if facts.get(name)}
@@ -238,7 +239,7 @@ async def standing(notice: Notice) -> dict[str, Any] | None:
     found = await Commitment.filter(id__in=numbers).values_list("id", "state", "due_moves")
     known = {number: (state, moves) for number, state, moves in found}
     asked = CheckIn.filter(commitment_id__in=numbers, person_id=notice.person_id, answer__isnull=False)
-    answered = set(await asked.values_list("commitment_id", "due_on"))
+    answered = set(await asked.values_list("commitment_id", "due_on")) if notice.template == CHECK_IN else set()
 
     def still(entry: Mapping[str, Any]) -> bool:
         state, moves = known.get(entry["id"], (CommitmentState.AGREED, entry["due_moves"]))

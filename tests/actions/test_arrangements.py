@@ -7,7 +7,7 @@ import pytest
 from bot.actions import arrangements, invitations, moving
 from bot.actions.arrangements import Seen
 from bot.actions.invitations import EverybodyInvited
-from bot.rules.refusals import ChangedMeanwhile, NotAllowed, NotAMember
+from bot.rules.refusals import ChangedMeanwhile, NotAllowed, NotFoundHere
 from storage.models import Attendance, Meeting, Notice
 from storage.vocabulary import Answer, MeetingFormat, MeetingState
 from tests.actions.cast import LAND, OUTSIDERS, Town, untyped
@@ -128,7 +128,7 @@ async def test_how_a_meeting_stands_is_for_those_who_change_it(town: Town, now: 
     meeting = await scheduled(town, now)
 
     for name in ("ben", *OUTSIDERS):
-        refusal = NotAllowed if name == "ben" else NotAMember
+        refusal = NotAllowed if name == "ben" else NotFoundHere
         with pytest.raises(refusal):
             await arrangements.as_it_stands(by=town.person(name), meeting=meeting, now=now)
         with pytest.raises(refusal):

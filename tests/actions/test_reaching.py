@@ -7,7 +7,7 @@ import pytest
 
 from bot.actions import invitations, inviting, moving, reaching
 from bot.actions.meetings import MeetingOver
-from bot.rules.refusals import NotAllowed, NotAMember
+from bot.rules.refusals import NotAllowed, NotFoundHere
 from storage.models import Attendance, AuditEvent, Channel, Notice
 from storage.models import Person as Somebody
 from storage.vocabulary import Answer, ChannelState, Network, NoticeState
@@ -226,7 +226,7 @@ async def test_again_is_refused_to_all_but_leading_seats_and_when_it_is_over(tow
         with pytest.raises(NotAllowed):
             await reaching.again(by=town.person(name), meeting=meeting, now=now)
     for name in OUTSIDERS:
-        with pytest.raises(NotAMember):
+        with pytest.raises(NotFoundHere):
             await reaching.again(by=town.person(name), meeting=meeting, now=now)
     for wrong, at in ((meeting, utc(TUESDAY) + DAY), (planned, now)):
         with pytest.raises(MeetingOver):
