@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 from telegram import Bot
-from telegram.error import TelegramError
+from telegram.error import InvalidToken, TelegramError
 
 from bot.post import outbox, readers
 from bot.post.courier import Courier, Moment
@@ -38,6 +38,7 @@ DESKS = (
 )
 TICK_SECONDS = 1.0
 PROBE_SECONDS = 1.0  # between two questions whether a network is back
+TOKEN_SECONDS = 60.0  # when it refuses the token: somebody has to change the settings
 FIRST_PROBE_SECONDS = 0.1  # a failure is mostly over in a moment
 PROBE_PATIENCE_SECONDS = 4.0
 TOAST_SECONDS = 0.5  # so long the answers beside a toast wait for it
@@ -202,7 +203,7 @@ class Post:
             turned, was_away = weather.away is not was_away, weather.away
             if turned:
                 log.warning("network is away" if was_away else "network is back", network=network)
-            pause = PROBE_SECONDS if was_away else None
+            pause = (TOKEN_SECONDS if weather.refused else PROBE_SECONDS) if was_away else None
             if was_away and (turned or weather.asked_for):
                 probe = asyncio.create_task(self._probe(network))  # one that hangs does not delay the next
                 probes.add(probe)
@@ -226,9 +227,13 @@ class Post:
         try:
             await self._bots[network].get_me(read_timeout=PROBE_PATIENCE_SECONDS)
             weather.may_try()
-            weather.asked_for = False
+            weather.asked_for = weather.refused = False
             if await outbox.let_one_go():
                 weather.asked_for = True
+        except InvalidToken:
+            if weather.token_refused():
+                log.error("the network refuses the token; see telegram.token in the settings", network=network)  # noqa: TRY400  # no defect of ours
+            return
         except TelegramError:
             return
         except Exception:  # the database may be away for a while; it is asked again

@@ -20,11 +20,12 @@ class Weather:
     """What is known of one network. `changed` is set when somebody should look: it has gone, is back, or there is news.
 
     `released` is False while notices may be held that wait for a network which is back. `asked_for` says that something waits
-    for the network: it is worth asking whether it is there again.
+    for the network: it is worth asking whether it is there again. `refused`: it is there, and no longer knows the bot's token.
     """
 
     away: bool = False
     asked_for: bool = False
+    refused: bool = False
     released: bool = True
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     _place: bool = False
@@ -47,11 +48,16 @@ class Weather:
         """The network has answered a call that sends nothing: one notice may try."""
         self._place = self.away
 
+    def token_refused(self) -> bool:
+        """Note that the network refuses the bot's token; True when that is news."""
+        news, self.refused = not self.refused, True
+        return news
+
     def answered(self) -> None:
         """The network has answered a sending, if only with a refusal: it is there, and the rest may go."""
         self._balance += 1
         if self.away:
-            self.away = self._place = self.asked_for = False
+            self.away = self._place = self.asked_for = self.refused = False
             self.released = False
             self.changed.set()
 

@@ -389,6 +389,28 @@ async def test_running_post_asks_a_network_that_is_away_until_it_is_back(
 
 
 @pytest.mark.usefixtures("quickly")
+async def test_token_that_is_refused_is_said_once_and_what_waits_goes_when_it_is_accepted_again(
+    office: Office, logged: list[MutableMapping[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "TOKEN_SECONDS", 0.02)
+    office.telegram.away = lambda: Refusal(401, "Unauthorized")
+
+    async with opened(office) as post:
+        await queue(chat("k"), now=office.clock.now)
+        post.wake()
+        await until(lambda: office.telegram.questions > 5)
+        office.telegram.away = lambda: None
+        await until(lambda: any(line["event"] == "network is back" for line in logged))
+
+    assert len(office.telegram.taken) == 1
+    assert [line["event"] for line in logged] == [
+        "network is away",
+        "the network refuses the token; see telegram.token in the settings",
+        "network is back",
+    ]
+
+
+@pytest.mark.usefixtures("quickly")
 async def test_one_notice_after_the_other_tries_while_questions_are_answered_and_sendings_are_not(
     office: Office,
 ) -> None:
