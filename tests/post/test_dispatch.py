@@ -687,7 +687,7 @@ CALENDAR = {
 }  # fmt: skip
 
 
-PAPER_MISSING = "📎 Die Datei fehlt: Sie ist nicht mehr da."
+PAPER_MISSING = "📎 Die Datei fehlt, denn es gibt sie nicht mehr."
 
 
 def with_document(document: dict[str, object]) -> dict[str, object]:
@@ -741,7 +741,7 @@ async def test_message_whose_calendar_file_cannot_be_made_goes_without_it_and_sa
     first, second = (text for _, text in office.telegram.said())
     assert first == second
     assert first.endswith(
-        "\n\n📅 Die Kalenderdatei fehlt: Sie ließ sich nicht erzeugen."
+        "\n\n📅 Die Kalenderdatei fehlt, denn sie ließ sich nicht erzeugen."
         " Der Termin gilt trotzdem; in den Kalender kommt er nur von Hand."
     )
     why = [(line["event"], line["uid"], repr(line["exc_info"])) for line in logged if line["log_level"] == "error"]
