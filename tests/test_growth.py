@@ -24,7 +24,7 @@ import pytest
 
 import bot
 import storage
-from bot import logs, messages
+from bot import config, logs, messages
 from bot.post import texts
 from bot.rules import fields, guard, join_links, names, parties, reading, spreadsheet
 from bot.rules.followup import date_words, due_words
@@ -162,6 +162,8 @@ CHOSEN: Mapping[tuple[str, str], Sequence[str] | None] = {
     ("bot.rules.reading.durations", "reading"): durations.READINGS,
     ("bot.calendars", "f'(?<!\\\\S){re.escape(link)}(?!\\\\S)'"): [r"(?<!\S)https://a\.a(?!\S)"],
     ("bot.config", "pattern"): None,
+    ("bot.config", "PLATFORMS_VALUES[what]"): [*config.PLATFORMS_VALUES.values()],
+    ("bot.handlers.buttons", "pattern"): None,  # those that are handed to `matching` are found where they stand
 }
 
 
@@ -177,6 +179,8 @@ def patterns(module: ModuleType) -> Iterator[tuple[re.Pattern[str], str]]:
             case ast.Call(func=ast.Attribute(value=ast.Name(id="re"), attr=use), args=[pattern, *_]) if use in USES:
                 flags = reduce(or_, (re.RegexFlag[flag] for flag in FLAG.findall(ast.unparse(node))), re.NOFLAG)
                 yield from ((re.compile(found, flags), use) for found in _written(module, pattern))
+            case ast.Call(func=ast.Name(id="matching") | ast.Attribute(attr="matching"), args=[pattern, *_]):
+                yield from ((re.compile(found), "fullmatch") for found in _written(module, pattern))
             case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=use)) if use in USES:
                 if isinstance(here.get(name), re.Pattern):
                     used.add(name)
@@ -202,8 +206,11 @@ def _within(value: object, depth: int = 3) -> Iterator[re.Pattern[str]]:
             yield from _within(inner, depth - 1)
 
 
-def using(pattern: re.Pattern[str], use: str) -> Call:
+def using(pattern: re.Pattern[Any], use: str) -> Call:
     """Apply it as it is used, to the end of the text."""
+    if isinstance(pattern.pattern, bytes):
+        of_bytes = getattr(pattern, use)
+        return lambda given: of_bytes(given.encode())
     match use:
         case "sub":
             return partial(pattern.sub, "")
