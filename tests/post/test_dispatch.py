@@ -550,14 +550,18 @@ async def test_long_message_goes_on_behind_the_part_that_was_throttled(office: O
 async def test_long_message_goes_on_when_it_can_be_remembered_only_later_what_has_left(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def away(_: Callable[..., Awaitable[None]]) -> None:
-        raise OSError("the database is away")
+    failures = [OSError("the database is away")]
+
+    async def away_for_a_moment(work: Callable[..., Awaitable[None]]) -> None:
+        if failures:
+            raise failures.pop()
+        await db.unit_of_work(work)
 
     post = office.open()
     rows = await queue(chat(facts={"code": LONG}), now=office.clock.now)
     claimed = await outbox.claim(dispatch.DESKS[1], 1, domain_now=office.clock.now, machine_now=office.clock.now)
     with monkeypatch.context() as patched:
-        patched.setattr(outbox, "unit_of_work", away)
+        patched.setattr(outbox, "unit_of_work", away_for_a_moment)
         await post.hand_over(claimed)
     office.clock.passes(seconds=2)
 
