@@ -40,6 +40,7 @@ ATTEMPTS = 3
 RETRY_SECONDS = 0.1
 AWAY_SECONDS = 1.0
 STOP_SECONDS = 2.0
+SUSPECT_SECONDS = 5.0
 ANSWER_LEASE = timedelta(seconds=60)
 UNREADABLE = "unreadable"
 KEEP = """
@@ -125,6 +126,7 @@ class Inbox:
         self._together = Together()
         self._left_over: set[int] = set()
         self._suspects = asyncio.Lock()
+        self._began = asyncio.get_running_loop().time()
 
     async def receive(self, network: Network, payload: Mapping[str, Any]) -> None:
         """Keep an update, then work on it. Returns when it is kept: from then on it may be acknowledged.
@@ -235,11 +237,14 @@ class Inbox:
         """Work on it until it is done or parked.
 
         One that was left over may be why the process ended: its attempt is a row before it begins, and those that did not
-        get through the last start either are worked on one at a time, so that none is blamed for another.
+        get through the last start either are worked on one at a time, when the process has lived for a while: so none is
+        blamed for another, or for a machine that keeps going down.
         """
         if row.id not in self._left_over:
             await self._work_on(row)
             return
+        if 0 < row.attempts < ATTEMPTS - 1:
+            await asyncio.sleep(self._began + SUSPECT_SECONDS - asyncio.get_running_loop().time())
         async with self._suspects if row.attempts else contextlib.nullcontext():
             if row.attempts + 1 < ATTEMPTS:
                 await self._together.do(lambda: _count(row.id, row.attempts + 1))

@@ -731,6 +731,13 @@ async def attempts() -> dict[int, int]:
     return {row.update_id: row.attempts for row in await InboxUpdate.all().order_by("id")}
 
 
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What did not get through the last two starts is worked on without a pause."""
+    monkeypatch.setattr("bot.inbox.SUSPECT_SECONDS", 0.0)
+
+
+@pytest.mark.usefixtures("at_once")
 async def test_update_that_ends_the_process_is_parked_after_three_starts(house: House) -> None:
     await left_over(house, (1, 0))
     ended, begun = asyncio.Event(), asyncio.Semaphore(0)
@@ -761,6 +768,26 @@ async def test_update_that_ends_the_process_is_parked_after_three_starts(house: 
         await life.drain()
 
 
+async def test_update_is_not_blamed_for_a_machine_that_keeps_going_down(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.inbox.SUSPECT_SECONDS", 3600.0)
+    monkeypatch.setattr("bot.inbox.STOP_SECONDS", 0.0)
+    await left_over(house, (1, 1), (2, 0))
+
+    for _ in range(3):
+        inbox = house.open()
+        await inbox.resume(TELEGRAM)
+        await inbox.receive(TELEGRAM, message(3, "danach", ANNA + 2))
+        while len(house.done) < 2:  # noqa: ASYNC110  # no event says so
+            await asyncio.sleep(0)
+        await inbox.stop()
+
+    assert (await attempts())[1] == 1
+    assert await states() == {1: UpdateState.WAITING, 2: UpdateState.DONE, 3: UpdateState.DONE}
+
+
+@pytest.mark.usefixtures("at_once")
 async def test_update_that_did_not_end_the_process_is_not_blamed(house: House) -> None:
     await left_over(house, (1, 1), (2, 1), (3, 0))
     seen = []
