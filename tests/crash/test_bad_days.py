@@ -65,6 +65,7 @@ async def test_everything_comes_once_when_telegram_is_back(mode: str, how: How) 
 
 
 @pytest.mark.crash
+@pytest.mark.only_on("sqlite")  # the short form runs on both: what takes a minute here is Telegram
 @pytest.mark.usefixtures("store")
 @pytest.mark.parametrize("mode", ["polling", "webhook"])
 @pytest.mark.parametrize(("how", "seconds"), [("502", 70.0), ("hangs", 40.0), ("cuts", 40.0)])
