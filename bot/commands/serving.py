@@ -3,6 +3,7 @@
 
 import argparse
 import os
+import sys
 
 from bot import config
 from bot.commands.frame import Stop, run, settings_of
@@ -15,6 +16,7 @@ def serve(options: argparse.Namespace) -> int:
     """Run until Ctrl-C or SIGTERM."""
     settings = config.load(None, os.environ, trial=True) if options.trial else settings_of(options)
     settings = config.with_address(settings, options.host, options.port)
+    keep_out_rich()
     import structlog
 
     from bot import app, logs
@@ -33,6 +35,20 @@ def serve(options: argparse.Namespace) -> int:
     except Exception:  # noqa: BLE001  # a defect, whatever it is; the log takes out what is secret
         structlog.get_logger(__name__).exception("cannot start or go on")
         return 1
+
+
+def keep_out_rich() -> None:
+    """Load structlog and httpx without rich: it is there for tracebacks that print variables, and for a command line of its own.
+
+    We use neither, and they cost 3 MB all the time.
+    """
+    if "rich" in sys.modules:
+        return
+    sys.modules["rich"] = None  # type: ignore[assignment]  # so says Python that a module cannot be imported
+    import httpx  # noqa: F401  # for its own sake
+    import structlog  # noqa: F401  # likewise
+
+    del sys.modules["rich"]
 
 
 def _who_has(web: WebSettings) -> str:
