@@ -47,6 +47,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="on which database the tests of the store run",
     )
 
+    parser.addoption(
+        "--portion", type=float, default=1.0, help="how much of the long kill and cancel runs is done, such as 0.2"
+    )
+
+
+@pytest.fixture(scope="session")
+def portion(request: pytest.FixtureRequest) -> float:
+    """How much of a long run is done."""
+    asked: float = request.config.getoption("portion")
+    return asked
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One worker keeps the browser: two at once are slower than one after the other."""

@@ -21,7 +21,7 @@ HOUSE = Path(__file__).parent.parent
 PROJECT = tomllib.loads((HOUSE / "pyproject.toml").read_text(encoding="utf-8"))
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 OLDEST_PYTHON = PROJECT["project"]["requires-python"].removeprefix(">=")
-CI_TARGETS = ("check", "environments", "test", "coverage", "crash", "bench")
+CI_TARGETS = {"check", "environments", "test", "coverage", "crash", "bench"}
 
 
 def text(name: str) -> str:
@@ -297,7 +297,9 @@ def test_texts_name_the_command_line_of_the_environment() -> None:
 
 
 def test_ci_runs_every_target() -> None:
-    assert f"\nmake {' '.join(CI_TARGETS)}\n" in text(".ci/run")
+    calls = re.findall(r"^make ([a-z ]+?)(?: ARGS=.*)?$", text(".ci/run"), re.MULTILINE)
+
+    assert {target for call in calls for target in call.split()} == CI_TARGETS
 
 
 def test_ci_skips_nothing_for_want_of_a_browser() -> None:

@@ -1,7 +1,11 @@
-"""Run every benchmark: `python -m tests.bench`, or some by name. Exit 1 when a bar is missed five times of five."""
+"""Run every benchmark: `python -m tests.bench`, or some by name. Exit 1 when a bar is missed five times of five.
+
+In CI, whose machine may be lent to others meanwhile, ratios are judged, and limits in seconds are only printed.
+"""
 
 import asyncio
 import importlib
+import os
 import sys
 
 from tests.bench.measure import Bench, judged
@@ -16,7 +20,7 @@ def main(names: list[str]) -> int:
         bench: Bench = importlib.import_module(f"tests.bench.{name}").bench
         for figure in asyncio.run(judged(bench)):
             print(figure.line(), flush=True)
-            met = met and figure.met
+            met = met and (figure.met or (figure.absolute and "CI" in os.environ))
     return 0 if met else 1
 
 

@@ -37,6 +37,11 @@ class Figure:
     def met(self) -> bool:
         return self.value >= self.bar if self.at_least else self.value <= self.bar
 
+    @property
+    def absolute(self) -> bool:
+        """Whether it says how quick the machine is, too."""
+        return self.unit == " s"
+
     def line(self) -> str:
         margin = self.value / self.bar if self.at_least else self.bar / self.value if self.value else float("inf")
         sign, aim = ("≥" if self.at_least else "≤"), ("" if self.aim is None else f", aim {self.aim:g}")

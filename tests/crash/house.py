@@ -40,6 +40,7 @@ from tests.crash.nursery import Child, Nursery
 
 HOUSE = Path(__file__).parents[2]
 TOWN = HOUSE / "bot" / "sample_town.toml"
+LIMITS_ARE_JUDGED = "CI" not in os.environ  # its machine may be lent to others meanwhile
 TOKEN = "4711:the-token-of-the-tests"
 SECRET = "only-telegram-knows"
 BODY = "Forum"

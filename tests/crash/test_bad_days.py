@@ -19,6 +19,7 @@ from tests.telegram_server import Outage
 
 ANSWERED_SECONDS = 5.0
 MAILED_SECONDS = 30.0
+WRITERS = 20
 CALLS = 6  # of an outage: a sending, and questions whether it is over
 
 How = Literal["502", "hangs", "cuts"]
@@ -70,17 +71,20 @@ async def test_everything_comes_once_when_telegram_is_back(mode: str, how: How) 
 @pytest.mark.parametrize("mode", ["polling", "webhook"])
 @pytest.mark.parametrize(("how", "seconds"), [("502", 70.0), ("hangs", 40.0), ("cuts", 40.0)])
 async def test_whoever_waits_is_answered_within_five_seconds_after_telegram_is_back(
-    mode: str, how: How, seconds: float, report: Report
+    mode: str, how: How, seconds: float, report: Report, portion: float
 ) -> None:
+    seconds *= portion
     outage, began = Outage(how), system_clock()
 
     def over() -> bool:
         return (system_clock() - began).total_seconds() >= seconds
 
-    came = await bad_day(mode, outage, over, members=60, writers=20)
+    came = await bad_day(mode, outage, over, members=60, writers=WRITERS)
 
     answers = [after for message, after in came.items() if message.about.startswith("Thema")]
     mailing = [after for message, after in came.items() if not message.about.startswith("Thema") and after > 0]
     report(f"{how} by {mode}: answers after {max(answers):.1f} s, the mailing went on after {min(mailing):.1f} s")
-    assert max(answers) <= ANSWERED_SECONDS
-    assert min(mailing) <= MAILED_SECONDS
+    assert len(answers) == WRITERS
+    if house.LIMITS_ARE_JUDGED:
+        assert max(answers) <= ANSWERED_SECONDS
+        assert min(mailing) <= MAILED_SECONDS

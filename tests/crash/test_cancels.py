@@ -101,5 +101,7 @@ async def test_300_cancelled_handlers_leave_all_or_nothing_and_every_connection_
 
 
 @pytest.mark.crash
-async def test_10000_cancelled_handlers_leave_all_or_nothing_and_every_connection_free(store: str) -> None:
-    await check(store, handlers=10_000)
+async def test_10000_cancelled_handlers_leave_all_or_nothing_and_every_connection_free(
+    store: str, portion: float
+) -> None:
+    await check(store, handlers=round(10_000 * portion))

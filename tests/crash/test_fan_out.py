@@ -62,5 +62,7 @@ async def test_40_invitations_and_3_kills(database_url: str, tmp_path: Path, dic
 
 
 @pytest.mark.crash
-async def test_1000_invitations_and_50_kills(database_url: str, tmp_path: Path, dice: Random, report: Report) -> None:
-    await check(database_url, tmp_path, dice, report, members=250, kills=50)
+async def test_1000_invitations_and_50_kills(
+    database_url: str, tmp_path: Path, dice: Random, report: Report, portion: float
+) -> None:
+    await check(database_url, tmp_path, dice, report, members=250, kills=round(50 * portion))

@@ -86,7 +86,8 @@ async def test_60_updates_and_4_kills(
 
 @pytest.mark.crash
 @pytest.mark.parametrize("mode", ["polling", "webhook"])
-async def test_2000_updates_and_100_kills(
-    database_url: str, tmp_path: Path, mode: str, dice: Random, report: Report
+async def test_2000_updates_and_100_kills(  # noqa: PLR0917  # fixtures
+    database_url: str, tmp_path: Path, mode: str, dice: Random, report: Report, portion: float
 ) -> None:
-    await check(database_url, tmp_path, mode, dice, report, updates=2000, kills=100)
+    updates, kills = round(2000 * portion), round(100 * portion)
+    await check(database_url, tmp_path, mode, dice, report, updates=updates, kills=kills)
