@@ -141,7 +141,8 @@ async def again(*, by: Person, meeting: int, now: datetime) -> Facts:
 async def _tell_again(meeting: Meeting, body: Body, now: datetime) -> list[int]:
     """Gives who is told. Those to whom the same is to be said are told together."""
     told = await fates(meeting.id)
-    rows = await Attendance.filter(meeting_id=meeting.id, person__left_at=None).select_related("person", "deputy_for")
+    invited = Attendance.filter(meeting_id=meeting.id, person__left_at=None).select_related("person", "deputy_for")
+    rows = await invited.order_by("id")
     people = [
         (row, row.person, told[row.person.id])
         for row in rows
