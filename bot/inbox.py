@@ -10,7 +10,7 @@ import contextlib
 import json
 import secrets
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -41,6 +41,8 @@ RETRY_SECONDS = 0.1
 AWAY_SECONDS = 1.0
 STOP_SECONDS = 2.0
 SUSPECT_SECONDS = 5.0
+PLACES = 16  # of updates that are worked on side by side; the database takes one after the other anyway
+OTHERS_SECONDS = 3.0  # so long a message that a press changes waits while others wait for their first sign
 ANSWER_LEASE = timedelta(seconds=60)
 UNREADABLE = "unreadable"
 KEEP = """
@@ -112,11 +114,11 @@ class Inbox:
         self,
         *,
         applications: Mapping[Network, AnyApplication],
-        hand_over: Callable[[Sequence[Notice]], Awaitable[None]],
+        hand_over: Callable[[Sequence[Notice], Callable[[], Awaitable[None]]], Awaitable[None]],
         domain_now: Callable[[], datetime],
         machine_now: Callable[[], datetime],
     ) -> None:
-        """`hand_over` takes the answers that have just been committed, leased to it."""
+        """`hand_over` takes the answers that have just been committed, leased to it, and what says when other people have theirs."""
         self._applications = applications
         self._hand_over = hand_over
         self._domain_now = domain_now
@@ -125,6 +127,9 @@ class Inbox:
         self._workers: set[asyncio.Task[None]] = set()
         self._together = Together()
         self._left_over: set[int] = set()
+        self._places = asyncio.Semaphore(PLACES)
+        self._at_work = 0
+        self._none_at_work = asyncio.Event()
         self._suspects = asyncio.Lock()
         self._began = asyncio.get_running_loop().time()
 
@@ -264,15 +269,34 @@ class Inbox:
             return
         while True:
             try:
-                answers = await self._attempt(row, application, update, started)
+                async with self._working():
+                    answers = await self._attempt(row, application, update, started)
             except AlreadySettled:
                 raise
             except Exception as error:  # noqa: BLE001  # whatever a handler raises must not hold its chat up
                 if await self._failed(row, started, error):
                     return
                 continue
-            await self._hand_over(answers)
+            await self._hand_over(answers, self._others_done)
             return
+
+    async def _others_done(self) -> None:
+        """Wait, but not for long, until no update is being worked on."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._none_at_work.wait(), OTHERS_SECONDS)
+
+    @contextlib.asynccontextmanager
+    async def _working(self) -> AsyncIterator[None]:
+        """A place to work on an update: the first has its answer before the last is begun."""
+        self._at_work += 1
+        self._none_at_work.clear()
+        try:
+            async with self._places:
+                yield
+        finally:
+            self._at_work -= 1
+            if not self._at_work:
+                self._none_at_work.set()
 
     async def _attempt(
         self, row: InboxUpdate, application: AnyApplication, update: Update, started: Turn
@@ -360,7 +384,7 @@ class Inbox:
             log.exception("apology cannot be written", network=row.network, update_id=row.update_id, code=code)
             await self._park(row, what)
         else:
-            await self._hand_over(answers)
+            await self._hand_over(answers, self._others_done)
 
     async def _park(self, row: InboxUpdate, error: str) -> None:
         async def park() -> None:

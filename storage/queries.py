@@ -8,7 +8,7 @@ from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from storage.db import execute
-from storage.models import Body, Membership, Organisation, Person
+from storage.models import Attendance, Body, Meeting, Membership, Organisation, Person
 from storage.rows import places, select
 from storage.vocabulary import BodyKind, Network, Role
 
@@ -22,6 +22,10 @@ FROM membership m
 JOIN person p ON p.id = m.person_id JOIN body b ON b.id = m.body_id LEFT JOIN organisation o ON o.id = m.organisation_id
 WHERE m.person_id = ? AND {_CURRENT}
 """
+_MEETING = "FROM meeting t JOIN body b ON b.id = t.body_id WHERE t.id = ?"
+_ATTENDANCE = """
+FROM attendance a JOIN person p ON p.id = a.person_id WHERE a.meeting_id = ? AND a.person_id = ?
+"""
 _HOLDERS = f"""
 FROM membership m JOIN person p ON p.id = m.person_id WHERE m.body_id = ? AND {_CURRENT}
 """
@@ -31,6 +35,22 @@ async def person_at(network: Network, address: str) -> Person | None:
     """The person behind a user id, unless they left."""
     for (person,) in await select(_PERSON_AT, [network.value, address], p=Person):
         return cast("Person", person)
+    return None
+
+
+async def meeting(number: int) -> Meeting | None:
+    """A meeting with its body."""
+    for found, body in await select(_MEETING, [number], t=Meeting, b=Body):
+        found.body = body
+        return cast("Meeting", found)
+    return None
+
+
+async def attendance(meeting: int, person: int) -> Attendance | None:
+    """What is known of somebody's coming to a meeting, with the person."""
+    for found, whose in await select(_ATTENDANCE, [meeting, person], a=Attendance, p=Person):
+        found.person = whose
+        return cast("Attendance", found)
     return None
 
 

@@ -70,6 +70,7 @@ class House:
     desks: dict[Network, Desk] = field(default_factory=dict)
     clock_fails: int = 0
     post_fails: bool = False
+    others_done: Callable[[], Awaitable[None]] | None = None
     log: list[MutableMapping[str, Any]] = field(default_factory=list)
 
     def open(self) -> Inbox:
@@ -86,7 +87,8 @@ class House:
             raise OSError("no clock")
         return self.now
 
-    async def hand_over(self, notices: Sequence[Notice]) -> None:
+    async def hand_over(self, notices: Sequence[Notice], others_done: Callable[[], Awaitable[None]]) -> None:
+        self.others_done = others_done
         self.handed += notices
         if self.post_fails:
             raise OSError("no post")
@@ -330,6 +332,72 @@ async def test_updates_of_a_chat_are_in_order_and_a_handler_that_hangs_delays_on
     await inbox.drain()
 
     assert house.done == ["hängt", "Ben", "Ben wieder", "los", "danach", "zuletzt"]
+
+
+async def test_only_so_many_are_worked_on_at_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.inbox.PLACES", 2)
+    released, two_hang = asyncio.Event(), asyncio.Event()
+
+    async def hang(_context: Context) -> None:
+        if len(house.done) == 2:
+            two_hang.set()
+        await released.wait()
+
+    house.deeds |= {"hängt": hang}
+    inbox = house.open()
+    for number in range(1, 6):
+        await inbox.receive(TELEGRAM, message(number, "hängt", ANNA + number))
+    await two_hang.wait()
+    for _ in range(50):  # nothing tells that a third would have begun by now
+        await asyncio.sleep(0)
+    begun = len(house.done)
+    released.set()
+    await inbox.drain()
+
+    assert (begun, len(house.done)) == (2, 5)
+
+
+async def test_others_are_done_when_nothing_is_worked_on(house: House) -> None:
+    released, reached = asyncio.Event(), asyncio.Event()
+
+    async def hang(_context: Context) -> None:
+        reached.set()
+        await released.wait()
+
+    house.deeds |= {"hängt": hang}
+    inbox = await came(house, press(1, "gedrückt"))
+    assert house.others_done is not None
+    await house.others_done()  # nobody is there
+
+    await inbox.receive(TELEGRAM, message(2, "hängt", BEN))
+    await reached.wait()
+    waiting = asyncio.ensure_future(house.others_done())
+    _, not_yet = await asyncio.wait([waiting], timeout=0.01)
+    released.set()
+    await asyncio.wait_for(waiting, 5)
+    await inbox.drain()
+
+    assert not_yet == {waiting}
+
+
+async def test_others_are_not_waited_for_without_end(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.inbox.OTHERS_SECONDS", 0.01)
+    released, reached = asyncio.Event(), asyncio.Event()
+
+    async def hang(_context: Context) -> None:
+        reached.set()
+        await released.wait()
+
+    house.deeds |= {"hängt": hang}
+    inbox = await came(house, press(1, "gedrückt"))
+    assert house.others_done is not None
+
+    await inbox.receive(TELEGRAM, message(2, "hängt", BEN))
+    await reached.wait()
+    await asyncio.wait_for(house.others_done(), 2)
+    assert not released.is_set()
+    released.set()
+    await inbox.drain()
 
 
 async def test_same_chat_number_on_two_networks_is_two_chats(house: House) -> None:

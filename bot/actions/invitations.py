@@ -193,12 +193,12 @@ async def answer(
         await attendance.save(update_fields=["answer", "answered_at", "answered_by_id", "deputy_id", "deputy_name"])
         if _said(attendance) != before:
             await tell_entered(found, body, attendance.person or by, attendance, by=by, now=now)
-        await meetings.refresh_card(found, body, now=now)
+        counts = await meetings.refresh_card(found, body, now=now)
     return {
         "meeting": facts_of(found, body),
         "answer": Plain(answer.value),
         "stands_in": attendance.deputy_for_id is not None,
-        "counts": await meetings.counts(found),
+        "counts": counts,
         "for_whom": named(attendance.person) if attendance.person_id != by.id else None,
     }
 
@@ -214,7 +214,7 @@ async def _attendance(by: Person, meeting: int, person: int | None, now: datetim
         found, body = await meetings.for_reading(by=by, meeting=meeting, now=now)
     else:
         found, body = await meetings.permitted(by, meeting, now, permissions.may_invite)
-    attendance = await Attendance.get_or_none(meeting_id=meeting, person_id=person or by.id).select_related("person")
+    attendance = await queries.attendance(meeting, person or by.id)
     if attendance is None:
         access.not_found()
     return found, body, attendance
@@ -262,13 +262,13 @@ async def delegate(*, by: Person, meeting: int, deputy: int, now: datetime, pers
         more = {"instead_of": named(represented), "entered_by": named(by) if represented.id != by.id else None}
         await tell(found, body, [choices[deputy]], "invitation_as_deputy", more, now=now, method="REQUEST")
         await feeds.touch([deputy])
-        await meetings.refresh_card(found, body, now=now)
+        counts = await meetings.refresh_card(found, body, now=now)
     return {
         "meeting": facts_of(found, body),
         "answer": Plain(Answer.DELEGATED.value),
         "stands_in": own.deputy_for_id is not None,
         "deputy": named(choices[deputy]),
-        "counts": await meetings.counts(found),
+        "counts": counts,
         "for_whom": named(represented) if represented.id != by.id else None,
     }
 

@@ -14,7 +14,7 @@ from bot.rules import permissions, procedure
 from bot.rules.facts import JoinLink, PersonName, Place, Plain, Text, Title
 from bot.rules.refusals import ChangedMeanwhile, Refusal, TooLong
 from storage import queries
-from storage.db import transaction
+from storage.db import execute, transaction
 from storage.models import AgendaItem, Attendance, Body, GroupChat, Meeting, Person
 from storage.vocabulary import Answer, ItemState, MeetingFormat, MeetingState, Network, NoticeKind
 
@@ -226,7 +226,7 @@ async def permitted(by: Person, meeting: int, now: datetime, may: access.Right) 
 
 async def for_reading(*, by: Person, meeting: int, now: datetime) -> tuple[Meeting, Body]:
     """The meeting, for somebody with a seat in its body today, or named as a deputy for it. Raises NotFoundHere."""
-    found = await Meeting.get_or_none(id=meeting).select_related("body")
+    found = await queries.meeting(meeting)
     if found is None:
         access.not_found()
     seats = access.as_seats(await access.memberships(by, now))
@@ -277,8 +277,11 @@ def entered_by(attendance: Attendance) -> PersonName | None:
 
 async def counts(meeting: Meeting) -> dict[str, int]:
     """How many have answered what."""
-    answers = await queries.column(Attendance.filter(meeting_id=meeting.id), "answer")
-    return {answer.value: answers.count(answer) for answer in Answer}
+    given = await execute(
+        "SELECT answer, COUNT(*) AS people FROM attendance WHERE meeting_id = ? GROUP BY answer", [meeting.id]
+    )
+    counted = {row["answer"]: row["people"] for row in given}
+    return {answer.value: counted.get(answer.value, 0) for answer in Answer}
 
 
 async def write(meeting: Meeting, now: datetime, **values: Any) -> None:  # noqa: ANN401  # columns of every type
@@ -311,9 +314,10 @@ def calendar_facts(meeting: Meeting, code: str) -> Facts:
     }
 
 
-async def refresh_card(meeting: Meeting, body: Body, *, now: datetime) -> None:
-    """The group's one message about a meeting shows its latest state."""
-    facts = {"meeting": facts_of(meeting, body), "counts": await counts(meeting)}
+async def refresh_card(meeting: Meeting, body: Body, *, now: datetime) -> dict[str, int]:
+    """The group's one message about a meeting shows its latest state; gives the counts of answers that it shows."""
+    counted = await counts(meeting)
+    facts = {"meeting": facts_of(meeting, body), "counts": counted}
     for group in await GroupChat.filter(body_id=body.id):
         await notices.keep_card(
             Draft(
@@ -331,6 +335,7 @@ async def refresh_card(meeting: Meeting, body: Body, *, now: datetime) -> None:
             ),
             now=now,
         )
+    return counted
 
 
 async def touch_feeds(body: Body, day: date) -> None:

@@ -884,6 +884,29 @@ async def test_answers_handed_over_are_sent_in_order_with_few_statements(
     assert counted.commits <= 2
 
 
+@pytest.mark.parametrize(
+    ("template", "order"),
+    [
+        ("code", ["answerCallbackQuery", "others done", "editMessageText"]),
+        ("", ["answerCallbackQuery", "editMessageText"]),  # they have been told nothing yet
+    ],
+)
+async def test_message_waits_for_others_when_a_toast_has_said_it(
+    office: Office, template: str, order: list[str]
+) -> None:
+    said: list[str] = []
+    office.webchat.script = lambda call: said.append(call.method)
+    toast = chat("a", template=template, lane=Lane.ANSWER, network=WEBCHAT, kind=NoticeKind.TOAST, target_id="q")
+    edit = chat("b", lane=Lane.ANSWER, network=WEBCHAT, kind=NoticeKind.EDIT, target_id="5")
+
+    async def others_done() -> None:
+        said.append("others done")
+
+    await office.open().hand_over(await leased(office, toast, edit), others_done)
+
+    assert said == order
+
+
 async def test_answers_with_a_person_and_a_body_are_rendered_for_them(office: Office, nora: Person, tk: Body) -> None:
     await Person.filter(id=nora.id).update(language="en")
     rows = await leased(office, chat(lane=Lane.ANSWER, person=nora.id, body=tk.id))
