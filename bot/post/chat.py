@@ -28,6 +28,7 @@ from storage.vocabulary import Network, NoticeKind
 
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 GONE = ("to edit not found", "can't be edited")
+FILE_UNKNOWN = ("wrong file", "wrong remote file", "wrong type of file", "file reference")
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
@@ -53,6 +54,10 @@ class Desk:
     chat_id: int
     turn: Callable[[], AbstractAsyncContextManager[None]]
     begun: Callable[[str], Awaitable[None]]
+
+
+class FileUnknown(Exception):
+    """The network does not know the file any more by the id that it gave: the message goes without it and says so."""
 
 
 class Trouble(Enum):
@@ -85,7 +90,7 @@ def pause(error: RetryAfter) -> timedelta:
 
 
 async def send(desk: Desk, notice: Notice, message: ChatMessage, file: File | None = None) -> int | None:
-    """Do what the notice's kind says; gives the id of the message that it became. Raises TelegramError.
+    """Do what the notice's kind says; gives the id of the message that it became. Raises TelegramError, FileUnknown.
 
     A topic that is gone, or never was one, holds nothing up: it is said beside the topics.
     """
@@ -130,16 +135,21 @@ async def _say(desk: Desk, notice: Notice, message: ChatMessage, file: File | No
     if file is None:
         return await _say_on(desk, notice, parts, _left(desk, notice, parts[:-1]), keyboard)
     await _say_on(desk, notice, parts, _left(desk, notice, parts), None, last=False)
-    async with desk.turn():
-        sent = await desk.bot.send_document(
-            desk.chat_id,
-            file.file_id or InputFile(file.content or b"", filename=file.name),
-            caption=text if caption else None,
-            parse_mode=ParseMode.HTML,
-            disable_notification=notice.silent,
-            message_thread_id=notice.thread_id,
-            reply_markup=keyboard,
-        )
+    try:
+        async with desk.turn():
+            sent = await desk.bot.send_document(
+                desk.chat_id,
+                file.file_id or InputFile(file.content or b"", filename=file.name),
+                caption=text if caption else None,
+                parse_mode=ParseMode.HTML,
+                disable_notification=notice.silent,
+                message_thread_id=notice.thread_id,
+                reply_markup=keyboard,
+            )
+    except BadRequest as error:
+        if file.file_id is not None and any(reason in error.message.lower() for reason in FILE_UNKNOWN):
+            raise FileUnknown from error
+        raise
     return sent.message_id
 
 

@@ -169,10 +169,15 @@ class Courier:
         desk = chat.Desk(bot=bot, network=network, chat_id=chat_id, turn=turn, begun=begun)
         try:
             file, missing = await self._file(notice, network, level)
-            message = await self.words.chat(notice, reader, network, bot_name=bot.username, file_missing=missing)
+            worded = partial(self.words.chat, notice, reader, network, bot_name=bot.username)
+            message = await worded(file_missing=missing)
             if not message.text and notice.kind in NEEDS_TEXT:
                 return Outcome(state=NoticeState.DEAD, error="empty")
-            sent = await chat.send(desk, notice, message, file)
+            try:
+                sent = await chat.send(desk, notice, message, file)
+            except chat.FileUnknown:
+                missing = True
+                sent = await chat.send(desk, notice, await worded(file_missing=True))
         except (TurnLost, attachments.NotFetched) as lost:
             return self._not_sent(lost, notice, network)
         except TelegramError as error:

@@ -770,6 +770,25 @@ async def test_paper_on_its_own_network_goes_by_its_id(office: Office, nora: Per
     assert office.telegram.calls[0].params["document"] == "F1"
 
 
+@pytest.mark.parametrize(
+    "refused",
+    ["wrong file identifier/HTTP URL specified", "wrong remote file identifier specified: can't unserialize it"],
+)
+async def test_paper_that_the_network_knows_no_longer_takes_no_message_with_it(
+    office: Office, nora: Person, tk: Body, refused: str
+) -> None:
+    document = await a_document(nora, network=TELEGRAM, file_id="F1")
+    office.telegram.script = lambda call: (
+        Refusal(400, f"Bad Request: {refused}") if call.method == "sendDocument" else None
+    )
+
+    (row,) = await sent(office, to(nora, body=tk.id, facts=with_document({"type": Plain("stored"), "id": document.id})))
+
+    assert [call.method for call in office.telegram.calls] == ["sendDocument", "sendMessage"]
+    assert "Die Datei fehlt" in office.telegram.said()[-1][1]
+    assert (row.state, row.error) == (NoticeState.SENT, "no file")
+
+
 async def test_paper_from_another_network_is_fetched_there(office: Office, nora: Person, tk: Body) -> None:
     document = await a_document(nora, network=WEBCHAT, file_id="F1")
 
