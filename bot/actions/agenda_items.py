@@ -21,6 +21,7 @@ TITLE_LIMIT = 200
 REASON_LIMIT = 500
 LONGEST_MINUTES = 480
 MOST_SLOTS = 20
+TO_DECIDE = ("item_submitted", "item_changed")  # what asks those who decide
 
 Facts = dict[str, Any]
 
@@ -352,6 +353,7 @@ async def withdraw(*, by: Person, item: int, now: datetime) -> Facts:
     async with transaction():
         await placing.write(found, state=ItemState.WITHDRAWN)
         await notices.withdraw(f"item:{item}")
+        await placing.gone(found)
         if accepted:
             await _tell_leads(found, body, found.meeting, by, now, template="item_taken_back")
     return {"item": item_facts(found, body, by=by)}
@@ -370,6 +372,7 @@ async def accept(*, by: Person, item: int, now: datetime) -> Facts:
         async with transaction():
             await placing.accepted(found, body, now)
             await audit.record(by, "item.accepted", f"item:{item}", now=now)
+            await notices.withdraw(f"item:{item}", only=TO_DECIDE)
             await _tell_submitter(found, body, by, "item_accepted", now)
     elsewhere = found.meeting is not None and found.meeting_id != before
     return {
@@ -396,6 +399,8 @@ async def reject(*, by: Person, item: int, reason: str, now: datetime) -> Facts:
     async with transaction():
         await placing.write(found, state=ItemState.REJECTED, reason=reason)
         await audit.record(by, "item.rejected", f"item:{item}", now=now)
+        await notices.withdraw(f"item:{item}", only=[*TO_DECIDE, "item_accepted"])
+        await placing.gone(found)
         await _tell_submitter(found, body, by, "item_rejected", now)
     return {"item": item_facts(found, body)}
 

@@ -20,9 +20,9 @@ from bot.rules.facts import Plain, Text, Title
 from bot.rules.refusals import ChangedMeanwhile
 from storage import queries
 from storage.db import transaction, unit_of_work
-from storage.models import AgendaItem, Attendance, Body, Meeting, Person
+from storage.models import AgendaItem, Attendance, Body, Meeting, Notice, Person
 from storage.rows import places, select
-from storage.vocabulary import ItemState, MeetingState
+from storage.vocabulary import ItemState, MeetingState, NoticeState
 
 OPEN = (ItemState.PROPOSED, ItemState.ACCEPTED)
 TAKING_ITEMS = (MeetingState.SCHEDULED, MeetingState.INVITED)
@@ -117,6 +117,22 @@ async def called_off(meeting: Meeting, body: Body, by: Person, now: datetime) ->
         "waiting_items": 0 if onto else accepted_ones,
         "stored_items": 0 if onto else len(items) - accepted_ones,
     }
+
+
+async def gone(item: AgendaItem) -> None:
+    """Say no more of an item that stands nowhere now, in what its submitter has not been told yet."""
+    async with transaction():
+        waiting = await Notice.filter(
+            person_id=item.submitted_by_id, state=NoticeState.WAITING, template__in=(PLACED, MOVED)
+        ).select_for_update()
+        for notice in waiting:
+            facts = typed.decode(notice.facts)
+            others = [told for told in facts["items"] if told["id"] != item.id]
+            if not others:
+                await notice.delete()
+            elif len(others) < len(facts["items"]):
+                notice.facts = typed.encode({**facts, "items": others})
+                await notice.save(update_fields=["facts"])
 
 
 async def moved(meeting: Meeting, body: Body, by: Person, now: datetime, *, was: datetime) -> None:

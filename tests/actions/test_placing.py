@@ -265,13 +265,7 @@ async def test_calling_off_corrects_what_has_not_left_yet(town: Town, now: datet
 
     await called_off(town, first, now)
 
-    assert await waiting() == [
-        ("item_submitted", "Anna"),
-        ("item_submitted", "Ada"),
-        ("item_accepted", "Ben"),
-        ("item_submitted", "Ada"),
-        ("item_entered", "Carla"),
-    ]
+    assert await waiting() == [("item_accepted", "Ben"), ("item_submitted", "Ada"), ("item_entered", "Carla")]
     rows = await Notice.all()
     assert {typed.decode(row.facts)["meeting"]["id"] for row in rows} == {following}
     assert await place(entered) == following
@@ -285,6 +279,34 @@ async def test_calling_off_takes_back_the_news_of_a_place_that_nobody_has_heard(
 
     told = await cast.facts_for("items_placed", town.ben)
     assert (await waiting(), told["was"]["id"], told["meeting"]) == ([("items_placed", "Ben")], meeting, None)
+
+
+@pytest.mark.parametrize("how", ["rejected", "withdrawn"])
+async def test_item_that_is_out_is_not_told_of_any_more(town: Town, now: datetime, how: str) -> None:
+    out, stays = [await accepted(town, now, "ben", Proposal(purpose=Purpose.DECISION, title=title)) for title in "ab"]
+    alone = await accepted(town, now, "carla")
+    await planned(town, now)
+
+    for number, name in ((out, "ben"), (alone, "carla")):
+        if how == "rejected":
+            await agenda_items.reject(by=town.ada, item=number, reason="Doppelt", now=now)
+        else:
+            await agenda_items.withdraw(by=town.person(name), item=number, now=now)
+
+    told = [typed.decode(row.facts)["items"] for row in await Notice.filter(template="items_placed")]
+    assert [[item["id"] for item in items] for items in told] == [[stays]]
+
+
+@pytest.mark.parametrize("how", ["accepted", "rejected"])
+async def test_those_who_decide_are_not_asked_any_more_once_somebody_did(town: Town, now: datetime, how: str) -> None:
+    number = await submitted(town, now)
+    assert [template for template, _ in await waiting()] == ["item_submitted"] * 2
+
+    await agenda_items.accept(by=town.ada, item=number, now=now)
+    if how == "rejected":
+        await agenda_items.reject(by=town.ada, item=number, reason="Doppelt", now=now)
+
+    assert await waiting() == [(f"item_{how}", "Ben")]
 
 
 # --- moving ---------------------------------------------------------------------------------------------------------
