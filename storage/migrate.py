@@ -5,8 +5,7 @@ all, and a second process waits until the first is done. Tortoise's migrations s
 done differently here (docs/decisions/0003): SQLite's foreign keys are off while tables are rebuilt, a rebuilt table keeps its
 indexes and constraints, and a new field's index is made.
 
-For developers: `python -m storage.migrate make NAME` writes the migration that leads to the models as they are;
-`python -m storage.migrate regenerate` writes the first one anew, which is allowed only until the first release.
+For developers: `python -m storage.migrate make NAME` writes the migration that leads to the models as they are.
 """
 
 import asyncio
@@ -243,14 +242,10 @@ async def write(name: str) -> list[Path]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """`make NAME` or `regenerate`; see the module's own text."""
+    """`make NAME`; see the module's own text."""
     match arguments:
         case ["make", name] if re.fullmatch("[a-z][a-z0-9_]*", name):
             pass
-        case ["regenerate"]:
-            name = "initial"
-            for old in Path(__file__).with_name("migrations").glob("0*.py"):
-                old.unlink()
         case _:
             print(__doc__, file=sys.stderr)  # noqa: T201  # a command line
             return 2
