@@ -29,7 +29,7 @@ from storage.vocabulary import Network, NoticeKind
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 GONE = ("to edit not found", "can't be edited")
 FILE_UNKNOWN = ("wrong file", "wrong remote file", "wrong type of file", "file reference")
-NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +64,7 @@ class Trouble(Enum):
     """What an error of the Bot API means for the notice, where the error's type does not say it already."""
 
     NOT_SENT = auto()
+    CROWDED = auto()  # all our connections were in use
     UNCERTAIN = auto()
     SERVER = auto()
     REFUSED = auto()
@@ -76,6 +77,8 @@ def trouble(error: TelegramError) -> Trouble:
         return Trouble.BLOCKED
     if isinstance(error, BadRequest):
         return Trouble.REFUSED
+    if isinstance(error.__cause__, httpx.PoolTimeout):
+        return Trouble.CROWDED
     if isinstance(error, InvalidToken) or isinstance(error.__cause__, NOT_SENT):
         return Trouble.NOT_SENT  # a wrong token is the operator's to mend, and no notice is to blame
     if isinstance(error, TimedOut) or isinstance(error.__cause__, httpx.HTTPError):

@@ -38,6 +38,7 @@ from storage.vocabulary import Lane, Network, NoticeKind, NoticeState
 log = structlog.get_logger(__name__)
 
 CARD_REST = timedelta(seconds=3)
+CROWD_REST = timedelta(seconds=1)
 FAILURES = 5
 ATTEMPTS_AT_ONCE = 4  # by one channel after the other, or to a chat that moves
 RETRIES = {  # somebody waits for an answer: most failures are over in a moment
@@ -162,8 +163,9 @@ class Courier:
             return self._held(network)
         try:
             await bot.initialize()  # Telegram may not have answered since the start
-        except TelegramError:
-            return self._unanswered(Trouble.NOT_SENT, notice, network)
+        except TelegramError as error:
+            crowded = chat.trouble(error) is Trouble.CROWDED
+            return self._unanswered(Trouble.CROWDED if crowded else Trouble.NOT_SENT, notice, network)
         turn = self._turn(notice, network, chat_id, moment, paced=paced)
         begun = partial(outbox.begin, notice)
         desk = chat.Desk(bot=bot, network=network, chat_id=chat_id, turn=turn, begun=begun)
@@ -240,6 +242,7 @@ class Courier:
             state=NoticeState.WAITING,
             error=error,
             held_until=self.turns.now() + HOLD,
+            changes={"network": network},
             waits_for=network,
         )
 
@@ -298,12 +301,16 @@ class Courier:
         """Nobody took it: for most it is the network that is away."""
         weather = self.weathers[network]
         uncertain = trouble is Trouble.UNCERTAIN and notice.kind not in REPEATABLE and notice.message_id is None
-        if notice.kind is NoticeKind.TOAST or uncertain or trouble is Trouble.NOT_SENT:
+        if trouble is Trouble.CROWDED:
+            pass  # that says nothing of the network
+        elif notice.kind is NoticeKind.TOAST or uncertain or trouble is Trouble.NOT_SENT:
             weather.gone()
         elif weather.failed(notice.id):
             return _again(notice, SERVER, self.turns.now())
         if notice.kind is NoticeKind.TOAST:
             return Outcome(state=NoticeState.DROPPED, error=TOO_LATE)
+        if trouble is Trouble.CROWDED:
+            return Outcome(state=NoticeState.WAITING, held_until=self.turns.now() + CROWD_REST)
         if not uncertain:
             return self._held(network)
         if notice.resend and notice.error != UNCERTAIN:
@@ -427,8 +434,10 @@ def _uncertain_mail(notice: Notice, now: datetime) -> Outcome:
 
 
 def _again(notice: Notice, error: str, now: datetime) -> Outcome:
-    """It failed, and nobody knows why: later again, five times in all."""
-    if notice.attempts + 1 >= FAILURES:
+    """It failed, and nobody knows why: later again, five times in all. The tries of a mail are the mail server's."""
+    failures = len(MAIL_RETRIES) if notice.kind in MAILS else FAILURES
+    if notice.attempts + 1 >= failures:
         return Outcome(state=NoticeState.DEAD, error=error, failed=True)
-    held = now + RETRIES[notice.lane][notice.attempts]
+    pauses = RETRIES[notice.lane]
+    held = now + pauses[min(notice.attempts, len(pauses) - 1)]
     return Outcome(state=NoticeState.WAITING, error=error, held_until=held, failed=True)

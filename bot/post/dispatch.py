@@ -99,8 +99,8 @@ class Post:
         await outbox.give_back(leased_before=self._started_at, except_for=self._in_hand)
         for number, network, chat_id in await outbox.waiting_answers(domain_now=self._domain_now()):
             self._waiting_answers[network, chat_id].add(number)
-        if await outbox.is_held():
-            for weather in self._weathers.values():
+        for network, weather in self._weathers.items():
+            if await outbox.is_held(network):
                 weather.gone()  # it was, when we were last here; the first answer says otherwise
 
     async def run(self) -> None:
@@ -153,7 +153,7 @@ class Post:
             await self._probe(network)
         busy = True
         while busy:
-            busy = await self._let_go()
+            busy = any([await self._let_go(network) for network in self._weathers])
             for desk in DESKS:
                 claimed = await self._claim(desk, desk.places)
                 known = await self._readers(claimed)
@@ -213,7 +213,7 @@ class Post:
                 probe.add_done_callback(probes.discard)
             elif not was_away and not weather.released:
                 try:
-                    await self._let_go()
+                    await self._let_go(network)
                 except Exception:  # the database may be away for a while; the post stays open
                     log.exception("what waits for a network cannot be let go")
                     pause = PROBE_SECONDS
@@ -231,33 +231,39 @@ class Post:
             await self._bots[network].get_me(read_timeout=PROBE_PATIENCE_SECONDS)
             weather.may_try()
             weather.asked_for = weather.refused = False
-            if await outbox.let_one_go():
-                weather.asked_for = True
+            weather.asked_for = await self._let_one_go(network) or await outbox.is_held(network)
         except InvalidToken:
             if weather.token_refused():
                 log.error("the network refuses the token; see telegram.token in the settings", network=network)  # noqa: TRY400  # no defect of ours
             return
         except TelegramError:
+            weather.silent()
             return
         except Exception:  # the database may be away for a while; it is asked again
             log.exception("nothing can be let go to try a network")
             weather.held()
         self.wake()
 
-    async def _let_go(self) -> bool:
-        """Let go of what waited for a network that is back; gives whether there is one."""
-        back = [weather for weather in self._weathers.values() if not weather.released]
-        for weather in back:
-            weather.released = True
-        if back:
-            try:
-                await outbox.let_go()
-            except BaseException:
-                for weather in back:
-                    weather.released = False
-                raise
-            self.wake()
-        return bool(back)
+    async def _let_one_go(self, network: Network) -> bool:
+        """One notice may try the network: if there is none that cannot have arrived yet, now and then another."""
+        return await outbox.let_one_go(network, perhaps_arrived=False) or (
+            self._weathers[network].may_risk(self._machine_now())
+            and await outbox.let_one_go(network, perhaps_arrived=True)
+        )
+
+    async def _let_go(self, network: Network) -> bool:
+        """Let go of what waited for a network that is back; gives whether there may be any."""
+        weather = self._weathers[network]
+        if weather.released:
+            return False
+        weather.released = True
+        try:
+            await outbox.let_go(network)
+        except BaseException:
+            weather.released = False
+            raise
+        self.wake()
+        return True
 
     # --- claiming -----------------------------------------------------------------------------------------------------
 

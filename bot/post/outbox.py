@@ -78,9 +78,8 @@ ORDER BY n.due_at, n.id LIMIT ?
 
 _LONGEST_HELD = """
 SELECT id FROM notice
-WHERE state = 'waiting' AND held_until IS NOT NULL AND error IN ('away', 'uncertain')
-  AND kind NOT IN ('mail', 'calendar_mail')
-ORDER BY error = 'uncertain', held_until, id LIMIT 1
+WHERE state = 'waiting' AND held_until IS NOT NULL AND error = ? AND network = ? AND kind NOT IN ('mail', 'calendar_mail')
+ORDER BY held_until, id LIMIT 1
 """
 
 
@@ -217,22 +216,22 @@ def _in_full(notice: Notice, web_chat: int, machine_now: datetime) -> Notice:
 # --- what waits for a network that is away -----------------------------------------------------------------------------
 
 
-def _held() -> QuerySet[Notice]:
+def _held(network: Network) -> QuerySet[Notice]:
     held = Notice.filter(state=NoticeState.WAITING, held_until__isnull=False, error__in=(AWAY, UNCERTAIN))
-    return held.exclude(kind__in=(NoticeKind.MAIL, NoticeKind.CALENDAR_MAIL))
+    return held.filter(network=network).exclude(kind__in=(NoticeKind.MAIL, NoticeKind.CALENDAR_MAIL))
 
 
-async def is_held() -> bool:
+async def is_held(network: Network) -> bool:
     """Whether anything waits for a network that is away."""
-    return await _held().exists()
+    return await _held(network).exists()
 
 
-async def let_one_go() -> bool:
-    """Let go of one notice that waits for a network, the longest held first, and one that cannot have arrived yet before others.
+async def let_one_go(network: Network, *, perhaps_arrived: bool) -> bool:
+    """Let go of one notice that waits for the network, the longest held first; False when there is none.
 
-    False when there is none.
+    It is one that cannot have arrived yet, or, where that is what is wanted, one that has perhaps arrived.
     """
-    found = await execute(_LONGEST_HELD, [])
+    found = await execute(_LONGEST_HELD, [UNCERTAIN if perhaps_arrived else AWAY, network.value])
     if not found:
         return False
 
@@ -244,14 +243,14 @@ async def let_one_go() -> bool:
     return True
 
 
-async def let_go() -> None:
+async def let_go(network: Network) -> None:
     """Let go of all that waits for a network."""
-    if not await is_held():
+    if not await is_held(network):
         return
 
     async def write() -> None:
         async with transaction():
-            await _held().update(held_until=None)
+            await _held(network).update(held_until=None)
 
     await unit_of_work(write)
 

@@ -1,14 +1,18 @@
 """Whether a network takes messages at all: a network that is away is one thing, a message that fails is another.
 
 While a network is away its notices wait, and none of their attempts is used up. One at a time may try, each time that a call
-which sends nothing has been answered; the first answer to a sending brings the rest back. A message that fails again although
-more of the others have arrived meanwhile than failed is to blame itself.
+which sends nothing has been answered; the first answer to a sending brings the rest back. What may have arrived already is
+tried only once more: where such calls are answered and sendings are not, it tries ever more seldom. A message that fails again
+although more of the others have arrived meanwhile than failed is to blame itself.
 """
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from bot.post.turns import TurnLost
+
+RISKS = tuple(timedelta(seconds=seconds) for seconds in (30, 120, 600, 1800))
 
 
 class Away(TurnLost):
@@ -31,6 +35,8 @@ class Weather:
     _place: bool = False
     _balance: int = 0
     _failures: dict[int, int] = field(default_factory=dict)
+    _risks: int = 0
+    _next_risk: datetime | None = None
 
     def admits(self) -> bool:
         """Whether it is worth preparing a sending."""
@@ -48,6 +54,18 @@ class Weather:
         """The network has answered a call that sends nothing: one notice may try."""
         self._place = self.away
 
+    def may_risk(self, now: datetime) -> bool:
+        """Whether a notice may try that has perhaps arrived already; asked when nothing else can."""
+        if self._next_risk is not None and now < self._next_risk:
+            return False
+        self._next_risk = now + RISKS[min(self._risks, len(RISKS) - 1)]
+        self._risks += 1
+        return True
+
+    def silent(self) -> None:
+        """The network does not even answer a call that sends nothing: when it does, anything is worth a try."""
+        self._risks, self._next_risk = 0, None
+
     def token_refused(self) -> bool:
         """Note that the network refuses the bot's token; True when that is news."""
         news, self.refused = not self.refused, True
@@ -56,6 +74,7 @@ class Weather:
     def answered(self) -> None:
         """The network has answered a sending, if only with a refusal: it is there, and the rest may go."""
         self._balance += 1
+        self.silent()
         if self.away:
             self.away = self._place = self.asked_for = self.refused = False
             self.released = False

@@ -372,7 +372,7 @@ def caused(error: TelegramError, cause: Exception) -> TelegramError:
         (InvalidToken(), Trouble.NOT_SENT),
         (caused(NetworkError("x"), httpx.ConnectError("x")), Trouble.NOT_SENT),
         (caused(TimedOut(), httpx.ConnectTimeout("x")), Trouble.NOT_SENT),
-        (caused(TimedOut(), httpx.PoolTimeout("x")), Trouble.NOT_SENT),
+        (caused(TimedOut(), httpx.PoolTimeout("x")), Trouble.CROWDED),
         (caused(TimedOut(), httpx.ReadTimeout("x")), Trouble.UNCERTAIN),
         (caused(NetworkError("x"), httpx.RemoteProtocolError("x")), Trouble.UNCERTAIN),
         (TimedOut(), Trouble.UNCERTAIN),

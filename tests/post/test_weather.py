@@ -207,6 +207,65 @@ async def test_what_cannot_have_arrived_is_tried_before_what_may_have(office: Of
     assert codes(office.telegram.said())[1:] == [(102, "certain")]
 
 
+async def test_what_may_have_arrived_tries_ever_more_seldom_while_questions_are_answered_and_sendings_hang(
+    office: Office,
+) -> None:
+    office.telegram.script = lambda _: hanging()
+    post = office.open()
+    rows = await sent(office, *[chat(f"k{number}", 101 + number) for number in range(8)], post=post)
+
+    for _ in range(150):  # five minutes of questions that are answered
+        office.clock.passes(seconds=2)
+        await post.drain()
+    given_up = await Notice.filter(state=NoticeState.UNCERTAIN).count()
+    office.telegram.script = lambda _: None
+    office.clock.passes(minutes=30)
+    await post.drain()
+    await post.drain()
+
+    assert given_up == 3  # at once, after half a minute, after two minutes more
+    left = [await Notice.get(id=row.id) for row in rows]
+    assert sorted(row.state for row in left) == [NoticeState.SENT] * 5 + [NoticeState.UNCERTAIN] * 3
+
+
+async def test_answer_on_one_network_does_not_wait_behind_what_waits_for_another(office: Office) -> None:
+    office.telegram.away = bad_gateway
+    post = office.open()
+    await sent(office, *[chat(f"k{number}", 101 + number) for number in range(20)], post=post)
+    office.webchat.script = lambda _: bad_gateway() if len(office.webchat.calls) == 1 else None
+    (answered,) = await sent(office, answer("a", 1, network=WEBCHAT), post=post)
+
+    office.clock.passes(seconds=1.5)
+    await post.drain()
+    await answered.refresh_from_db()
+
+    assert answered.state is NoticeState.SENT
+
+
+async def test_our_own_crowd_says_nothing_of_the_network(office: Office) -> None:
+    crowded = broken(TimedOut, httpx.PoolTimeout("all in use"))
+    office.telegram.script = lambda call: crowded if call.method == "answerCallbackQuery" or calls() == 2 else None
+
+    def calls() -> int:
+        return len(office.telegram.calls)
+
+    post = office.open()
+    toast, message = await sent(
+        office,
+        answer("a", kind=NoticeKind.TOAST, target_id="q"),
+        answer("b"),
+        post=post,
+    )
+    waiting, asked = (message.state, message.error, message.attempts), office.telegram.questions
+    office.clock.passes(seconds=1)
+    await post.drain()
+    await message.refresh_from_db()
+
+    assert (toast.state, toast.error) == (NoticeState.DROPPED, "too late")
+    assert waiting == (NoticeState.WAITING, None, 0)
+    assert (message.state, office.telegram.questions) == (NoticeState.SENT, asked)
+
+
 async def test_second_loss_is_not_repeated_and_nothing_else_is_lost_with_it(office: Office) -> None:
     office.telegram.script = lambda call: hanging() if call.params["chat_id"] == 101 else None
     post = office.open()
@@ -466,10 +525,10 @@ async def test_what_waited_is_let_go_later_when_the_database_is_away_too(
 ) -> None:
     let_go, failures = outbox.let_go, iter(range(2))
 
-    async def failing() -> None:
-        if next(failures, None) is not None:
+    async def failing(network: Network) -> None:
+        if network is TELEGRAM and next(failures, None) is not None:
             raise OSError("the database is away")
-        await let_go()
+        await let_go(network)
 
     monkeypatch.setattr(outbox, "let_go", failing)
     office.telegram.away = bad_gateway
@@ -491,10 +550,10 @@ async def test_network_is_asked_again_when_the_database_could_not_let_one_go(
 ) -> None:
     let_one_go, failures = outbox.let_one_go, iter(range(2))
 
-    async def failing() -> bool:
+    async def failing(network: Network, *, perhaps_arrived: bool) -> bool:
         if next(failures, None) is not None:
             raise OSError("the database is away")
-        return await let_one_go()
+        return await let_one_go(network, perhaps_arrived=perhaps_arrived)
 
     monkeypatch.setattr(outbox, "let_one_go", failing)
     office.telegram.script = lambda _: bad_gateway() if len(office.telegram.calls) == 1 else None
