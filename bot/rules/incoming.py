@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 DEEPEST = 50  # levels of an update; Telegram's own have a dozen
-CUT_BELOW = 200  # levels of what carries updates; Python's own reader gives up somewhere below 1,000
+CUT_BELOW = (
+    200  # levels that are left of what is too deep for Python's own reader, which gives up somewhere below 1,000
+)
 LARGEST = 2**63 - 1  # that a column holds
 LONGEST_NUMBER = 40  # digits that are read at all; more would cost time and are too large anyway
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)  # also a text without an end: it is read once
 
 
 class NotStorable(ValueError):
@@ -19,7 +21,10 @@ class NotStorable(ValueError):
 
 
 def read(body: bytes) -> Any:  # noqa: ANN401  # any JSON
-    """What the JSON says; what lies below `CUT_BELOW` levels is left out. Raises ValueError for what is no JSON."""
+    """What the JSON says; where it is too deep to be read, without what lies below `CUT_BELOW` levels.
+
+    Raises ValueError for what is no JSON.
+    """
     text = body.decode(errors="replace")
     try:
         return json.loads(text, parse_int=_whole_number)
