@@ -44,7 +44,7 @@ SUSPECT_SECONDS = 5.0
 PLACES = 16  # of updates that are worked on side by side; the database takes one after the other anyway
 OTHERS_SECONDS = 3.0  # so long a message that a press changes waits while others wait for their first sign
 ANSWER_LEASE = timedelta(seconds=60)
-UNREADABLE = "unreadable"
+UNREADABLE, UNDECODABLE = "unreadable", "undecodable"
 KEEP = """
 INSERT INTO inbox_update (network, update_id, chat_id, payload, state, attempts, received_at)
 VALUES (?, ?, ?, ?, 'waiting', 0, ?) ON CONFLICT (network, update_id) DO NOTHING RETURNING id
@@ -245,40 +245,41 @@ class Inbox:
         get through the last start either are worked on one at a time, when the process has lived for a while: so none is
         blamed for another, or for a machine that keeps going down.
         """
-        if row.id not in self._left_over:
-            await self._work_on(row)
-            return
+        if row.id in self._left_over:
+            answers = await self._suspected(row)
+            self._left_over.discard(row.id)
+        else:
+            answers = await self._work_on(row)
+        await self._hand_over(answers, self._others_done)
+
+    async def _suspected(self, row: InboxUpdate) -> list[Notice]:
         if 0 < row.attempts < ATTEMPTS - 1:
             await asyncio.sleep(self._began + SUSPECT_SECONDS - asyncio.get_running_loop().time())
         async with self._suspects if row.attempts else contextlib.nullcontext():
-            if row.attempts + 1 < ATTEMPTS:
-                await self._together.do(lambda: _count(row.id, row.attempts + 1))
-                await self._work_on(row)
-            else:
-                await self._give_up(row, self._chat_turn(row), EndedTheProcess())
-        self._left_over.discard(row.id)
+            if row.attempts + 1 >= ATTEMPTS:
+                return await self._give_up(row, self._chat_turn(row), EndedTheProcess())
+            await self._together.do(lambda: _count(row.id, row.attempts + 1))
+            return await self._work_on(row)
 
-    async def _work_on(self, row: InboxUpdate) -> None:
+    async def _work_on(self, row: InboxUpdate) -> list[Notice]:
+        """Handle it, or park it after three failures; gives the answers."""
         application = self._applications[row.network]
         try:
             update = Update.de_json(dict(row.payload or {}), application.bot)
             started = self._turn(row, update)
-        except Exception:
-            log.exception("update cannot be decoded", network=row.network, update_id=row.update_id)
-            await self._park(row, "undecodable")
-            return
+        except Exception as error:  # noqa: BLE001  # it is logged with its code
+            started = self._chat_turn(row)
+            return await self._give_up(row, started, error, called=UNDECODABLE, tell=started.chat_id > 0)
         while True:
             try:
                 async with self._working():
-                    answers = await self._attempt(row, application, update, started)
+                    return await self._attempt(row, application, update, started)
             except AlreadySettled:
                 raise
             except Exception as error:  # noqa: BLE001  # whatever a handler raises must not hold its chat up
-                if await self._failed(row, started, error):
-                    return
-                continue
-            await self._hand_over(answers, self._others_done)
-            return
+                await self._count_failure(row, error)
+                if row.attempts >= ATTEMPTS:
+                    return await self._give_up(row, started, error)
 
     async def _others_done(self) -> None:
         """Wait, but not for long, until no update is being worked on."""
@@ -315,6 +316,7 @@ class Inbox:
             chat_id=row.chat_id if row.chat_id is not None else 0,
             now=self._domain_now(),
             machine_now=self._machine_now(),
+            callback_id=_press_of(row.payload or {}),
         )
 
     def _turn(self, row: InboxUpdate, update: Update) -> Turn:
@@ -323,7 +325,6 @@ class Inbox:
         return replace(
             self._chat_turn(row),
             thread_id=_topic_of(message),
-            callback_id=update.callback_query.id if update.callback_query else None,
             user=user.id if user else None,
             speaks=user is not None and row.chat_id == user.id and update.my_chat_member is None,
             language=user.language_code if user else None,
@@ -348,34 +349,31 @@ class Inbox:
 
         return await unit_of_work(refuse)
 
-    async def _failed(self, row: InboxUpdate, started: Turn, error: Exception) -> bool:
-        """Count the failure; True when the update has been given up and the person knows.
-
-        Raises what the database raises while it is away: that is no failure of the update's.
-        """
-        await unit_of_work(_write_nothing)
-        row.attempts += 1
-        if row.attempts < ATTEMPTS:
+    async def _count_failure(self, row: InboxUpdate, error: Exception) -> None:
+        """Count it, and wait for a moment. Raises what the database raises while it is away: that is no failure of the update's."""
+        attempts = min(row.attempts + 1, ATTEMPTS)
+        await unit_of_work(lambda: _count(row.id, attempts))
+        row.attempts = attempts
+        if attempts < ATTEMPTS:
             log.warning(
                 "update failed, again", network=row.network, update_id=row.update_id, error=type(error).__name__
             )
             await asyncio.sleep(RETRY_SECONDS)
-            return False
-        await self._give_up(row, started, error)
-        return True
 
-    async def _give_up(self, row: InboxUpdate, started: Turn, error: Exception) -> None:
-        """Park it, and give the person a code."""
+    async def _give_up(
+        self, row: InboxUpdate, started: Turn, error: Exception, *, called: str | None = None, tell: bool = True
+    ) -> list[Notice]:
+        """Park it; gives what tells the person, with a code. `called` is what it is parked for, else the error's name."""
         code = secrets.token_hex(3).upper()
-        log.error("update parked", network=row.network, update_id=row.update_id, code=code, exc_info=error)
-
-        what = f"{type(error).__name__} {code}"
+        what = f"{called or type(error).__name__} {code}"
 
         async def apologise() -> list[Notice]:
             answered = replace(started, answers=[])
-            answered.answer("trouble", {"code": typed.Plain(code)}, kind=NoticeKind.MESSAGE)
+            if tell:
+                answered.answer("trouble", {"code": typed.Plain(code)}, kind=NoticeKind.MESSAGE)
             return await self._done(row, answered, state=UpdateState.PARKED, error=what)
 
+        answers: list[Notice] = []
         try:
             answers = await unit_of_work(apologise)
         except AlreadySettled:
@@ -383,8 +381,8 @@ class Inbox:
         except Exception:  # the chat goes on, even if its person cannot be told
             log.exception("apology cannot be written", network=row.network, update_id=row.update_id, code=code)
             await self._park(row, what)
-        else:
-            await self._hand_over(answers, self._others_done)
+        log.error("update parked", network=row.network, update_id=row.update_id, code=code, exc_info=error)
+        return answers
 
     async def _park(self, row: InboxUpdate, error: str) -> None:
         async def park() -> None:
@@ -428,11 +426,6 @@ async def _check_carried(answered: Turn) -> None:
         await carrying.check(answered.answers, user=answered.user, now=answered.now)
 
 
-async def _write_nothing() -> None:
-    async with transaction():
-        return
-
-
 async def _count(row: int, attempts: int) -> None:
     async with transaction():
         await InboxUpdate.filter(id=row, state=UpdateState.WAITING).update(attempts=attempts)
@@ -447,6 +440,13 @@ def _chat_of(payload: Mapping[str, Any]) -> int | None:
         if isinstance(chat, Mapping) and isinstance(chat.get("id"), int):
             return int(chat["id"])
     return None
+
+
+def _press_of(payload: Mapping[str, Any]) -> str | None:
+    """The id of the press that an update tells of, by which it is answered."""
+    pressed = payload.get("callback_query")
+    found = pressed.get("id") if isinstance(pressed, Mapping) else None
+    return found if isinstance(found, str) else None
 
 
 def _topic_of(message: MaybeInaccessibleMessage | None) -> int | None:

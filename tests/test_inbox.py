@@ -421,15 +421,59 @@ async def test_same_chat_number_on_two_networks_is_two_chats(house: House) -> No
 # --- what goes wrong ------------------------------------------------------------------------------------------------
 
 
-async def test_update_that_cannot_be_decoded_is_parked_and_the_next_one_handled(house: House) -> None:
+async def test_update_that_cannot_be_decoded_is_parked_with_a_code_and_the_next_one_handled(house: House) -> None:
     broken = {"update_id": 2, "message": {"chat": {"id": ANNA}}}
 
     await came(house, message(1, "vorher"), broken, message(3, "nachher"))
 
-    row = await InboxUpdate.get(update_id=2)
+    row, told = await InboxUpdate.get(update_id=2), await Notice.get()
+    code = typed.decode(told.facts)["code"]
     assert house.done == ["vorher", "nachher"]
-    assert (row.state, row.error, row.payload) == (UpdateState.PARKED, "undecodable", broken)
-    assert house.handed == []
+    assert (row.state, row.error, row.payload) == (UpdateState.PARKED, f"undecodable {code}", broken)
+    assert (house.answers(), told.chat_id) == ([("trouble", MESSAGE)], ANNA)
+
+
+async def test_press_that_cannot_be_decoded_is_answered_all_the_same(house: House) -> None:
+    broken = press(1, "m:7")
+    broken["callback_query"]["from"] = {"id": ANNA}
+
+    await came(house, broken)
+
+    toast, message_ = house.handed
+    assert (toast.kind, toast.target_id, message_.template) == (NoticeKind.TOAST, "q1", "trouble")
+
+
+@pytest.mark.parametrize("chat", [{}, {"chat": {"id": GROUP}}])
+async def test_what_cannot_be_decoded_of_nobody_or_of_a_group_is_parked_in_silence(
+    house: House, chat: dict[str, Any]
+) -> None:
+    await came(house, {"update_id": 2, "message": chat})
+
+    assert (await states(), house.handed) == ({2: UpdateState.PARKED}, [])
+
+
+async def test_failures_are_counted_no_further_than_they_matter_while_nothing_can_be_parked(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_context: Context) -> None:
+        raise ZeroDivisionError
+
+    park, times = Inbox._park, iter(range(4))  # noqa: SLF001  # what is to fail
+
+    async def full(self: Inbox, row: InboxUpdate, error: str) -> None:
+        if next(times, None) is not None:
+            raise OSError("disk full")
+        await park(self, row, error)
+
+    monkeypatch.setattr(Inbox, "_park", full)
+    monkeypatch.setattr(Inbox, "_done", full)
+    house.deeds["kaputt"] = fail
+
+    await came(house, message(1, "kaputt"))
+
+    row = await InboxUpdate.get()
+    assert (row.state, row.attempts) == (UpdateState.PARKED, 3)
+    assert [line["event"] for line in house.log].count("update parked") == 1
 
 
 async def test_update_that_always_fails_is_parked_after_three_attempts_and_the_person_gets_a_code(house: House) -> None:
@@ -560,8 +604,8 @@ async def test_update_whose_apology_cannot_be_written_is_parked_and_the_chat_goe
     assert (house.done, await states()) == ([*[deed] * 3, "nachher"], {1: UpdateState.PARKED, 2: UpdateState.DONE})
     assert (row.attempts, row.payload, await Notice.all().count()) == (3, poison, 0)
     assert [line["event"] for line in house.log if line["log_level"] == "error"] == [
-        "update parked",
         "apology cannot be written",
+        "update parked",
     ]
 
 
