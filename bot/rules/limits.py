@@ -1,7 +1,8 @@
-"""How much one person may send and ask for, and how long that may take. All the numbers stand here.
+"""How much one person may send and ask for, and how long that may take.
 
-What is counted is counted from rows, so that a restart forgives nothing; only who asks from which place is kept in memory,
-because such addresses are not to be stored.
+A town sets its quota of files itself, in its settings; how large a webhook's request and a list of people may be stands beside
+their readers. What is counted is counted from rows, so that a restart forgives nothing; only who asks from which place is kept
+in memory, because such addresses are not to be stored.
 """
 
 from collections.abc import Sequence
