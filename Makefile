@@ -37,10 +37,10 @@ help: ## List these commands
 run: $(runtime) ## Start Faden; without any settings the trial with a sample town (ARGS="--port 8090")
 	@exec .venv/bin/python -m bot serve $(trial) $(ARGS)
 
-test: $(tools) ## Run every test, on SQLite and PostgreSQL
+test: $(tools) ## Run the tests, on SQLite and PostgreSQL (ARGS="--store both" for each of them on both)
 	.venv/bin/pytest --numprocesses $(WORKERS) --dist loadgroup $(ARGS)
 
-coverage: $(tools) ## Run the tests on SQLite once more and count the lines: the coverage gates
+coverage: $(tools) ## Run the tests on SQLite and count the lines: the coverage gates
 	.venv/bin/pytest --numprocesses $(WORKERS) --dist loadgroup --store sqlite -m 'not crash and not bench and not browser' --cov --cov-report term --cov-report json $(ARGS)
 	.venv/bin/python -m tests.coverage_gate
 

@@ -36,15 +36,28 @@ NewDatabase = Callable[[], Awaitable[str]]
 
 TESTS = Path(__file__).parent
 HOUSE = TESTS.parent
+ON_BOTH = frozenset(  # what speaks to the database in its own words, and what goes through the whole house
+    (
+        "storage",
+        "post",
+        "conversations",
+        "scheduling",
+        "crash",
+        "bench",
+        "test_inbox.py",
+        "test_readiness.py",
+        "test_restore.py",
+    )
+)
 LIBRARIES = sysconfig.get_path("purelib")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--store",
-        choices=["sqlite", "postgres", "both"],
-        default="both",
-        help="on which database the tests of the store run",
+        choices=["sqlite", "postgres", "both", "fitting"],
+        default="fitting",
+        help="on which database the tests of the store run; fitting: on PostgreSQL what can fail there alone",
     )
 
     parser.addoption(
@@ -67,15 +80,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that asks for a database once on each; one that is marked `only_on("sqlite")` on that one."""
+    """Run a test that asks for a database on each that it fits; one that is marked `only_on("sqlite")` on that one."""
     asked = {"database_url", "new_database"} & set(metafunc.fixturenames)
     if not asked:
         return
     only = metafunc.definition.get_closest_marker("only_on")
     wanted = only.args if only else ("sqlite", "postgres")
     chosen = metafunc.config.getoption("store")
+    if chosen == "fitting" and not only and metafunc.definition.path.relative_to(TESTS).parts[0] not in ON_BOTH:
+        chosen = "sqlite"
     marks = {"sqlite": (), "postgres": (pytest.mark.postgres,)}
-    kinds = [pytest.param(kind, marks=marks[kind]) for kind in wanted if chosen in {kind, "both"}]
+    kinds = [pytest.param(kind, marks=marks[kind]) for kind in wanted if chosen in {kind, "both", "fitting"}]
     metafunc.parametrize(asked.pop(), kinds, indirect=True)
 
 
