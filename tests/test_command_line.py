@@ -573,6 +573,18 @@ def test_check_names_a_folder_or_an_address_that_cannot_work(
 
 
 @pytest.mark.usefixtures("town")
+@pytest.mark.parametrize("address", ["http://localhost:8080", "http://faden", "http://[::1]:8080", "https://192.0.2.1"])
+def test_check_of_an_address_that_is_no_mail_host(
+    command: Command, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("FADEN_WEB__PUBLIC_URL", address)
+
+    ended = command("check")
+
+    assert (ended.code, failed(ended)) == (0, [])
+
+
+@pytest.mark.usefixtures("town")
 @pytest.mark.parametrize(
     ("variable", "value", "name"),
     [

@@ -158,9 +158,7 @@ def _calendar(settings: Settings) -> Finding:
     )
     tried = {
         f"town.zone ({settings.town.zone})": replace(safe, town=settings.town),
-        f"web.public_url ({settings.web.public_url})": replace(
-            safe, web=settings.web, mail=safe.mail if settings.mail.sender else settings.mail
-        ),
+        f"web.public_url ({settings.web.public_url})": replace(safe, web=settings.web),
         f"mail.from ({settings.mail.sender})": replace(safe, mail=settings.mail),
     }
     wrong = [name for name, one in tried.items() if not _can_invite(one)]
@@ -189,7 +187,7 @@ def _can_invite(settings: Settings) -> bool:
             created=moment.astimezone(UTC),
             last_modified=moment.astimezone(UTC),
         )
-        organizer = calendars.Organizer(address=settings.mail.sender or f"faden@{host}", name=settings.town.name)
+        organizer = calendars.Organizer(address=settings.mailbox, name=settings.town.name)
         recipient = calendars.Attendee(address="mitglied@example.org", name="Mitglied")
         calendars.request(meeting, organizer=organizer, recipient=recipient, stamp=moment.astimezone(UTC))
     except (ValueError, RuntimeError):  # what the module raises for facts that no calendar can carry
