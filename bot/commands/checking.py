@@ -43,7 +43,12 @@ def check(options: argparse.Namespace) -> int:
 
 
 def _configuration(settings: Settings) -> Finding:
-    if (settings.directory / "secret.key").exists():
+    try:
+        has_key = settings.key_file.exists()
+    except OSError as error:
+        detail = f"{settings.key_file} cannot be looked at: {_reason(error)}"
+        return Finding("configuration", ok=False, detail=detail)
+    if has_key:
         config.secret_key(settings)
     empty = [
         f"town.{name}" for name in ("imprint", "privacy", "accessibility", "land") if not getattr(settings.town, name)
@@ -126,12 +131,16 @@ async def _mail_server(settings: Settings) -> Finding:
 
 def _cannot_write(folder: Path) -> str:
     """Why the folder cannot be made or written to; empty when it can. Tried, and nothing is left of it."""
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     try:
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
         with tempfile.TemporaryDirectory(dir=there):
             return ""
     except OSError as error:
-        return error.strerror or type(error).__name__
+        return _reason(error)
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or type(error).__name__
 
 
 def _address(web: WebSettings) -> Finding:
@@ -203,12 +212,18 @@ async def _backups(settings: Settings) -> Finding:
     from storage.backup.postgres import check_programs
     from storage.db import is_sqlite
 
-    latest = newest(settings.backups)
-    shown = f"the newest is of {latest:%Y-%m-%d %H:%M} UTC" if latest else "none yet"
+    latest, complaint = None, ""
+    try:
+        latest = newest(settings.backups)
+    except OSError as error:
+        complaint = f"{settings.backups} cannot be read: {_reason(error)}"
+    shown = complaint or (f"the newest is of {latest:%Y-%m-%d %H:%M} UTC" if latest else "none yet")
     if settings.backup.hour is None:
         return Finding("backup", ok=True, detail=f"{shown}; none is made by itself: backup.hour is not set")
-    if complaint := _cannot_write(settings.backups):
-        return Finding("backup", ok=False, detail=f"nothing can be written to {settings.backups}: {complaint}")
+    if not complaint and (refused := _cannot_write(settings.backups)):
+        complaint = f"nothing can be written to {settings.backups}: {refused}"
+    if complaint:
+        return Finding("backup", ok=False, detail=complaint)
     try:
         if not is_sqlite(settings.database.url):
             await asyncio.wait_for(check_programs(settings.database.url), PATIENCE_SECONDS)
