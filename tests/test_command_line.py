@@ -330,6 +330,7 @@ def test_trial_starts_in_an_empty_directory_and_ends_with_control_c(bare: Path) 
         "database": True,
         "loop": True,
         "notices": True,
+        "networks": True,
         "polling": True,
         "backup": True,
     }

@@ -330,7 +330,7 @@ async def test_sign_in_mail_has_its_link_made_at_each_attempt(
     mailbox.to_data = "451 try again"
     draft = to(nora, template="sign_in", facts={"link": OneTimeLink("sign_in")}, lane=Lane.ANSWER)
     (row,) = await sent(office, mailer, draft)
-    assert (row.state, row.error, row.held_until) == (NoticeState.WAITING, "mail server", office.clock.now + MINUTE)
+    assert (row.state, row.error, row.held_until) == (NoticeState.WAITING, "put off 451", office.clock.now + MINUTE)
 
     mailbox.to_data = None
     office.clock.passes(minutes=1)
@@ -438,6 +438,28 @@ async def test_refused_mail_is_dead_and_its_error_tells_only_the_code(
     assert (row.state, row.error) == (NoticeState.DEAD, "refused 550")
 
 
+@pytest.mark.parametrize(
+    ("answer", "why"), [("452 mailbox full", "put off 452"), ("421 closing, try later", "mail server")]
+)
+async def test_mail_that_waits_says_whether_for_its_recipient_or_for_the_server(
+    office: Office, nora: Person, mailbox: Mailbox, answer: str, why: str
+) -> None:
+    mailbox.to_recipient = answer
+    mailer = Mailer(mailbox.address, SENDER)
+
+    (row,) = await sent(office, mailer, to(nora, lane=Lane.ANSWER))
+
+    assert (row.state, row.error) == (NoticeState.WAITING, why)
+
+
+async def test_mail_waits_for_a_server_that_is_down(office: Office, nora: Person) -> None:
+    nobody = Mailer("smtp://127.0.0.1:1", SENDER)
+
+    (row,) = await sent(office, nobody, to(nora, lane=Lane.ANSWER))
+
+    assert (row.state, row.error) == (NoticeState.WAITING, "mail server")
+
+
 async def test_mail_is_given_up_after_two_days(office: Office, nora: Person, mailbox: Mailbox, mailer: Mailer) -> None:
     mailbox.to_recipient = "450 greylisted"
     began = office.clock.now
@@ -449,7 +471,7 @@ async def test_mail_is_given_up_after_two_days(office: Office, nora: Person, mai
         await office.open(mailer=mailer).drain()
         await row.refresh_from_db()
 
-    assert (row.state, row.error) == (NoticeState.DEAD, "mail server")
+    assert (row.state, row.error) == (NoticeState.DEAD, "put off 450")
     assert timedelta(days=2) <= office.clock.now - began <= timedelta(days=2.5)
 
 
