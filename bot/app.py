@@ -209,7 +209,7 @@ async def assemble(
 
     For tests `stage` lets a strict Bot API server of our own play another network, and `pacers` replace Telegram's limits.
     """
-    base_url = settings.web.public_url or f"http://{settings.web.host}:{settings.web.port}"
+    base_url = settings.web.public_url
     hosts = frozenset({urlsplit(base_url).netloc}) if settings.trial or stage is not Network.WEBCHAT else frozenset()
     servers = {
         network: BotServer(
@@ -557,7 +557,7 @@ async def _run(faden: Faden, door: socket.socket, stopping: asyncio.Event) -> No
 
 def _announce(settings: Settings) -> None:
     """Say where to go, for a person at the terminal."""
-    address = settings.web.public_url or f"http://{settings.web.host}:{settings.web.port}"
+    address = settings.web.public_url
     if settings.trial:
         sys.stdout.write(TRIAL_GREETING.format(address=address))
         sys.stdout.flush()
