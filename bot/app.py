@@ -18,38 +18,31 @@ import structlog
 from aiohttp import web
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from prometheus_client import CollectorRegistry, Gauge
-from telegram.error import InvalidToken, TelegramError
-from telegram.ext import ExtBot
 
-from bot import config, handlers, messages, readiness
-from bot.actions import housekeeping, meetings, preferences, sessions, trial
-from bot.config import BadSetting, Settings, TelegramSettings
+from bot import config, given, handlers, networks, readiness
+from bot.actions import housekeeping, meetings, preferences, trial
+from bot.config import BadSetting, Settings
 from bot.handlers import people
 from bot.handlers.context import Desk, Town
 from bot.inbox import Inbox
 from bot.logs import Unbuilt
-from bot.polling import ALLOWED_UPDATES, PatientRequest, Polling
-from bot.post import Mailer, Post, PostSettings, bundle_unread
-from bot.rules import facts as typed
-from bot.rules import tokens
+from bot.post import Post, bundle_unread
 from bot.rules.limits import MEGABYTE
 from bot.rules.pacing import Pacer
 from bot.scheduling import Tick, scheduler, ticks
 from bot.scheduling.backups import Backups
-from bot.web import routes, webhook, wire, words
+from bot.web import routes, wire, words
 from bot.web.feeds import rebuild_stale
 from bot.web.middlewares import still_signed_in
-from bot.web.settings import LegalTexts, WebSettings
+from bot.web.settings import Check, Clocks, WebSettings
 from bot.webchat import rooms
 from bot.webchat.page import ChatPage
 from bot.webchat.page import routes as routes_of
 from bot.webchat.server import BotServer, Options
-from bot.webchat.wire import InProcessRequest
 from storage import db
 from storage.current import open_current
 from storage.leadership import Leadership
-from storage.models import Body, GroupChat
-from storage.vocabulary import BodyKind, Network, TokenPurpose
+from storage.vocabulary import Network
 
 log = structlog.get_logger(__name__)
 
@@ -62,12 +55,8 @@ TRIAL_GREETING = """
   Faden is running for trial. Ctrl-C ends it.
 
 """
-GROUP_IDS = -1000
-NO_HOST = "faden.invalid"
 SHUTDOWN_SECONDS = 2.0  # of the ten that an operator waits, for the pages; inbox and post have their own share
 LEAD_SECONDS = 0.5
-TELEGRAM_RETRY_SECONDS = 5.0
-TELEGRAM_CONNECTIONS = 32
 
 
 class ServedAlready(Exception):
@@ -110,7 +99,7 @@ class Faden:
     post: Post
     application: web.Application
     timer: AsyncIOScheduler
-    telegram: "TelegramDoor | None" = None
+    telegram: networks.TelegramDoor | None = None
     _doors: list[asyncio.Task[Any]] = field(default_factory=list)
     _sending: list[asyncio.Task[Any]] = field(default_factory=list)
 
@@ -145,56 +134,6 @@ async def _ended(tasks: list[asyncio.Task[Any]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-@dataclass
-class TelegramDoor:
-    """Telegram comes and goes: Faden starts without it and lets its updates in once it answers."""
-
-    desk: Desk
-    inbox: Inbox
-    settings: TelegramSettings
-    public_url: str
-    polling: Polling
-    ready: bool = False
-
-    async def open(self) -> None:
-        """Let updates in as soon as Telegram answers. A refused token is said once; the rest of Faden goes on."""
-        while True:
-            try:
-                await self._listen()
-            except InvalidToken:
-                log.error("telegram refuses the token; see telegram.token in the settings")  # noqa: TRY400  # no defect of ours
-                return
-            except TelegramError as error:
-                log.warning("telegram does not answer yet", error=type(error).__name__)
-            except Exception:  # the database may be away for a while
-                log.exception("cannot listen to telegram")
-            else:
-                return
-            await asyncio.sleep(TELEGRAM_RETRY_SECONDS)
-
-    async def _listen(self) -> None:
-        """Introduce the bot, take up what was left, and listen: for ever by polling, from now on by webhook."""
-        await self.desk.initialize()
-        await _offer_commands(self.desk.bot)
-        await self.inbox.resume(Network.TELEGRAM)
-        self.ready = True
-        log.info("listening to telegram", mode=self.settings.mode)
-        if self.settings.mode == "polling":
-            await self.polling.run()
-        else:
-            await self.desk.bot.set_webhook(
-                self.public_url + webhook.PATH,
-                secret_token=self.settings.webhook_secret,
-                allowed_updates=ALLOWED_UPDATES,
-            )
-
-    async def receive(self, update: Mapping[str, Any]) -> None:
-        """An update by webhook; before the bot is introduced Telegram is asked to come again."""
-        if not self.ready:
-            raise web.HTTPServiceUnavailable
-        await self.inbox.receive(Network.TELEGRAM, update)
-
-
 async def assemble(
     settings: Settings,
     *,
@@ -209,82 +148,132 @@ async def assemble(
 
     For tests `stage` lets a strict Bot API server of our own play another network, and `pacers` replace Telegram's limits.
     """
-    base_url = settings.web.public_url or f"http://{settings.web.host}:{settings.web.port}"
-    hosts = frozenset({urlsplit(base_url).netloc}) if settings.trial or stage is not Network.WEBCHAT else frozenset()
-    servers = {
+    clocks, unbuilt = Clocks(domain=domain_now, machine=machine_now), Unbuilt()
+    servers = _servers(settings, stage, clocks)
+    bots = {network: networks.own_bot(server) for network, server in servers.items()}
+    if settings.telegram.token is not None and stage is Network.WEBCHAT:
+        bots[Network.TELEGRAM] = networks.telegram_bot(settings.telegram)
+    town = given.town(settings, key)
+    desks = {network: handlers.application(bot, town) for network, bot in bots.items()}
+    for network in servers:
+        await desks[network].initialize()
+    post = _post(settings, key=key, bots=bots, clocks=clocks, pacers=pacers, unbuilt=unbuilt)
+    inbox = Inbox(applications=desks, hand_over=post.hand_over, domain_now=domain_now, machine_now=machine_now)
+    for network, server in servers.items():
+        server.on_update = partial(inbox.receive, network)
+        await networks.open_rooms(server, machine_now())
+        await networks.offer_commands(bots[network])
+    chat_page = _chat_page(settings, servers[Network.WEBCHAT], domain_now)
+    telegram = None
+    if Network.TELEGRAM in bots and Network.TELEGRAM not in servers:
+        telegram = networks.telegram_door(desks[Network.TELEGRAM], inbox, settings, machine_now)
+    registry = _registry(unbuilt)
+    backups = None if settings.backup.hour is None else Backups(settings, settings.backup.hour, machine_now)
+    web_settings = given.web_settings(settings, key, unbuilt)
+    application = _application(
+        web_settings,
+        clocks=clocks,
+        clock_moved=clock_moved,
+        wake=post.wake,
+        registry=registry,
+        checks=readiness.checks(domain_now, machine_now, telegram.polling if telegram else None, backups),
+        chat_page=chat_page,
+        telegram=telegram,
+    )
+    listed = _ticks(settings, web_settings, servers=servers, bots=bots, chat_page=chat_page, machine_now=machine_now)
+    listed += backups.ticks(registry) if backups else ()
+    timer = scheduler(listed, domain_now=domain_now, wake=post.wake)
+    return Faden(settings, servers, desks, inbox, post, application, timer, telegram)
+
+
+def _servers(settings: Settings, stage: Network, clocks: Clocks) -> dict[Network, BotServer]:
+    """Our own networks."""
+    host = urlsplit(settings.web.public_url).netloc
+    hosts = frozenset({host}) if settings.trial or stage is not Network.WEBCHAT else frozenset()
+    return {
         network: BotServer(
             network=network,
             token=WEBCHAT_TOKEN,
-            clock=machine_now,
-            town_clock=domain_now if network is Network.WEBCHAT else None,
+            clock=clocks.machine,
+            town_clock=clocks.domain if network is Network.WEBCHAT else None,
             options=Options(own_hosts=hosts, first_contact=False),
         )
         for network in dict.fromkeys((Network.WEBCHAT, stage))
     }
-    bots = {network: _bot(server) for network, server in servers.items()}
-    town = Town(
-        zone=settings.town.zone,
-        land=settings.town.land,
-        host=urlsplit(base_url).hostname or NO_HOST,
-        area_label=settings.town.area_label,
-        key=key,
-        mails=bool(settings.mail.smtp_url and settings.mail.sender),
-        mailbox=settings.mailbox,
-    )
-    if settings.telegram.token is not None and stage is Network.WEBCHAT:
-        bots[Network.TELEGRAM] = _telegram_bot(settings.telegram)
-    desks = {network: handlers.application(bot, town) for network, bot in bots.items()}
-    for network in servers:
-        await desks[network].initialize()
-    one_time_link, feed_link, answer_link = _links(base_url, key, machine_now)
-    unbuilt = Unbuilt()
-    post = Post(
+
+
+def _post(
+    settings: Settings,
+    *,
+    key: bytes,
+    bots: networks.Bots,
+    clocks: Clocks,
+    pacers: Mapping[Network, Pacer] | None,
+    unbuilt: Unbuilt,
+) -> Post:
+    one_time_link, feed_link, answer_link = given.links(settings, key, clocks.machine)
+    return Post(
         bots=bots,
-        mailer=Mailer(settings.mail.smtp_url, settings.mail.sender, name=_sender_name(settings.town.name))
-        if settings.mail.smtp_url and settings.mail.sender
-        else None,
-        voices=_post_settings(settings, base_url, town, bots.get(Network.TELEGRAM), unbuilt),
-        domain_now=domain_now,
-        machine_now=machine_now,
+        mailer=given.mailer(settings),
+        voices=given.post_settings(settings, key, partial(networks.name_of, bots.get(Network.TELEGRAM)), unbuilt),
+        domain_now=clocks.domain,
+        machine_now=clocks.machine,
         one_time_link=one_time_link,
         feed_link=feed_link,
         answer_link=answer_link,
         pacers=pacers,
     )
-    inbox = Inbox(applications=desks, hand_over=post.hand_over, domain_now=domain_now, machine_now=machine_now)
-    for network, server in servers.items():
-        server.on_update = partial(inbox.receive, network)
-        await _open_rooms(server, machine_now())
-        await _offer_commands(bots[network])
-    chat_page = ChatPage(
-        server=servers[Network.WEBCHAT],
+
+
+def _chat_page(settings: Settings, server: BotServer, domain_now: Callable[[], datetime]) -> ChatPage:
+    return ChatPage(
+        server=server,
         clock=domain_now,
         frame=words.frame,
         reader_of=words.person_of,
         signed_in=still_signed_in,
         file_bytes=settings.web.megabytes_per_person * MEGABYTE,
     )
-    telegram = None
-    if Network.TELEGRAM in bots and Network.TELEGRAM not in servers:
-        receive = partial(inbox.receive, Network.TELEGRAM)
-        polling = Polling(bots[Network.TELEGRAM], receive, machine_now=machine_now)
-        telegram = TelegramDoor(desks[Network.TELEGRAM], inbox, settings.telegram, base_url, polling)
-    registry = _registry(unbuilt)
-    backups = None if settings.backup.hour is None else Backups(settings, settings.backup.hour, machine_now)
-    web_settings = _web_settings(settings, base_url, key, unbuilt)
+
+
+def _application(
+    settings: WebSettings,
+    *,
+    clocks: Clocks,
+    clock_moved: Callable[[timedelta], None],
+    wake: Callable[[], None],
+    registry: CollectorRegistry,
+    checks: Mapping[str, Callable[[], Awaitable[Check]]],
+    chat_page: ChatPage,
+    telegram: networks.TelegramDoor | None,
+) -> web.Application:
+    """The pages, with the web chat and, where Telegram sends its updates itself, the webhook."""
     application = routes.application(
-        web_settings,
+        settings,
         change_preferences=preferences.change,
-        domain_now=domain_now,
-        machine_now=machine_now,
-        wake=post.wake,
+        domain_now=clocks.domain,
+        machine_now=clocks.machine,
+        wake=wake,
         registry=registry,
-        readiness=readiness.checks(domain_now, machine_now, telegram.polling if telegram else None, backups),
+        readiness=checks,
         clock_moved=clock_moved,
-        extra_routes=[*routes_of(chat_page), *_webhook(telegram)],
+        extra_routes=[*routes_of(chat_page), *(telegram.routes if telegram else ())],
     )
     application.on_shutdown.append(chat_page.shut_down)
-    listed = (
+    return application
+
+
+def _ticks(
+    settings: Settings,
+    web_settings: WebSettings,
+    *,
+    servers: Mapping[Network, BotServer],
+    bots: networks.Bots,
+    chat_page: ChatPage,
+    machine_now: Callable[[], datetime],
+) -> tuple[Tick, ...]:
+    """All that the timer looks at, but for the backups."""
+    return (
         *ticks(settings.town.land),
         Tick(
             name="feeds",
@@ -313,45 +302,12 @@ async def assemble(
             action=lambda now: people.fetch(bots, zone=settings.town.zone, now=now),
             own_work=True,
         ),
-        *(backups.ticks(registry) if backups else ()),
     )
-    timer = scheduler(listed, domain_now=domain_now, wake=post.wake)
-    return Faden(settings, servers, desks, inbox, post, application, timer, telegram)
 
 
 async def _catch_up(servers: Iterable[BotServer]) -> None:
     for server in servers:
         await server.catch_up()
-
-
-def _bot(server: BotServer) -> ExtBot[None]:
-    """A bot whose wire is a Python object."""
-    return ExtBot(token=server.token, request=InProcessRequest(server), get_updates_request=InProcessRequest(server))
-
-
-OneTime = Callable[[typed.OneTimeLink, int], Awaitable[str]]
-Feed = Callable[[typed.FeedLink, int], Awaitable[str]]
-Answer = Callable[[typed.AnswerLink, int], Awaitable[str]]
-
-
-def _links(base_url: str, key: bytes, machine_now: Callable[[], datetime]) -> tuple[OneTime, Feed, Answer]:
-    """How typed links become addresses, at the moment of sending."""
-    paths = {TokenPurpose.SIGN_IN: "anmelden", TokenPurpose.INVITATION: "einladung"}
-
-    async def one_time(link: typed.OneTimeLink, person: int) -> str:
-        purpose = TokenPurpose(link.purpose)
-        token = await db.unit_of_work(
-            lambda: sessions.issue(person=link.person or person, purpose=purpose, now=machine_now())
-        )
-        return f"{base_url}/{paths[purpose]}/{token}"
-
-    async def feed(link: typed.FeedLink, person: int) -> str:
-        return f"{base_url}/kalender/{tokens.feed(key, person, link.generation)}.ics"
-
-    async def answer(link: typed.AnswerLink, _person: int) -> str:
-        return f"{base_url}/antwort/{tokens.answer(key, link.attendance)}"
-
-    return one_time, feed, answer
 
 
 def _registry(unbuilt: Unbuilt) -> CollectorRegistry:
@@ -360,102 +316,6 @@ def _registry(unbuilt: Unbuilt) -> CollectorRegistry:
     gauge = Gauge("faden_calendar_objects_not_built", "Calendar objects that could not be made", registry=registry)
     gauge.set_function(lambda: unbuilt.count)
     return registry
-
-
-def _post_settings(
-    settings: Settings, base_url: str, town: Town, telegram: ExtBot[None] | None, unbuilt: Unbuilt
-) -> PostSettings:
-    def telegram_name() -> str | None:
-        """The library knows it once Telegram has answered."""
-        try:
-            return telegram.username if telegram is not None else None
-        except RuntimeError:
-            return None
-
-    return PostSettings(
-        base_url=base_url,
-        mailbox=settings.mailbox,
-        land=settings.town.land,
-        town=settings.town.name,
-        zone=settings.town.zone,
-        language=settings.town.language,
-        area_label=settings.town.area_label,
-        reply_to=settings.mail.reply_to,
-        telegram_name=telegram_name,
-        commitment_link=lambda commitment, person: (
-            f"{base_url}/commitment/{tokens.commitment(town.key, commitment, person)}"
-        ),
-        unbuilt=unbuilt,
-    )
-
-
-def _sender_name(town: str) -> str:
-    """Who writes the mails. A town that was given no name is called as the program is."""
-    return f"Faden {town.removeprefix('Faden').strip()}".strip()
-
-
-def _web_settings(settings: Settings, base_url: str, key: bytes, unbuilt: Unbuilt) -> WebSettings:
-    return WebSettings(
-        public_url=base_url,
-        town=settings.town.name,
-        key=key,
-        mailbox=settings.mailbox,
-        language=settings.town.language,
-        zone=settings.town.zone,
-        area_label=settings.town.area_label,
-        trusted_proxies=settings.web.trusted_proxies,
-        legal=LegalTexts(
-            imprint=settings.town.imprint, privacy=settings.town.privacy, accessibility=settings.town.accessibility
-        ),
-        metrics_token=settings.web.metrics_token,
-        trial=settings.trial,
-        unbuilt=unbuilt,
-    )
-
-
-async def _open_rooms(server: BotServer, now: datetime) -> None:
-    """Every body has its group on our own server; who may read it is asked at each request."""
-    linked = await GroupChat.filter(network=server.network).values_list("body_id", flat=True)
-    new = await Body.exclude(id__in=[*linked, 0]).exclude(kind=BodyKind.EXTERNAL)
-
-    async def note() -> None:
-        async with db.transaction():
-            rows = [
-                GroupChat(body=body, network=server.network, chat_id=GROUP_IDS - body.id, linked_at=now) for body in new
-            ]
-            await GroupChat.bulk_create(rows, ignore_conflicts=True)
-
-    await db.unit_of_work(note)
-    await rooms.open_rooms(server)
-
-
-async def _offer_commands(bot: ExtBot[None]) -> None:
-    """Set the command menu per language and kind of chat, only where it changed."""
-    for language in messages.LANGUAGES:
-        for scope, commands in handlers.menus(language).items():
-            shown = None if language == "de" else language
-            wanted = [(command.command, command.description) for command in commands]
-            current = await bot.get_my_commands(scope=scope, language_code=shown)
-            if [(command.command, command.description) for command in current] != wanted:
-                await bot.set_my_commands(commands, scope=scope, language_code=shown)
-
-
-def _telegram_bot(settings: TelegramSettings) -> ExtBot[None]:
-    """The bot on Telegram itself."""
-    base = settings.api_base.rstrip("/")
-    assert settings.token is not None  # noqa: S101  # asked before
-    return ExtBot(
-        token=settings.token,
-        base_url=f"{base}/bot",
-        base_file_url=f"{base}/file/bot",
-        request=PatientRequest(connection_pool_size=TELEGRAM_CONNECTIONS),
-    )
-
-
-def _webhook(telegram: TelegramDoor | None) -> list[web.RouteDef]:
-    if telegram is None or telegram.settings.mode != "webhook" or not telegram.settings.webhook_secret:
-        return []
-    return [webhook.route(telegram.settings.webhook_secret, telegram.receive)]
 
 
 # --- serving ----------------------------------------------------------------------------------------------------------
@@ -557,7 +417,7 @@ async def _run(faden: Faden, door: socket.socket, stopping: asyncio.Event) -> No
 
 def _announce(settings: Settings) -> None:
     """Say where to go, for a person at the terminal."""
-    address = settings.web.public_url or f"http://{settings.web.host}:{settings.web.port}"
+    address = settings.web.public_url
     if settings.trial:
         sys.stdout.write(TRIAL_GREETING.format(address=address))
         sys.stdout.flush()

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from bot.polling import Polling
+from bot.post import outbox
 from bot.scheduling.backups import Backups
 from bot.web.settings import Check
 from storage import db
-from storage.models import Notice, Remembered
-from storage.vocabulary import NoticeState
+from storage.models import Remembered
 
 WRITTEN = "written"
 WRITE_EVERY = timedelta(seconds=5)
@@ -25,14 +25,18 @@ def checks(
     polling: Polling | None,
     backups: Backups | None = None,
 ) -> Mapping[str, Callable[[], Awaitable[Check]]]:
-    """The database keeps what is written, the event loop turns in time, no notice waits for long, Telegram is heard by polling.
+    """The database keeps what is written, the event loop turns in time, no notice waits for long, no network is away for long.
 
-    And, where backups are made by the hour, the newest one is not too old.
+    Telegram is heard by polling. And, where backups are made by the hour, the newest one is not too old.
     """
 
-    async def oldest_notice() -> Check:
-        waiting = await Notice.filter(state=NoticeState.WAITING, due_at__lt=domain_now() - OLDEST_NOTICE).count()
-        return Check(ok=waiting == 0, detail=f"{waiting} waiting for more than ten minutes")
+    async def notices() -> Check:
+        lying = await outbox.left_lying(due_by=domain_now() - OLDEST_NOTICE, free_by=machine_now() - OLDEST_NOTICE)
+        return Check(ok=lying == 0, detail=f"{lying} waiting for more than ten minutes")
+
+    async def networks() -> Check:
+        held = await outbox.waiting_for_networks(due_by=domain_now() - OLDEST_NOTICE)
+        return Check(ok=held == 0, detail=f"{held} waiting for a network for more than ten minutes")
 
     async def heard() -> Check:
         return Check(ok=polling is None or not polling.silent(), detail="telegram")
@@ -40,7 +44,8 @@ def checks(
     asked: dict[str, Callable[[], Awaitable[Check]]] = {
         "database": Writing(machine_now),
         "loop": _loop,
-        "notices": oldest_notice,
+        "notices": notices,
+        "networks": networks,
         "polling": heard,
     }
     return asked if backups is None else {**asked, "backup": partial(_backup, backups)}

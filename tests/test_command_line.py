@@ -330,6 +330,7 @@ def test_trial_starts_in_an_empty_directory_and_ends_with_control_c(bare: Path) 
         "database": True,
         "loop": True,
         "notices": True,
+        "networks": True,
         "polling": True,
         "backup": True,
     }
@@ -570,6 +571,65 @@ def test_check_names_a_folder_or_an_address_that_cannot_work(
     ended = command("check")
 
     assert (ended.code, failed(ended)) == (1, [line])
+
+
+NOT_EVEN_LOOKED_AT = (
+    "x" * 300
+)  # a name that is too long is refused as is a folder that may not be entered, also to root
+
+
+@pytest.mark.usefixtures("town")
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("FADEN_DATABASE__URL", f"sqlite:///{NOT_EVEN_LOOKED_AT}/faden.sqlite3"),
+        ("FADEN_DATABASE__DIRECTORY", NOT_EVEN_LOOKED_AT),
+    ],
+)
+def test_check_says_in_words_that_a_folder_cannot_even_be_looked_at(
+    command: Command, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    monkeypatch.setenv("FADEN_BACKUP__HOUR", "3")
+
+    ended = command("check")
+
+    folder = NOT_EVEN_LOOKED_AT
+    assert ended.code == 1
+    assert failed(ended) == [
+        f"configuration  FAILED  {folder}/secret.key cannot be looked at: File name too long",
+        f"database       FAILED  nothing can be written to {folder}: File name too long",
+        f"backup         FAILED  {folder}/backups cannot be read: File name too long",
+    ]
+
+
+@pytest.mark.usefixtures("town")
+@pytest.mark.parametrize("hour", ["3", None])
+def test_check_of_backups_in_a_folder_that_cannot_even_be_looked_at(
+    command: Command, monkeypatch: pytest.MonkeyPatch, hour: str | None
+) -> None:
+    monkeypatch.setenv("FADEN_BACKUP__DIRECTORY", NOT_EVEN_LOOKED_AT)
+    if hour is not None:
+        monkeypatch.setenv("FADEN_BACKUP__HOUR", hour)
+
+    ended = command("check")
+
+    seen = f"{NOT_EVEN_LOOKED_AT} cannot be read: File name too long"
+    none = "none is made by itself: backup.hour is not set"
+    line = f"backup         FAILED  {seen}" if hour else f"backup         ok      {seen}; {none}"
+    assert (ended.code, ended.out[7]) == (1 if hour else 0, line)
+
+
+@pytest.mark.usefixtures("town")
+@pytest.mark.parametrize("address", ["http://localhost:8080", "http://faden", "http://[::1]:8080", "https://192.0.2.1"])
+def test_check_of_an_address_that_is_no_mail_host(
+    command: Command, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("FADEN_WEB__PUBLIC_URL", address)
+
+    ended = command("check")
+
+    assert (ended.code, failed(ended)) == (0, [])
 
 
 @pytest.mark.usefixtures("town")

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bot import readiness
+from bot.post import outbox
 from bot.web.settings import Check
 from storage import db
-from storage.models import Notice
+from storage.models import Notice, Person
 from storage.vocabulary import Lane, NoticeKind
 from tests.conftest import Counted
 
@@ -29,21 +31,71 @@ async def test_everything_is_well(now: datetime) -> None:
         "database": True,
         "loop": True,
         "notices": True,
+        "networks": True,
         "polling": True,
     }
 
 
+@pytest.fixture
+async def ben(store: str) -> Person:  # noqa: ARG001  # the store must be open
+    return await Person.create(key="ben", given_name="Ben", family_name="Huber")
+
+
+def notice(key: str, due_at: datetime, **values: Any) -> Notice:  # noqa: ANN401  # columns
+    fixed: dict[str, Any] = {"kind": NoticeKind.MESSAGE, "lane": Lane.MAILING, "template": "help", "facts": {}}
+    return Notice(key=key, due_at=due_at, created_at=due_at, **{**fixed, **values})
+
+
+async def told(now: datetime, *rows: Notice) -> tuple[Check, Check]:
+    """What is said of notices that nobody takes up, and of those that wait for a network."""
+    await Notice.bulk_create(rows)
+    asked = readiness.checks(lambda: now, lambda: now, None)
+    return await asked["notices"](), await asked["networks"]()
+
+
+def lying(count: int) -> Check:
+    return Check(ok=count == 0, detail=f"{count} waiting for more than ten minutes")
+
+
+def away(count: int) -> Check:
+    return Check(ok=count == 0, detail=f"{count} waiting for a network for more than ten minutes")
+
+
 @pytest.mark.usefixtures("store")
-@pytest.mark.parametrize(("minutes", "waiting"), [(10, 0), (11, 1)])
+@pytest.mark.parametrize(("minutes", "waiting"), [(9, 0), (11, 1)])
 async def test_notice_that_waits_for_long_is_told(now: datetime, minutes: int, waiting: int) -> None:
     due = now - timedelta(minutes=minutes)
-    await Notice.create(
-        key="n", kind=NoticeKind.MESSAGE, lane=Lane.MAILING, template="help", facts={}, due_at=due, created_at=due
-    )
 
-    told = await readiness.checks(lambda: now, lambda: now, None)["notices"]()
+    assert await told(now, notice("n", due)) == (lying(waiting), away(0))
 
-    assert told == Check(ok=waiting == 0, detail=f"{waiting} waiting for more than ten minutes")
+
+@pytest.mark.usefixtures("store")
+async def test_mails_that_one_mailbox_puts_off_and_those_behind_it_fail_nothing(ben: Person, now: datetime) -> None:
+    due, later = now - timedelta(hours=5), now + timedelta(hours=4)
+    first = notice("a", due, person=ben, kind=NoticeKind.MAIL, error="put off 452", held_until=later)
+    second = notice("b", due + timedelta(hours=1), person=ben, kind=NoticeKind.MAIL)
+
+    assert await told(now, first, second) == (lying(0), away(0))
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize(("minutes", "waiting"), [(9, 0), (11, 1)])
+async def test_notice_that_was_held_back_and_is_taken_up_no_more_is_told(
+    now: datetime, minutes: int, waiting: int
+) -> None:
+    held = now - timedelta(minutes=minutes)
+
+    assert await told(now, notice("n", now - timedelta(days=1), held_until=held)) == (lying(waiting), away(0))
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("hours", [1, 0])
+async def test_network_or_mail_server_that_is_away_is_told(now: datetime, hours: int) -> None:
+    due, later = now - timedelta(hours=hours), now + timedelta(hours=1)
+    chat = notice("a", due, error=outbox.AWAY, held_until=later)
+    mail = notice("b", due, kind=NoticeKind.MAIL, error=outbox.MAIL_SERVER, held_until=later)
+
+    assert await told(now, chat, mail) == (lying(0), away(2 if hours else 0))
 
 
 async def test_database_that_is_away_is_told(now: datetime) -> None:

@@ -43,7 +43,12 @@ def check(options: argparse.Namespace) -> int:
 
 
 def _configuration(settings: Settings) -> Finding:
-    if (settings.directory / "secret.key").exists():
+    try:
+        has_key = settings.key_file.exists()
+    except OSError as error:
+        detail = f"{settings.key_file} cannot be looked at: {_reason(error)}"
+        return Finding("configuration", ok=False, detail=detail)
+    if has_key:
         config.secret_key(settings)
     empty = [
         f"town.{name}" for name in ("imprint", "privacy", "accessibility", "land") if not getattr(settings.town, name)
@@ -126,12 +131,16 @@ async def _mail_server(settings: Settings) -> Finding:
 
 def _cannot_write(folder: Path) -> str:
     """Why the folder cannot be made or written to; empty when it can. Tried, and nothing is left of it."""
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     try:
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
         with tempfile.TemporaryDirectory(dir=there):
             return ""
     except OSError as error:
-        return error.strerror or type(error).__name__
+        return _reason(error)
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or type(error).__name__
 
 
 def _address(web: WebSettings) -> Finding:
@@ -158,9 +167,7 @@ def _calendar(settings: Settings) -> Finding:
     )
     tried = {
         f"town.zone ({settings.town.zone})": replace(safe, town=settings.town),
-        f"web.public_url ({settings.web.public_url})": replace(
-            safe, web=settings.web, mail=safe.mail if settings.mail.sender else settings.mail
-        ),
+        f"web.public_url ({settings.web.public_url})": replace(safe, web=settings.web),
         f"mail.from ({settings.mail.sender})": replace(safe, mail=settings.mail),
     }
     wrong = [name for name, one in tried.items() if not _can_invite(one)]
@@ -189,7 +196,7 @@ def _can_invite(settings: Settings) -> bool:
             created=moment.astimezone(UTC),
             last_modified=moment.astimezone(UTC),
         )
-        organizer = calendars.Organizer(address=settings.mail.sender or f"faden@{host}", name=settings.town.name)
+        organizer = calendars.Organizer(address=settings.mailbox, name=settings.town.name)
         recipient = calendars.Attendee(address="mitglied@example.org", name="Mitglied")
         calendars.request(meeting, organizer=organizer, recipient=recipient, stamp=moment.astimezone(UTC))
     except (ValueError, RuntimeError):  # what the module raises for facts that no calendar can carry
@@ -205,12 +212,18 @@ async def _backups(settings: Settings) -> Finding:
     from storage.backup.postgres import check_programs
     from storage.db import is_sqlite
 
-    latest = newest(settings.backups)
-    shown = f"the newest is of {latest:%Y-%m-%d %H:%M} UTC" if latest else "none yet"
+    latest, complaint = None, ""
+    try:
+        latest = newest(settings.backups)
+    except OSError as error:
+        complaint = f"{settings.backups} cannot be read: {_reason(error)}"
+    shown = complaint or (f"the newest is of {latest:%Y-%m-%d %H:%M} UTC" if latest else "none yet")
     if settings.backup.hour is None:
         return Finding("backup", ok=True, detail=f"{shown}; none is made by itself: backup.hour is not set")
-    if complaint := _cannot_write(settings.backups):
-        return Finding("backup", ok=False, detail=f"nothing can be written to {settings.backups}: {complaint}")
+    if not complaint and (refused := _cannot_write(settings.backups)):
+        complaint = f"nothing can be written to {settings.backups}: {refused}"
+    if complaint:
+        return Finding("backup", ok=False, detail=complaint)
     try:
         if not is_sqlite(settings.database.url):
             await asyncio.wait_for(check_programs(settings.database.url), PATIENCE_SECONDS)

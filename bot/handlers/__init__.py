@@ -1,7 +1,7 @@
 """The chat door. One list of commands, one of buttons, one of guided entries: nothing is registered anywhere else."""
 
 import re
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -170,13 +170,14 @@ async def _pressed(update: Update, context: Context) -> None:
     await handler(update, context)
 
 
-def _meant(code: str, arguments: Sequence[str]) -> tuple[Handler, tuple[Any, ...]]:
+def _meant(code: str, arguments: list[str]) -> tuple[Handler, tuple[Any, ...]]:
     """What a button does, and what it carries. Raises Outdated: from here on whatever fails is a defect of ours."""
     if code == "d":
         return _guided, ()
     if code == "k":
-        named: dict[tuple[str, ...], Handler] = {(command.german,): command.handler for command in COMMANDS}
-        return named.get(tuple(arguments), start.outdated), ()
+        for command in COMMANDS:
+            if [command.german] == arguments:
+                return command.handler, ()
     button = BUTTONS.get(code)
     if button is None:
         raise Outdated

@@ -7,6 +7,7 @@ steps there are `back`, `redo:<step>` (from the end), and `again`: another wordi
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from telegram import Update
@@ -15,7 +16,7 @@ from bot.actions import carrying, dialogues
 from bot.handlers.context import Context
 from bot.rules import guard
 from bot.rules.dialogue import PAPERS, Flow
-from bot.rules.refusals import ChangedMeanwhile, Outdated, TooLong
+from bot.rules.refusals import ChangedMeanwhile, Outdated, Refusal, TooLong
 from storage.db import savepoint
 from storage.vocabulary import Network
 
@@ -50,8 +51,10 @@ async def pressed(_update: Update, context: Context, guides: Mapping[str, Guide]
     guide = guides.get(kind)
     if guide is None or entry is None or entry.kind != kind:
         raise Outdated
-    if await _closed(context, guide, entry):
-        return
+    await _while_open(context, guide, entry, partial(_press, context, guide, entry, step, value))
+
+
+async def _press(context: Context, guide: Guide, entry: dialogues.OpenEntry, step: str, value: str) -> None:
     current = guide.flow.current(entry.data)
     if current == "kept" and step in {"kept", "again"}:
         _about_this_text(entry, value)
@@ -73,8 +76,8 @@ async def typed(_update: Update, context: Context, guides: Mapping[str, Guide]) 
     guide = guides.get(entry.kind) if entry else None
     if entry is None or guide is None:
         return False
-    if not await _closed(context, guide, entry):
-        await _take(context, guide, entry, guide.flow.current(entry.data), context.text, pressed=False)
+    step = guide.flow.current(entry.data)
+    await _while_open(context, guide, entry, partial(_take, context, guide, entry, step, context.text, pressed=False))
     return True
 
 
@@ -84,8 +87,7 @@ async def back(context: Context, guides: Mapping[str, Guide]) -> bool:
     guide = guides.get(entry.kind) if entry else None
     if entry is None or guide is None:
         return False
-    if not await _closed(context, guide, entry):
-        await _step_back(context, guide, entry)
+    await _while_open(context, guide, entry, partial(_step_back, context, guide, entry))
     return True
 
 
@@ -100,19 +102,42 @@ async def _open(context: Context) -> dialogues.OpenEntry | None:
     return await dialogues.current(await context.speaker(), context.turn.network, context.turn.chat_id, now=context.now)
 
 
-async def _closed(context: Context, guide: Guide, entry: dialogues.OpenEntry) -> bool:
-    """Give up an entry whose questions Telegram may not show any more, and say where it goes on; whether that was so."""
-    if context.turn.network is not Network.TELEGRAM:
-        return False
-    person, facts = await context.speaker(), await guide.facts(context, dict(entry.data))
+async def _while_open(
+    context: Context, guide: Guide, entry: dialogues.OpenEntry, answered: Callable[[], Awaitable[None]]
+) -> None:
+    """Do what was answered. A refusal gives the entry up when it can ask nothing any more; on Telegram nothing is taken then."""
     try:
-        await carrying.check_question(person, facts, context.now)
-    except (carrying.NotOverTelegram, carrying.HintsOnly) as refusal:
+        if context.turn.network is Network.TELEGRAM:
+            await _check_open(context, guide, entry)
+        await answered()
+    except Refusal:
+        if not await _closed(context, guide, entry):
+            raise
+
+
+async def _closed(context: Context, guide: Guide, entry: dialogues.OpenEntry) -> bool:
+    """Give up an entry that can ask nothing any more, and say why; whether that was so."""
+    try:
+        await _check_open(context, guide, entry)
+    except Refusal as refusal:
         await give_up(context)
-        context.taken = True
-        context.toast(refusal.template)
+        context.taken = isinstance(refusal, carrying.NotOverTelegram | carrying.HintsOnly)
+        context.toast(refusal.template, refusal.facts)
         return True
     return False
+
+
+async def _check_open(context: Context, guide: Guide, entry: dialogues.OpenEntry) -> None:
+    """Raises what refuses the open question: what it is about, or Telegram's level (NotOverTelegram, HintsOnly) before that."""
+    refused: Refusal | None = None
+    try:
+        facts = await guide.facts(context, dict(entry.data))
+    except Refusal as refusal:
+        refused, facts = refusal, refusal.facts
+    if context.turn.network is Network.TELEGRAM:
+        await carrying.check_question(await context.speaker(), facts, context.now)
+    if refused is not None:
+        raise refused
 
 
 async def _take(
@@ -137,17 +162,17 @@ async def _finish(context: Context, guide: Guide, entry: dialogues.OpenEntry, ch
         await dialogues.end(await context.speaker(), context.turn.network, context.turn.chat_id)
         await guide.finish(context, dict(entry.data), choice)
 
-    if "seen" not in entry.data:
-        await done()
-        return
     try:
         async with savepoint():
             await done()
     except ChangedMeanwhile:
+        if "seen" not in entry.data:
+            raise
         await _ask(context, guide, entry.person_id, dict(entry.data))
 
 
 async def _ask(context: Context, guide: Guide, person: int, answers: Answers) -> None:
+    facts = await guide.facts(context, answers)
     step = guide.flow.current(answers)
     await dialogues.keep(
         person=person,
@@ -158,9 +183,8 @@ async def _ask(context: Context, guide: Guide, person: int, answers: Answers) ->
         data=answers,
         now=context.now,
     )
-    first, source = guide.flow.begins(answers), answers.get("source")
-    facts = {"first": first, "source": source, **await guide.facts(context, answers)}
-    context.show(f"guided/{guide.flow.kind}_{step}", facts)
+    begins = {"first": guide.flow.begins(answers), "source": answers.get("source")}
+    context.show(f"guided/{guide.flow.kind}_{step}", {**begins, **facts})
 
 
 # --- texts that look like case data ---------------------------------------------------------------------------------
@@ -242,15 +266,13 @@ async def warn(context: Context) -> None:
 
 
 async def discard_warned(context: Context, guides: Mapping[str, Guide]) -> None:
-    """Take what they were warned about out of the chat; an entry that is open asks on."""
+    """Take what they were warned about out of the chat; an entry that is open asks on, and one that cannot is given up."""
     for message in await dialogues.discard(context.turn.network, context.turn.chat_id):
         context.erase(message)
     entry = await _open(context)
     guide = guides.get(entry.kind) if entry else None
-    if entry is None or guide is None:
+    if entry is None or guide is None or await _closed(context, guide, entry):
         context.show("discarded")
-        return
-    if await _closed(context, guide, entry):
         return
     context.toast("discarded")
     await _ask(context, guide, entry.person_id, dict(entry.data))

@@ -9,7 +9,7 @@ from bot.handlers import agenda, dialogues
 from bot.handlers.context import Context
 from bot.rules import permissions
 from bot.rules.facts import Plain
-from bot.rules.refusals import Outdated, Refusal
+from bot.rules.refusals import Refusal
 
 
 class PrivateOnly(Refusal):
@@ -67,11 +67,6 @@ async def privacy(_update: Update, context: Context) -> None:
 async def give_up(_update: Update, context: Context) -> None:
     """/abbrechen: whatever is being asked is forgotten, with the papers that were sent for it."""
     context.show("given_up", {"something": await dialogues.give_up(context)})
-
-
-async def outdated(_update: Update, context: Context) -> None:  # a handler's signature
-    """A button from another time."""
-    raise Outdated
 
 
 async def nothing(_update: Update, context: Context) -> None:  # a handler's signature

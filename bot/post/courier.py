@@ -18,9 +18,9 @@ from bot.addresses import usable_address
 from bot.post import attachments, chat, outbox, readers
 from bot.post.attachments import CALENDAR_MIME
 from bot.post.chat import File, Trouble
+from bot.post.mail import PERMANENT, Mailer, Reply, Reported, compose
 from bot.post.mail import RETRIES as MAIL_RETRIES
-from bot.post.mail import Mailer, Reply, Reported, compose
-from bot.post.outbox import AWAY, HOLD, SERVER, UNCERTAIN, Outcome
+from bot.post.outbox import AWAY, HOLD, MAIL_SERVER, SERVER, UNCERTAIN, Outcome
 from bot.post.readers import MAILS, Reader
 from bot.post.turns import Later, TurnLost, Turns
 from bot.post.weather import Away, Weather
@@ -40,6 +40,7 @@ log = structlog.get_logger(__name__)
 CARD_REST = timedelta(seconds=3)
 CROWD_REST = timedelta(seconds=1)
 FAILURES = 5
+NOT_AVAILABLE = 421  # the mail server serves nobody at the moment (RFC 5321)
 ATTEMPTS_AT_ONCE = 4  # by one channel after the other, or to a chat that moves
 RETRIES = {  # somebody waits for an answer: most failures are over in a moment
     Lane.ANSWER: tuple(timedelta(seconds=seconds) for seconds in (0.1, 1, 3, 5)),
@@ -419,9 +420,15 @@ def _after_mail(reported: Reported, notice: Notice, now: datetime, *, lacks: str
             return _uncertain_mail(notice, now)
         case Reply.LATER if notice.attempts < len(MAIL_RETRIES):
             held = now + MAIL_RETRIES[notice.attempts]
-            return Outcome(state=NoticeState.WAITING, error="mail server", held_until=held, failed=True)
+            return Outcome(state=NoticeState.WAITING, error=_put_off(reported.code), held_until=held, failed=True)
         case _:
-            return Outcome(state=NoticeState.DEAD, error="mail server", failed=True)
+            return Outcome(state=NoticeState.DEAD, error=_put_off(reported.code), failed=True)
+
+
+def _put_off(code: int | None) -> str:
+    """Why a mail has to wait: its recipient's mailbox, or the mail server that serves nobody at the moment (421) or not us."""
+    about_the_mail = code is not None and code < PERMANENT and code != NOT_AVAILABLE
+    return f"put off {code}" if about_the_mail else MAIL_SERVER
 
 
 def _uncertain_mail(notice: Notice, now: datetime) -> Outcome:

@@ -6,7 +6,7 @@ import hashlib
 import ssl
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -49,7 +49,7 @@ class Mailer:
     """One mail server, and the mailbox that writes.
 
     `smtp_url` is `smtp://`, `smtps://` or `smtp+starttls://`, then `user:password@host:port`; user, password and port may be
-    missing. `sender` is an address, with or without a name before it; `name` stands for one that has none. Raises BadSmtpUrl.
+    missing. `sender` is the mailbox's bare address, `name` who it belongs to. Raises BadSmtpUrl.
     """
 
     def __init__(self, smtp_url: str, sender: str, *, name: str = "", tls: ssl.SSLContext | None = None) -> None:
@@ -62,10 +62,7 @@ class Mailer:
         self._user = unquote(parts.username) if parts.username else None
         self._password = unquote(parts.password) if parts.password else None
         self._tls = tls
-        own_name, self.address = parseaddr(sender)
-        self.name = own_name or name
-        if "@" not in self.address:
-            raise BadSmtpUrl("sender")
+        self.address, self.name = sender, name
 
     async def send(self, message: bytes, recipient: str) -> Reported:
         """Have one talk with the server about one mail. Never raises for what the server or the network does."""

@@ -8,6 +8,7 @@ ones show a state, the others are of the moment, and neither tells a story.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import product
 from typing import Any
 
 from tortoise.queryset import QuerySet
@@ -23,6 +24,8 @@ HOLD = timedelta(hours=1)  # for a network that is away; it is let go when the n
 UNCERTAIN = "uncertain"
 AWAY = "away"
 SERVER = "server"
+MAIL_SERVER = "mail server"
+MOST_COUNTED = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -290,6 +293,22 @@ async def waiting_answers(*, domain_now: datetime) -> list[tuple[int, Network, i
         (number, Network(network), chat)
         for number, network, chat in await waiting.values_list("id", "network", "chat_id")
     ]
+
+
+async def left_lying(*, due_by: datetime, free_by: datetime) -> int:
+    """How many notices nobody takes up that were due by then, by the domain's clock, and not held back, by the machine's.
+
+    Of each chat and person the eldest counts; the others wait for it.
+    """
+    desks = product(Lane, (False, True))
+    found = [await execute(_DUE, [lane.value, due_by, free_by, mail, MOST_COUNTED]) for lane, mail in desks]
+    return sum(map(len, found))
+
+
+async def waiting_for_networks(*, due_by: datetime) -> int:
+    """How many that were due by then wait for a network or the mail server. What one recipient's server puts off is none of them."""
+    mails = Notice.filter(state=NoticeState.WAITING, error=MAIL_SERVER)
+    return await _held().filter(due_at__lte=due_by).count() + await mails.filter(due_at__lte=due_by).count()
 
 
 async def told_by_calendar_mail(notice: Notice) -> bool:

@@ -72,7 +72,7 @@ async def answer(request: web.Request) -> web.Response:
     fields = await form(request)
     deputy, chosen = fields.get("deputy", ""), ANSWERS.get(fields.get("answer", ""))
     where, shown = attendance.meeting_id, _moment(fields.get("shown", ""))
-    if deputy.isdecimal():
+    if re.fullmatch(r"\d{1,9}", deputy):
         facts = await do(request, lambda: invitations.delegate(by=person, meeting=where, deputy=int(deputy), now=now))
     elif chosen is not None:
         try:

@@ -1,18 +1,17 @@
 """The way in by a link from a mail, and the way out."""
 
-import re
 from typing import Final
 
 from aiohttp import web
 
 from bot.actions import sessions
+from bot.addresses import usable_address
 from bot.web import doorstep, middlewares
 from bot.web.clients import CLIENT
 from bot.web.settings import CLOCKS, LIMITS, SETTINGS
 from bot.web.words import do, form, page
 from storage.vocabulary import TokenPurpose
 
-MAIL_LIMIT: Final = 254
 BROWSERS: Final = {"Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "Chrome": "Chrome", "Safari": "Safari"}
 SYSTEMS: Final = {
     "Android": "Android",
@@ -37,7 +36,7 @@ async def ask(request: web.Request) -> web.Response:
 async def send_link(request: web.Request) -> web.Response:
     """Send the link, if somebody has that address; the answer is the same for every address, also when there were too many."""
     mail = (await form(request)).get("mail", "").strip()
-    if not is_mail(mail):
+    if usable_address(mail) is None:
         return page(request, "sign_in", {"mail": mail, "mistaken": True}, status=422)
     now, machine_now = request.app[CLOCKS].domain(), request.app[CLOCKS].machine()
     limit, key = request.app[LIMITS].sign_in, request.app[SETTINGS].key
@@ -75,11 +74,6 @@ async def leave(request: web.Request) -> web.StreamResponse:
     response = web.Response(status=303, headers={"Location": "/"})
     middlewares.sign_out(request, response)
     return response
-
-
-def is_mail(text: str) -> bool:
-    """Whether it could be a mail address."""
-    return re.fullmatch(r"[^@\s]+@[^@\s]+", text) is not None and len(text) <= MAIL_LIMIT
 
 
 def device(user_agent: str) -> str:
