@@ -105,3 +105,4 @@ class FeedCache(Model):
 
     class Meta:
         table = "feed_cache"
+        indexes = (("stale",),)
