@@ -415,6 +415,8 @@ async def _before_done(entry: Entry) -> tuple[CommitmentState, frozenset[int]]:
         waiting = await told.filter(state=NoticeState.WAITING).select_for_update()
         await Notice.filter(id__in=[0, *(notice.id for notice in waiting)]).delete()
         heard = {notice.person_id for notice in await told if notice.person_id is not None}
+        if not waiting and not heard:  # it is not known any more: those who lead now count as told
+            heard = set(entry.leads)
         heard |= {event.person_id for event in said if event.id >= last.id and event.person_id is not None}
     return CommitmentState.ORPHANED if entry.owners_left() else state, frozenset(heard)
 
