@@ -85,8 +85,10 @@ async def _when_it_is_time(
     if await looks.due(name, now=now) is None:
         return 0
     found = await look()
-    told = await _tell(found.news, write, now.date())
-    await unit_of_work(partial(looks.done, name, now=now, again=found.again))
+    pieces = list(_pieces(found.news))
+    told = await _tell(pieces[0], write, now.date()) if pieces else 0
+    if len(pieces) <= 1:  # else the next tick goes on
+        await unit_of_work(partial(looks.done, name, now=now, again=found.again))
     return told
 
 

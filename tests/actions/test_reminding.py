@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from bot.actions import commitments, notices, reminding
+from bot.actions import commitments, looks, notices, reminding
 from bot.actions.commitments import Due
 from bot.actions.notices import Draft
 from bot.rules.parties import Party
@@ -389,3 +389,14 @@ async def test_clock_looks_again_when_something_was_agreed(town: Town, now: date
     await commitments.confirm(by=town.carla, commitment=number, now=FRIDAY)
 
     assert await reminding.check_ins(now=FRIDAY + timedelta(minutes=1), land=LAND) == 1
+
+
+async def test_clock_tells_a_piece_at_a_time(town: Town, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reminding, "AT_ONCE", 1)
+    for owner in (town.carla, town.dora, town.emil):
+        await agreed(town, now, owners=[Party(person=owner.id)])
+
+    counts = [await reminding.check_ins(now=FRIDAY + timedelta(minutes=minute), land=LAND) for minute in range(4)]
+
+    assert counts == [1, 1, 1, 0]
+    assert await looks.due(reminding.CHECK_INS, now=FRIDAY + timedelta(minutes=4)) is None
