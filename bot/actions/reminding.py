@@ -216,9 +216,8 @@ def _pieces(news: Iterable[_News]) -> Iterator[list[_News]]:
         if piece and size + len(one.days) > AT_ONCE:
             yield piece
             piece, size = [], 0
-        if one.days:
-            piece.append(one)
-            size += len(one.days)
+        piece.append(one)
+        size += len(one.days)
     if piece:
         yield piece
 
