@@ -20,7 +20,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from prometheus_client import CollectorRegistry, Gauge
 
 from bot import config, given, handlers, networks, readiness
-from bot.actions import housekeeping, meetings, preferences, trial
+from bot.actions import feeds, housekeeping, meetings, people_files, placing, preferences, sessions, trial
 from bot.config import BadSetting, Settings
 from bot.handlers import people
 from bot.handlers.context import Desk, Town
@@ -29,13 +29,13 @@ from bot.logs import Unbuilt
 from bot.post import Post, bundle_unread
 from bot.rules.limits import MEGABYTE
 from bot.rules.pacing import Pacer
-from bot.scheduling import Tick, scheduler, ticks
+from bot.scheduling import Tick, scheduler, ticks, when_rung
 from bot.scheduling.backups import Backups
 from bot.web import routes, wire, words
-from bot.web.feeds import rebuild_stale
+from bot.web.feeds import rebuild_stale, rendering
 from bot.web.middlewares import still_signed_in
 from bot.web.settings import Check, Clocks, WebSettings
-from bot.webchat import rooms
+from bot.webchat import rooms, tidying
 from bot.webchat.page import ChatPage
 from bot.webchat.page import routes as routes_of
 from bot.webchat.server import BotServer, Options
@@ -170,6 +170,8 @@ async def assemble(
     registry = _registry(unbuilt)
     backups = None if settings.backup.hour is None else Backups(settings, settings.backup.hour, machine_now)
     web_settings = given.web_settings(settings, key, unbuilt)
+    await db.unit_of_work(partial(feeds.rendered_by, rendering(web_settings)))
+    await placing.place_waiting(now=domain_now())
     application = _application(
         web_settings,
         clocks=clocks,
@@ -277,7 +279,7 @@ def _ticks(
         *ticks(settings.town.land),
         Tick(
             name="feeds",
-            seconds=5,
+            seconds=3,
             action=lambda now: rebuild_stale(web_settings, now=now, machine_now=machine_now()),
             own_work=True,
         ),
@@ -292,14 +294,39 @@ def _ticks(
             action=lambda _now: _catch_up(servers.values()),
             own_work=True,
         ),
-        Tick(name="signed out", seconds=1, action=lambda _now: chat_page.end_signed_out(), own_work=True),
         Tick(
-            name="tidy", seconds=3600, action=lambda _now: housekeeping.tidy(machine_now=machine_now()), own_work=True
+            name="signed out",
+            seconds=1,
+            action=lambda _now: when_rung(sessions.ENDED, chat_page.end_signed_out),
+            own_work=True,
+        ),
+        Tick(name="session over", seconds=60, action=lambda _now: chat_page.end_signed_out(), own_work=True),
+        Tick(
+            name="tidy",
+            seconds=30,
+            action=lambda _now: housekeeping.tidy(
+                machine_now=machine_now(), told_kept=timedelta(days=settings.keep.told_days)
+            ),
+            own_work=True,
+        ),
+        Tick(
+            name="old presses",
+            seconds=60,
+            action=lambda _now: tidying.presses(machine_now=machine_now()),
+            own_work=True,
+        ),
+        Tick(
+            name="old messages",
+            seconds=30,
+            action=lambda now: tidying.messages(now=now, kept=timedelta(days=settings.keep.chat_days)),
+            own_work=True,
         ),
         Tick(
             name="people files",
             seconds=2,  # somebody waits for it
-            action=lambda now: people.fetch(bots, zone=settings.town.zone, now=now),
+            action=lambda now: when_rung(
+                people_files.KIND, partial(people.fetch, bots, zone=settings.town.zone, now=now)
+            ),
             own_work=True,
         ),
     )

@@ -149,6 +149,7 @@ def _smtp(raw: Any) -> str:  # noqa: ANN401  # whatever stands in the file
 LINE = _matching(r"[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*", "a line of text")
 TEXT = _matching(r"(?s).*\S.*", "a text, or the path of a .md or .txt file")
 PORT = _number(0, 65535, "a port number from 0 to 65535 (0: any free one)")
+DAYS = _number(30, 36500, "days, from 30 to 36500")
 HOUR = _number(0, 23, "an hour from 0 to 23")
 COUNT = _number(1, 9999, "a number from 1 to 9999")
 MEGABYTES = _number(1, MOST_MEGABYTES, f"megabytes, from 1 to {MOST_MEGABYTES}")
@@ -206,6 +207,14 @@ class BackupSettings:
     hour: int | None = _setting(HOUR, None, "The hour at which a backup is made every day.")
     directory: str = _setting(LINE, "", "Where backups go; by default into backups, beside the secret key.")
     keep: int = _setting(COUNT, 14, "How many backups are kept.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeepSettings:
+    """How long is kept what a town may want to forget sooner or later than another."""
+
+    chat_days: int = _setting(DAYS, 730, "How long messages and files stay in the web chat.")
+    told_days: int = _setting(DAYS, 90, "How long it is known who was told what and when.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,6 +280,7 @@ class Settings:
     telegram: TelegramSettings = TelegramSettings()
     database: DatabaseSettings = DatabaseSettings()
     backup: BackupSettings = BackupSettings()
+    keep: KeepSettings = KeepSettings()
     web: WebSettings = WebSettings()
     mail: MailSettings = MailSettings()
     town: TownSettings = TownSettings()
@@ -307,6 +317,7 @@ SECTIONS: dict[str, type[Any]] = {
     "telegram": TelegramSettings,
     "database": DatabaseSettings,
     "backup": BackupSettings,
+    "keep": KeepSettings,
     "web": WebSettings,
     "mail": MailSettings,
     "town": TownSettings,

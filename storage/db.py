@@ -150,12 +150,13 @@ class Log:
 
 @dataclass
 class _Store:
-    """What is open: Tortoise's state, the name of its connection, its log, and the pieces of work under way."""
+    """What is open: Tortoise's state, the name of its connection, its log, the work under way, and which bells are silent."""
 
     context: TortoiseContext
     name: str
     log: Log
     running: set[asyncio.Task[Any]] = field(default_factory=set)
+    silent: set[str] = field(default_factory=set)
 
 
 _store: _Store | None = None
@@ -214,6 +215,11 @@ def connection() -> BaseDBAsyncClient:
 def opened_log() -> Log:
     """The log of the open store."""
     return _opened().log
+
+
+def silent_bells() -> set[str]:
+    """The names of those that nobody has rung since they were last heard; see `storage.bells`."""
+    return _opened().silent
 
 
 def is_postgres() -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from bot.actions import access, audit, feeds, ledger, notices, numbering
+from bot.actions import access, audit, feeds, ledger, notices, numbering, reminding
 from bot.actions.agenda_items import LooksLikeACase, TitleMissing
 from bot.actions.ledger import STILL_SHOWN, Entry, MayNotRecord
 from bot.actions.meetings import InThePast
@@ -267,10 +267,12 @@ async def _confirm(entry: Entry, parties: Collection[int], by: Person, now: date
         if not confirmed:
             return
         await audit.record(by, "commitment.confirmed", f"commitment:{locked.id}", now=now, by_hand=by_hand)
+        await reminding.look_again()
         if await CommitmentParty.exists(commitment_id=locked.id, confirmed_at=None, person__left_at=None):
             return
         if locked.state is CommitmentState.PROPOSED:
             await write(locked, now, state=CommitmentState.AGREED, reason=None)
+            await feeds.touch(entry.people(Side.OWNER))
         entry.commitment.update_from_dict({"state": locked.state, "reason": locked.reason, "version": locked.version})
         if locked.recorded_by_id != by.id:
             await tell(entry, "commitment_agreed", [locked.recorded_by_id], now, today)
@@ -392,6 +394,7 @@ async def reopen(*, by: Person, commitment: int, now: datetime) -> Facts:
             await CheckIn.filter(commitment_id=commitment, answer=CheckInAnswer.DONE).delete()
             await audit.record(by, "commitment.reopened", f"commitment:{commitment}", now=now)
             await feeds.touch(entry.people(Side.OWNER))
+            await reminding.look_again()
             people = (entry.people(Side.OWNER) | heard) - {by.id}
             await tell(entry, "commitment_reopened", people, now, access.today(by, now), name=access.name_of(by))
     elif state not in OPEN:
@@ -412,6 +415,8 @@ async def _before_done(entry: Entry) -> tuple[CommitmentState, frozenset[int]]:
         waiting = await told.filter(state=NoticeState.WAITING).select_for_update()
         await Notice.filter(id__in=[0, *(notice.id for notice in waiting)]).delete()
         heard = {notice.person_id for notice in await told if notice.person_id is not None}
+        if not waiting and not heard:  # it is not known any more: those who lead now count as told
+            heard = set(entry.leads)
         heard |= {event.person_id for event in said if event.id >= last.id and event.person_id is not None}
     return CommitmentState.ORPHANED if entry.owners_left() else state, frozenset(heard)
 
@@ -457,6 +462,7 @@ async def move(*, by: Person, commitment: int, due: Due, reason: str, now: datet
         await _write_due_in(entry.commitment, due)
         await audit.record(by, "commitment.moved", f"commitment:{commitment}", now=now)
         await feeds.touch(entry.people(Side.OWNER))
+        await reminding.look_again()
         [moved] = await ledger.load([entry.commitment], today)
         was = {key: before[key] for key in ("due_kind", "due", "due_in")}
         others = entry.people() - {by.id}

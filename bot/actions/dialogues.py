@@ -65,6 +65,8 @@ async def give_up(person: Person, network: Network, chat_id: int, *, now: dateti
 
 async def expire(*, now: datetime) -> int:
     """Forget what nobody finished, with all that was sent for it."""
+    if not await Dialogue.exists(expires_at__lte=now):
+        return 0
     async with transaction():
         old = await Dialogue.filter(expires_at__lte=now).select_related("person")
         await Dialogue.filter(id__in=[0, *(entry.id for entry in old)]).delete()

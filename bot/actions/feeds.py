@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo
 
 from tortoise.expressions import Q
 
-from bot.actions import access
+from bot.actions import access, looks
 from bot.rules import tokens
-from storage.db import transaction
-from storage.models import Attendance, Commitment, FeedCache, FeedToken, Meeting, Person
+from storage import queries
+from storage.db import execute, transaction
+from storage.models import Attendance, Commitment, FeedCache, FeedToken, Meeting, Person, Remembered
 from storage.vocabulary import CommitmentState, DueKind, MeetingState, Side
 
 DAYS_BACK = 30
@@ -33,6 +34,21 @@ STILL_DUE = (
     CommitmentState.BLOCKED,
     CommitmentState.DEFERRED,
 )
+
+
+RENDERED_BY = "feeds rendered by"
+HORIZON = "feed horizon"
+_CROSSING = "(m.starts_at >= ? AND m.starts_at <= ? OR m.starts_at >= ? AND m.starts_at <= ?)"
+_TOUCH_NEW_DAY = f"""
+UPDATE feed_cache SET stale = TRUE WHERE NOT stale AND person_id IN (
+  SELECT s.person_id FROM meeting m JOIN membership s ON s.body_id = m.body_id WHERE {_CROSSING}
+  UNION SELECT a.person_id FROM meeting m JOIN attendance a ON a.meeting_id = m.id
+    WHERE {_CROSSING} AND a.deputy_for_id IS NOT NULL
+  UNION SELECT p.person_id FROM commitment c JOIN commitment_party p ON p.commitment_id = c.id
+    WHERE c.due_on >= ? AND c.due_on <= ? OR c.due_on >= ? AND c.due_on <= ?
+  UNION SELECT person_id FROM membership WHERE begins_on >= ? AND begins_on <= ? OR ends_on >= ? AND ends_on <= ?
+)
+"""  # noqa: S608  # constants only
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,9 +147,41 @@ async def forget(people: Collection[int]) -> None:
 
 
 async def touch_all() -> None:
-    """A new day: every feed looks one day further, and seats begin and end."""
+    """Every feed has to be built anew: the town has changed."""
     async with transaction():
-        await FeedCache.all().update(stale=True)
+        await FeedCache.filter(stale=False).update(stale=True)
+
+
+async def rendered_by(mark: str) -> None:
+    """Have every feed built anew when another `mark` stands for all that its bytes depend on beside its facts."""
+    async with transaction():
+        found = await Remembered.get_or_none(key=RENDERED_BY)
+        if found is None or found.value != [mark]:
+            await touch_all()
+            await Remembered.update_or_create(key=RENDERED_BY, defaults={"value": [mark]})
+
+
+async def new_day(*, now: datetime) -> None:
+    """Once a day: have those feeds built anew that show something else since the last day.
+
+    They look as many days further as have passed: meetings and due days come into view and go out of it; and seats begin and
+    end, by the people's own days, which may lie one before or behind UTC's.
+    """
+    look = await looks.due(HORIZON, now=now)
+    if look is None:
+        return
+    async with transaction():
+        if look.since is None:
+            await touch_all()
+        else:
+            back, ahead = timedelta(days=DAYS_BACK), timedelta(days=DAYS_AHEAD)
+            first, last = look.since.date() - timedelta(days=1), now.date() + timedelta(days=1)
+            out_of_view, into_view = [look.since - back, now - back], [look.since + ahead, now + ahead]
+            days = [first - back, last - back, first + ahead, last + ahead]
+            meetings = [*out_of_view, *into_view]
+            values = [*meetings, *meetings, *days, first - timedelta(days=1), last, first - timedelta(days=1), last]
+            await execute(_TOUCH_NEW_DAY, values)
+        await looks.done(HORIZON, now=now, again=looks.next_day(now))
 
 
 async def facts_of(person: Person, *, now: datetime) -> FeedFacts:
@@ -144,12 +192,16 @@ async def facts_of(person: Person, *, now: datetime) -> FeedFacts:
     """
     bodies = {seat.body_id: seat.body for seat in await access.memberships(person, now)}
     as_deputy = Attendance.filter(person_id=person.id).exclude(deputy_for_id=None)
-    meetings = await Meeting.filter(
+    instead = await queries.column(as_deputy, "meeting_id")
+    in_view = Meeting.filter(
         Q(state__in=SHOWN) | Q(state=MeetingState.CANCELLED, invited_at__isnull=False),
-        Q(body_id__in=list(bodies)) | Q(id__in=await as_deputy.values_list("meeting_id", flat=True)),
         starts_at__gte=now - timedelta(days=DAYS_BACK),
         starts_at__lt=now + timedelta(days=DAYS_AHEAD),
-    ).order_by("starts_at", "id")
+    )
+    meetings = list(await in_view.filter(body_id__in=[0, *bodies]))  # apart: by an index each
+    if instead:
+        meetings += await in_view.filter(id__in=instead).exclude(body_id__in=[0, *bodies])
+    meetings.sort(key=lambda meeting: (meeting.starts_at, meeting.id))
     today = access.today(person, now)
     dues = (
         await Commitment.filter(

@@ -1,12 +1,19 @@
-"""What is not needed any more is erased. Times are the machine's."""
+"""What is not needed any more is erased, some rows at a time. Times are the machine's.
 
-from collections.abc import Awaitable, Callable
+Each look takes at most `AT_ONCE` rows of a kind, so that nobody is held up; the next one takes more, until nothing is left. What
+has been told goes its own way, `bot.actions.told`; the web chat keeps its own house, `bot.webchat.tidying`.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 import structlog
+from tortoise.queryset import QuerySet
 
-from bot.actions import sessions
+from bot.actions import sessions, told
+from storage import queries
 from storage.db import execute, transaction, unit_of_work
 from storage.erasing import erased
 from storage.models import InboxUpdate
@@ -14,38 +21,49 @@ from storage.vocabulary import UpdateState
 
 log = structlog.get_logger(__name__)
 
+AT_ONCE = 200
 PARKED_KEPT = timedelta(days=30)
 DONE_KEPT = timedelta(days=2)
-TOLD_KEPT = timedelta(days=1)
-LOST_KEPT = timedelta(days=30)
-# Only where there still is something: every notice that ever left is a row.
-_EMPTY = "UPDATE notice SET facts = '{}', frozen = NULL WHERE kind <> 'card' AND (facts <> '{}' OR frozen IS NOT NULL)"
-TOLD = f"{_EMPTY} AND state = 'sent' AND sent_at < ?"
-LOST = f"{_EMPTY} AND state IN ('dropped', 'dead', 'uncertain') AND created_at < ?"
+# They are done nearly in the order in which they came: the oldest say whether there is any that is due.
+_DONE = """
+SELECT id FROM (SELECT id, done_at FROM inbox_update WHERE state = 'done' ORDER BY id LIMIT ?) AS oldest WHERE done_at < ?
+"""
 
 
-async def tidy(*, machine_now: datetime) -> None:
-    """Erase the payload of parked updates after 30 days, done updates after two, and the facts of what was told a day ago.
+async def tidy(*, machine_now: datetime, told_kept: timedelta = told.KEPT) -> None:
+    """Erase the payload of parked updates after 30 days, done updates after two, what was told (see there), and ways in that are over.
 
-    What never arrived is shown to the operator and the organiser for 30 days.
     A done update's row is kept for two days because Telegram delivers an update again for up to 24 hours.
     Each of these is a unit of work of its own, and one that fails is logged and keeps none of the others.
     """
-    done = InboxUpdate.filter(state=UpdateState.DONE, done_at__lt=machine_now - DONE_KEPT)
     parked = InboxUpdate.filter(
         state=UpdateState.PARKED, payload__isnull=False, received_at__lt=machine_now - PARKED_KEPT
     )
     for erase in (
-        done.delete,
-        partial(parked.update, payload=None),
-        partial(execute, TOLD, [machine_now - TOLD_KEPT]),
-        partial(execute, LOST, [machine_now - LOST_KEPT]),
-        partial(sessions.sweep, now=machine_now),
+        partial(_done_updates, machine_now),
+        partial(_some, parked, {"payload": None}),
+        partial(told.tidy, machine_now=machine_now, kept=told_kept, at_once=AT_ONCE),
+        *(partial(_some, rows) for rows in sessions.over(now=machine_now)),
     ):
         try:
-            await unit_of_work(partial(_in_transaction, erase))
+            await erase()
         except Exception:
             log.exception("not tidied")
+
+
+async def _done_updates(now: datetime) -> None:
+    numbers = [row["id"] for row in await execute(_DONE, [AT_ONCE, now - DONE_KEPT])]
+    if numbers:
+        await unit_of_work(partial(_in_transaction, InboxUpdate.filter(id__in=numbers).delete))
+
+
+async def _some(rows: QuerySet[Any], values: Mapping[str, object] | None = None) -> None:
+    """Delete some of these rows, or write the values into them; looking costs no commit."""
+    numbers = await queries.column(rows.limit(AT_ONCE), "id")
+    if numbers:
+        chosen = rows.filter(id__in=numbers)
+        erase = chosen.delete if values is None else partial(chosen.update, **values)
+        await unit_of_work(partial(_in_transaction, erase))
 
 
 async def _in_transaction(erase: Callable[..., Awaitable[object]]) -> None:

@@ -4,11 +4,12 @@ With the last seat that a lead ends the person leaves the town, and all their wa
 """
 
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from tortoise.expressions import F, Q
 
-from bot.actions import access, audit, feeds, meetings, notices, sessions
+from bot.actions import access, audit, feeds, looks, meetings, notices, sessions
 from bot.actions.notices import Draft
 from bot.actions.telling import LOST, RELEASED, forget_entered, tell
 from bot.rules import facts as typed
@@ -17,7 +18,7 @@ from bot.rules.facts import Plain, Text, Title
 from bot.rules.followup import OPEN
 from bot.rules.refusals import NotAllowed
 from storage import queries
-from storage.db import transaction
+from storage.db import execute, transaction, unit_of_work
 from storage.models import (
     AgendaItem,
     Attendance,
@@ -39,6 +40,17 @@ from storage.vocabulary import (
     Side,
 )
 
+SEATS_OVER = "seats over"
+_WITHOUT_SEAT = """
+SELECT DISTINCT t.body_id, a.person_id
+FROM meeting t JOIN attendance a ON a.meeting_id = t.id JOIN person p ON p.id = a.person_id
+WHERE t.state = 'invited' AND t.starts_at > ? AND a.deputy_for_id IS NULL AND p.left_at IS NULL
+  AND NOT EXISTS (
+    SELECT 1 FROM membership m
+    WHERE m.body_id = t.body_id AND m.person_id = a.person_id AND m.begins_on <= ? AND (m.ends_on IS NULL OR m.ends_on >= ?)
+  )
+ORDER BY t.body_id, a.person_id
+"""
 NEVER_ARRIVED = (NoticeState.WAITING, NoticeState.DEAD, NoticeState.DROPPED)
 
 Facts = dict[str, Any]
@@ -139,26 +151,30 @@ async def end_seat(*, by: Person, seat: int, now: datetime) -> Facts:
 
 
 async def seats_over(*, now: datetime) -> int:
-    """Take those off the meetings ahead whose seat the calendar or an import has ended; gives how many. The clock does that."""
-    invited = Attendance.filter(
-        deputy_for_id=None, person__left_at=None, meeting__starts_at__gt=now, meeting__state=MeetingState.INVITED
-    ).exclude(person_id=None)
+    """Take those off the meetings ahead whose seat the calendar or an import has ended; gives how many. The clock does that.
+
+    It looks when a day begins for anybody, and after an import. The database gives only those who have no seat there by UTC's
+    day; their own day decides. Each is a unit of work.
+    """
+    if await looks.due(SEATS_OVER, now=now) is None:
+        return 0
     day = now.date()
-    seats = Membership.filter(queries.not_over(day), begins_on__lte=day)
-    held = set(await seats.values_list("person_id", "body_id"))
-    rows = await invited.select_related("person", "meeting__body")
-    places = {(row.person, row.meeting.body) for row in rows if row.person is not None}
-    over = [
-        (person, body)
-        for person, body in sorted(places, key=lambda place: (place[1].id, place[0].id))
-        if (person.id, body.id) not in held
-        if all(seat.body_id != body.id for seat in await queries.seats_of(person.id, access.today(person, now)))
-    ]
-    if over:
-        async with transaction():
-            for person, body in over:
-                await _take_off(person, body, in_town=True, now=now)
-    return len(over)
+    places = await execute(_WITHOUT_SEAT, [now, day, day])
+    over = 0
+    for place in places:
+        over += await unit_of_work(partial(_seat_over, place["person_id"], place["body_id"], now))
+    zones = [row["zone"] for row in await execute("SELECT DISTINCT zone FROM person WHERE left_at IS NULL")]
+    await unit_of_work(partial(looks.done, SEATS_OVER, now=now, again=looks.next_day(now, zones)))
+    return over
+
+
+async def _seat_over(person: int, body: int, now: datetime) -> bool:
+    found, where = await Person.get(id=person), await Body.get(id=body)
+    if any(seat.body_id == body for seat in await queries.seats_of(person, access.today(found, now))):
+        return False
+    async with transaction():
+        await _take_off(found, where, in_town=True, now=now)
+    return True
 
 
 async def _take_off(person: Person, body: Body, *, in_town: bool, now: datetime) -> None:
@@ -180,6 +196,8 @@ async def _take_off(person: Person, body: Body, *, in_town: bool, now: datetime)
         await forget_entered(place.meeting, person.id)
         await place.delete()
         await meetings.refresh_card(place.meeting, body, now=now)
+    if listed:
+        await meetings.touch_feeds(body, access.today(person, now))
     if in_town:
         gone = {"level": body.level, "body": Title(body.name), "meetings": listed}
         about = _lost_in(body, person)
@@ -230,6 +248,7 @@ async def _free(place: Attendance, person: Person, body: Body, key: str, now: da
     deputies = [row.person for row in instead if row.person is not None]
     await tell(meeting, body, deputies, RELEASED, {}, now=now, method="CANCEL", seated=False)
     await Attendance.filter(id__in=[0, *(row.id for row in instead)]).delete()
+    await feeds.touch([deputy.id for deputy in deputies])
     return facts
 
 

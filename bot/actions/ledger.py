@@ -14,7 +14,6 @@ from bot.rules.facts import PersonName, Plain, Text, Title
 from bot.rules.followup import DONE, OPEN
 from bot.rules.parties import Directory, Named, Party
 from bot.rules.permissions import Seat
-from bot.rules.quiet import Rest
 from bot.rules.refusals import NotAllowed, Refusal
 from storage import queries
 from storage.db import execute
@@ -25,7 +24,6 @@ from storage.models import (
     CommitmentDueIn,
     CommitmentParty,
     Meeting,
-    Membership,
     Organisation,
     Person,
 )
@@ -48,11 +46,27 @@ FROM commitment c LEFT JOIN commitment_party p ON p.commitment_id = c.id AND p.s
 WHERE {_WITH_END}
 ORDER BY c.id, p.id
 """  # noqa: S608  # constants only
-_DUE_IN = f"""
-SELECT c.id, c.agreed_on, d.body_id, d.nth FROM commitment c JOIN commitment_due_in d ON d.commitment_id = c.id
+_NTH = f"""
+SELECT DISTINCT d.nth FROM commitment c JOIN commitment_due_in d ON d.commitment_id = c.id
 WHERE c.due_kind = 'meeting' AND c.state IN ({places(OPEN)})
-ORDER BY d.id
 """  # noqa: S608  # likewise
+# The nth meeting after a day by the index of the body's meetings: 'T' of its wall time stands before 'Z'.
+_DUE_IN = f"""
+SELECT c.id, (
+    SELECT m.starts_local FROM meeting m
+    WHERE m.body_id = d.body_id AND m.starts_at > c.agreed_on AND m.starts_local > CAST(c.agreed_on AS TEXT) || 'Z'
+      AND m.state NOT IN ({places(NOT_IN_THE_CALENDAR)})
+    ORDER BY m.starts_at LIMIT 1 OFFSET ?
+  ) AS starts_local
+FROM commitment c JOIN commitment_due_in d ON d.commitment_id = c.id
+WHERE c.due_kind = 'meeting' AND c.state IN ({places(OPEN)}) AND d.nth = ?
+"""  # noqa: S608  # likewise
+_SEATS = """
+SELECT m.person_id, m.body_id, m.role, m.organisation_id, p.absent_from, p.absent_until
+FROM membership m JOIN person p ON p.id = m.person_id
+WHERE (m.body_id IN ({bodies}) OR m.organisation_id IN ({organisations}))
+  AND m.begins_on <= ? AND (m.ends_on IS NULL OR m.ends_on >= ?) AND p.left_at IS NULL
+"""
 
 Facts = dict[str, Any]
 
@@ -134,25 +148,26 @@ def _party(row: CommitmentParty) -> Party:
 async def seats_for(parties: Iterable[Party], bodies: Iterable[int], day: date) -> list[followup.Seat]:
     """All seats from which somebody may speak for the parties, or lead one of the bodies."""
     parties = list(parties)
-    places = {0, *bodies, *(party.body for party in parties if party.body)}
-    organisations = {0, *(party.organisation for party in parties if party.organisation)}
-    held = await Membership.filter(
-        Q(body_id__in=places) | Q(organisation_id__in=organisations),
-        Q(ends_on=None) | Q(ends_on__gte=day),
-        begins_on__lte=day,
-        person__left_at=None,
-    ).select_related("person")
+    wanted = [*{0, *bodies, *(party.body for party in parties if party.body)}]
+    organisations = [*{0, *(party.organisation for party in parties if party.organisation)}]
+    statement = _SEATS.format(bodies=places(wanted), organisations=places(organisations))
     return [
         followup.Seat(
-            person=seat.person.id,
-            body=seat.body_id,
-            role=seat.role,
-            organisation=seat.organisation_id,
-            away=rest_of(seat.person).absent(day),
+            person=row["person_id"],
+            body=row["body_id"],
+            role=Role(row["role"]),
+            organisation=row["organisation_id"],
+            away=_away(row, day),
         )
-        for seat in held
-        if seat.person is not None
+        for row in await execute(statement, [*wanted, *organisations, day, day])
     ]
+
+
+def _away(row: Facts, day: date) -> bool:
+    if row["absent_from"] is None:
+        return False
+    first = _day(row["absent_from"])
+    return first <= day <= (_day(row["absent_until"]) if row["absent_until"] else first)
 
 
 class _Held:
@@ -222,17 +237,10 @@ async def load(commitments: Sequence[Commitment], day: date) -> list[Entry]:
 
 
 async def outlines(first: date, last: date, day: date) -> list[Outline]:
-    """All that is open and due on these days, or in a meeting, in four statements; who speaks is as of `day`."""
+    """All that is open and due on these days, or in a meeting; who speaks is as of `day`."""
     states = [state.value for state in OPEN]
     rows = await execute(_OWNED, [*states, first, last])
-    due_in = await execute(_DUE_IN, states)
-    days = await _meeting_days(
-        {row["body_id"] for row in due_in}, min((_day(row["agreed_on"]) for row in due_in), default=day)
-    )
-    ends: defaultdict[int, list[date | None]] = defaultdict(list)
-    for row in due_in:
-        meetings = days.get(row["body_id"], ())
-        ends[row["id"]].append(followup.nth_meeting(row["nth"], _day(row["agreed_on"]), meetings))
+    ends = await _meetings_due()
     owners = [_owner(row) for row in rows]
     held = _Held(await seats_for(owners, {row["body_id"] for row in rows}, day))
     promised_by: defaultdict[int, set[int]] = defaultdict(set)
@@ -249,6 +257,17 @@ async def outlines(first: date, last: date, day: date) -> list[Outline]:
         )
         for number, row in {row["id"]: row for row in rows}.items()
     ]
+
+
+async def _meetings_due() -> dict[int, list[date | None]]:
+    """For all that is open and due in meetings, the days of these; None for one that is not in the calendar yet."""
+    states = [state.value for state in OPEN]
+    left_out = [state.value for state in NOT_IN_THE_CALENDAR]
+    ends: defaultdict[int, list[date | None]] = defaultdict(list)
+    for nth in sorted(row["nth"] for row in await execute(_NTH, states)):
+        for row in await execute(_DUE_IN, [*left_out, nth - 1, *states, nth]):
+            ends[row["id"]].append(_day(row["starts_local"][:10]) if row["starts_local"] else None)
+    return ends
 
 
 def _day(value: object) -> date:
@@ -488,14 +507,3 @@ async def meeting_days(*, by: Person, bodies: Collection[int], nth: int, now: da
     today = access.today(by, now)
     days = await _meeting_days(bodies, today)
     return {body: followup.nth_meeting(nth, today, days.get(body, ())) for body in bodies}
-
-
-def rest_of(person: Person) -> Rest:
-    """When the person may not be disturbed."""
-    return Rest(
-        zone=person.zone,
-        quiet_from=person.quiet_from,
-        quiet_until=person.quiet_until,
-        absent_from=person.absent_from,
-        absent_until=person.absent_until,
-    )

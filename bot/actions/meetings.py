@@ -7,8 +7,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tortoise.expressions import Q
+from tortoise.queryset import QuerySet
 
-from bot.actions import access, audit, feeds, notices, numbering
+from bot.actions import access, audit, feeds, looks, notices, numbering
 from bot.actions.notices import Draft
 from bot.rules import permissions, procedure
 from bot.rules.facts import JoinLink, PersonName, Place, Plain, Text, Title
@@ -24,6 +25,7 @@ LONGEST_MINUTES = 12 * 60
 SETTLE = timedelta(minutes=2)  # in which changes become one message
 AHEAD = (MeetingState.DRAFT, MeetingState.POLLING, MeetingState.SCHEDULED, MeetingState.INVITED, MeetingState.RUNNING)
 LISTED = 10
+CALLED_OFF = "called off"
 
 Facts = dict[str, Any]
 
@@ -354,9 +356,27 @@ async def keep_organizer(*, mailbox: str) -> None:
 
 async def held(*, now: datetime) -> int:
     """What has ended was held, and needs no address any more to take it out of a calendar; the clock does that."""
+    ended = Meeting.filter(state__in=(MeetingState.INVITED, MeetingState.RUNNING), ends_at__lte=now)
+    numbers = await queries.column(ended, "id")
+    if not numbers:
+        return 0
     async with transaction():
-        over = await queries.column(Attendance.filter(mailed_to__not_isnull=True, meeting__ends_at__lte=now), "id")
-        await Attendance.filter(id__in=[0, *over]).update(mailed_to=None)
-        return await Meeting.filter(state__in=(MeetingState.INVITED, MeetingState.RUNNING), ends_at__lte=now).update(
-            state=MeetingState.HELD
-        )
+        over = await ended.filter(id__in=numbers).update(state=MeetingState.HELD)
+        await _forget_addresses(Meeting.filter(id__in=numbers, state=MeetingState.HELD))
+    return over
+
+
+async def called_off_over(*, now: datetime) -> None:
+    """The same for what was called off, once a day: nobody takes it out of a calendar any more."""
+    look = await looks.due(CALLED_OFF, now=now)
+    if look is None:
+        return
+    called_off = Meeting.filter(state=MeetingState.CANCELLED, ends_at__lte=now)
+    async with transaction():
+        await _forget_addresses(called_off.filter(ends_at__gt=look.since) if look.since else called_off)
+        await looks.done(CALLED_OFF, now=now, again=looks.next_day(now))
+
+
+async def _forget_addresses(meetings: QuerySet[Meeting]) -> None:
+    numbers = await queries.column(meetings, "id")
+    await Attendance.filter(meeting_id__in=[0, *numbers], mailed_to__not_isnull=True).update(mailed_to=None)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from tortoise.expressions import F
 from tortoise.models import Model
 
-from bot.actions import audit, feeds
+from bot.actions import audit, feeds, leaving, looks
 from bot.rules import merge, peoplefile, procedure, townfile
 from bot.rules.facts import FULL, TITLES
 from bot.rules.mistakes import FileErrors, Mistake
@@ -603,8 +603,9 @@ async def _apply(plan: _Plan, current: _Town, today: date, advance: Advance) -> 
             imported[f"seat:{seat}"] |= merge.marks({"ends_on": yesterday})
         await feeds.forget([current.ids["person", row.values["person"]] for row in plan.ending if row.values["person"]])
     await _bring_back(plan, current.ids)
-    if plan.added or plan.changed:
+    if plan.added or plan.changed or gone:
         await feeds.touch_all()
+        await looks.soon(leaving.SEATS_OVER)
     if imported != current.imported:
         await Remembered.update_or_create(key=current.source.value, defaults={"value": imported})
     if elsewhere != current.elsewhere:

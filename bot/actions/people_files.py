@@ -17,6 +17,7 @@ from bot.rules.facts import FULL, NOTHING, NUDGE, PersonName, Plain, Text
 from bot.rules.mistakes import Mistake
 from bot.rules.refusals import Outdated, Refusal
 from bot.rules.spreadsheet import BYTES
+from storage import bells
 from storage.db import transaction
 from storage.erasing import erased
 from storage.models import Dialogue, Person
@@ -62,6 +63,7 @@ async def take(
     data = {"file_id": file_id, "name": name[:200], "update": update_id}
     await dialogues.give_up(by, network, chat_id, now=now)
     await dialogues.keep(person=by.id, network=network, chat_id=chat_id, kind=KIND, step=FETCH, data=data, now=now)
+    bells.ring(KIND)
 
 
 async def waiting(*, now: datetime) -> list[Waiting]:

@@ -159,7 +159,7 @@ async def moved(meeting: Meeting, body: Body, by: Person, now: datetime, *, was:
 
 
 async def place_waiting(*, now: datetime) -> int:
-    """Give accepted items that have no place theirs, where a meeting is ahead; gives how many. The clock does that.
+    """Give accepted items that have no place theirs, where a meeting is ahead; gives how many. Each start does that.
 
     Nothing that is done in Faden leaves one so; older versions did. It opens a unit of work for each body.
     """
@@ -169,8 +169,11 @@ async def place_waiting(*, now: datetime) -> int:
         body__meetings__state__in=TAKING_ITEMS,
         body__meetings__starts_at__gt=now,
     )
+    bodies = await queries.column(waiting, "body_id")
+    if not bodies:
+        return 0
     placed = 0
-    for body in await Body.filter(id__in=[0, *await queries.column(waiting, "body_id")]).order_by("id"):
+    for body in await Body.filter(id__in=bodies).order_by("id"):
         placed += await unit_of_work(partial(_place_waiting, body, None, now))
     return placed
 

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from bot.actions import audit
+from bot.actions import audit, feeds, reminding
 from bot.rules.refusals import ChangedMeanwhile, NotUnderstood
 from storage.db import transaction
 from storage.models import Channel, Person
@@ -76,4 +76,6 @@ async def _write(by: Person, version: int, now: datetime, **values: Any) -> None
         if not await Person.filter(id=by.id, version=version).update(**values, version=version + 1):
             raise ChangedMeanwhile
         await audit.record(by, "person.preferences", f"person:{by.id}", now=now)
+        await feeds.touch([by.id])
+        await reminding.look_again()
     by.update_from_dict({**values, "version": version + 1})

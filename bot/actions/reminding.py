@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from bot.actions import access, ledger, notices
+from bot.actions import ledger, looks, notices
 from bot.actions.ledger import Entry, Outline
 from bot.actions.notices import Draft
 from bot.rules import facts as typed
 from bot.rules import followup, quiet
 from bot.rules.followup import OPEN
 from bot.rules.quiet import Rest
+from storage import queries
 from storage.db import execute, transaction, unit_of_work
 from storage.models import AuditEvent, CheckIn, Commitment, Notice, Person
 from storage.rows import places
@@ -24,6 +26,11 @@ ASKED_AHEAD = timedelta(days=followup.FARTHEST_DAYS)
 AT_ONCE = 200
 TOLD_OVERDUE = "commitment.overdue"
 CHECK_IN = "check_in"
+CHECK_INS, OVERDUE = "check-ins", "overdue"  # what the looks are called
+_TOLD = f"""
+SELECT c.id, e.facts FROM commitment c JOIN audit_event e ON e.about = 'commitment:' || c.id AND e.what = ?
+WHERE c.state IN ({places(OPEN)}) AND (c.due_on < ? OR c.due_kind = 'meeting')
+"""  # noqa: S608  # constants only
 BUNDLES = {CHECK_IN: ("commitments",), "overdue": ("mine", "led")}  # templates, and the lists in their facts
 
 Facts = dict[str, Any]
@@ -31,7 +38,7 @@ Facts = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class _Reader:
-    """Somebody who may be disturbed now."""
+    """Somebody who has to do with something that is agreed."""
 
     id: int
     today: date
@@ -46,15 +53,56 @@ class _News:
     days: dict[int, date]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """What a look has found for whom, and when the next one can find something else."""
+
+    news: Sequence[_News]
+    again: datetime
+
+
 _Told = Sequence[tuple[_Reader, Sequence[Entry]]]
+
+
+async def check_ins(*, now: datetime, land: str = "") -> int:
+    """`ask_check_ins`, when a look can find something; gives the number of people asked. The clock does that each minute."""
+    return await _when_it_is_time(CHECK_INS, partial(_look_for_check_ins, now, land), partial(_ask, now=now), now)
+
+
+async def overdue(*, now: datetime, land: str = "") -> int:
+    """`mark_overdue`, when a look can find something; gives the number of people told. The clock does that each minute."""
+    return await _when_it_is_time(OVERDUE, partial(_look_for_overdue, now, land), partial(_tell_overdue, now=now), now)
+
+
+async def look_again() -> None:
+    """Something was agreed or changed that somebody may have to be asked about, or told of, today."""
+    await looks.soon(CHECK_INS, OVERDUE)
+
+
+async def _when_it_is_time(
+    name: str, look: Callable[[], Awaitable[_Found]], write: Callable[[_Told], Awaitable[int]], now: datetime
+) -> int:
+    if await looks.due(name, now=now) is None:
+        return 0
+    found = await look()
+    pieces = list(_pieces(found.news))
+    told = await _tell(pieces[0], write, now.date()) if pieces else 0
+    if len(pieces) <= 1:  # else the next tick goes on
+        await unit_of_work(partial(looks.done, name, now=now, again=found.again))
+    return told
 
 
 async def ask_check_ins(*, now: datetime, land: str = "") -> int:
     """Ask owners, a few days before the due date, how it stands: once for each date. Gives the number of people asked.
 
-    Whoever may not be disturbed now is passed over and asked by a later tick; so is who has had today's bundle. `land` says
+    Whoever may not be disturbed now is passed over and asked by a later look; so is who has had today's bundle. `land` says
     whose public holidays count (ISO 3166-2, "BY"); without it those that all of Germany has. It opens its own units of work.
     """
+    found = await _look_for_check_ins(now, land)
+    return await _tell(found.news, partial(_ask, now=now), now.date())
+
+
+async def _look_for_check_ins(now: datetime, land: str) -> _Found:
     day = now.date()
     yesterday = day - timedelta(days=1)
     concerned: defaultdict[int, list[Outline]] = defaultdict(list)
@@ -63,21 +111,16 @@ async def ask_check_ins(*, now: datetime, land: str = "") -> int:
             concerned[person].append(outline)
     questions = CheckIn.filter(due_on__gte=yesterday, commitment__state__in=OPEN)
     asked = set(await questions.values_list("commitment_id", "person_id", "due_on"))
-    news = []
-    for reader in await _readers(concerned, land, now):
-        days = _days(concerned[reader.id], reader)
-        news.append(
-            _News(
-                reader=reader,
-                days={
-                    commitment: due
-                    for commitment, due in days.items()
-                    if (commitment, reader.id, due) not in asked
-                    and followup.is_to_be_asked(due, reader.today, reader.rest, land)
-                },
-            )
-        )
-    return await _tell(news, partial(_ask, now=now), day)
+
+    def to_be_asked(reader: _Reader) -> dict[int, date]:
+        return {
+            commitment: due
+            for commitment, due in _days(concerned[reader.id], reader).items()
+            if (commitment, reader.id, due) not in asked
+            and followup.is_to_be_asked(due, reader.today, reader.rest, land)
+        }
+
+    return await _found(concerned, to_be_asked, land, now)
 
 
 async def _ask(told: _Told, now: datetime) -> int:
@@ -102,20 +145,24 @@ async def mark_overdue(*, now: datetime, land: str = "") -> int:
     Nothing is stored but that they were told: overdue is computed. Passed over is who is passed over by `ask_check_ins`.
     It opens its own units of work.
     """
+    found = await _look_for_overdue(now, land)
+    return await _tell(found.news, partial(_tell_overdue, now=now), now.date())
+
+
+async def _look_for_overdue(now: datetime, land: str) -> _Found:
     day = now.date()
     concerned: defaultdict[int, list[Outline]] = defaultdict(list)
-    outlines = await ledger.outlines(date.min, day, day)
-    for outline in outlines:
+    for outline in await ledger.outlines(date.min, day, day):
         for person in outline.promised_by | outline.leads:
             concerned[person].append(outline)
-    told = await _told_overdue(outlines)
-    news = []
-    for reader in await _readers(concerned, land, now):
+    told = await _told_overdue(day)
+
+    def to_be_told(reader: _Reader) -> dict[int, date]:
         overdue = [outline for outline in concerned[reader.id] if outline.is_overdue(reader.today)]
         days = _days(overdue, reader)
-        new = {commitment: due for commitment, due in days.items() if (commitment, reader.id, str(due)) not in told}
-        news.append(_News(reader=reader, days=new))
-    return await _tell(news, partial(_tell_overdue, now=now), day)
+        return {commitment: due for commitment, due in days.items() if (commitment, reader.id, str(due)) not in told}
+
+    return await _found(concerned, to_be_told, land, now)
 
 
 async def _tell_overdue(told: _Told, now: datetime) -> int:
@@ -141,14 +188,10 @@ async def _tell_overdue(told: _Told, now: datetime) -> int:
     return len(kept)
 
 
-async def _told_overdue(outlines: Iterable[Outline]) -> set[tuple[int, int, str]]:
-    """Who has been told of which commitment and which due date."""
-    about = {f"commitment:{outline.commitment}": outline.commitment for outline in outlines}
-    rows = await execute(
-        f"SELECT about, facts FROM audit_event WHERE what = ? AND about IN ({places(['', *about])})",  # noqa: S608  # no values
-        [TOLD_OVERDUE, "", *about],
-    )
-    found = ((about[row["about"]], json.loads(row["facts"])) for row in rows)
+async def _told_overdue(day: date) -> set[tuple[int, int, str]]:
+    """Who has been told of which open commitment and which due date."""
+    rows = await execute(_TOLD, [TOLD_OVERDUE, *(state.value for state in OPEN), day])
+    found = ((row["id"], json.loads(row["facts"])) for row in rows)
     return {(commitment, facts["told"], facts["due_on"]) for commitment, facts in found}
 
 
@@ -173,9 +216,8 @@ def _pieces(news: Iterable[_News]) -> Iterator[list[_News]]:
         if piece and size + len(one.days) > AT_ONCE:
             yield piece
             piece, size = [], 0
-        if one.days:
-            piece.append(one)
-            size += len(one.days)
+        piece.append(one)
+        size += len(one.days)
     if piece:
         yield piece
 
@@ -205,16 +247,47 @@ def _facts(entries: Iterable[Entry], reader: _Reader) -> list[Facts]:
     return [ledger.facts_of(entry, reader.id, reader.today) for entry in entries]
 
 
-async def _readers(people: Collection[int], land: str, now: datetime) -> list[_Reader]:
-    """Of these, who may be disturbed now and has had no bundle today."""
-    found = await Person.filter(id__in=[0, *people], left_at=None).order_by("id")
-    awake = [
-        _Reader(id=person.id, today=access.today(person, now), rest=ledger.rest_of(person))
-        for person in found
-        if quiet.next_moment(now, ledger.rest_of(person), land) == now
-    ]
-    had = {notice.key for notice in await Notice.filter(key__in=["", *map(_bundle_key, awake)]).only("id", "key")}
-    return [reader for reader in awake if _bundle_key(reader) not in had]
+async def _found(
+    people: Collection[int], news_for: Callable[[_Reader], dict[int, date]], land: str, now: datetime
+) -> _Found:
+    """What these people are to be told who may be disturbed now and have had no bundle today; and when to look again.
+
+    That is when the first of the others may be disturbed, and when a day begins for anybody.
+    """
+    readers = await _readers(people, now)
+    with_news = [_News(reader=reader, days=days) for reader in readers if (days := news_for(reader))]
+    moments = {rest: quiet.next_moment(now, rest, land) for rest in {news.reader.rest for news in with_news}}
+    awake = [news for news in with_news if moments[news.reader.rest] == now]
+    keys = [_bundle_key(news.reader) for news in awake]
+    had = set(await queries.column(Notice.filter(key__in=["", *keys]), "key"))
+    later = [moment for moment in moments.values() if moment > now]
+    return _Found(
+        news=[news for news in awake if _bundle_key(news.reader) not in had],
+        again=min([*later, looks.next_day(now, {reader.rest.zone for reader in readers})]),
+    )
+
+
+async def _readers(people: Collection[int], now: datetime) -> list[_Reader]:
+    """Those who have not left, as rows without models: a look asks for everybody who has promised something."""
+    columns = ("id", "zone", "quiet_from", "quiet_until", "absent_from", "absent_until")
+    rows = await Person.filter(id__in=[0, *people], left_at=None).order_by("id").values_list(*columns)
+    readers = []
+    for number, zone, *rest in rows:
+        quiet_from, quiet_until, absent_from, absent_until = rest
+        readers.append(
+            _Reader(
+                id=number,
+                today=now.astimezone(ZoneInfo(zone)).date(),
+                rest=Rest(
+                    zone=zone,
+                    quiet_from=quiet_from,
+                    quiet_until=quiet_until,
+                    absent_from=absent_from,
+                    absent_until=absent_until,
+                ),
+            )
+        )
+    return readers
 
 
 def _bundle_key(reader: _Reader) -> str:

@@ -7,12 +7,15 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
+
+from tortoise.queryset import QuerySet
 
 from bot.actions import notices
 from bot.rules import limits, tokens
 from bot.rules.facts import OneTimeLink
 from bot.rules.refusals import NotFoundHere, Refusal
-from storage import queries
+from storage import bells, queries
 from storage.db import transaction
 from storage.models import Channel, OneTimeToken, Person, SignInRequest, WebSession
 from storage.vocabulary import ChannelState, Lane, Network, NoticeKind, TokenPurpose
@@ -25,6 +28,7 @@ LINK_LASTS = {
 SESSION_LASTS = timedelta(days=30)
 TOUCHED_EVERY = timedelta(hours=1)
 PRESSED_TWICE = timedelta(minutes=1)
+ENDED = "signed out"  # rung when a session ends before its time
 
 
 class LinkUsedUp(Refusal):
@@ -206,6 +210,7 @@ async def end(*, by: Person, session: int) -> None:
     """Sign one of one's own browsers out. Raises NotFoundHere."""
     async with transaction():
         ended = await WebSession.filter(id=session, person_id=by.id).delete()
+        bells.ring(ENDED)
     if not ended:
         raise NotFoundHere
 
@@ -214,18 +219,21 @@ async def end_others(*, by: Person, current: int) -> None:
     """Sign all of one's own browsers out but this one."""
     async with transaction():
         await WebSession.filter(person_id=by.id).exclude(id=current).delete()
+        bells.ring(ENDED)
 
 
 async def end_all(person: int) -> None:
     """Sign somebody out everywhere and make their open links worthless: they have left."""
     async with transaction():
         await WebSession.filter(person_id=person).delete()
+        bells.ring(ENDED)
         await OneTimeToken.filter(person_id=person, used_at=None).delete()
 
 
-async def sweep(*, now: datetime) -> None:
-    """Erase sessions, links and requests that are over; a link that was used is kept until it would have expired."""
-    async with transaction():
-        await SignInRequest.filter(asked_at__lte=now - limits.longest(limits.SIGN_IN_LINKS)).delete()
-        await WebSession.filter(expires_at__lte=now).delete()
-        await OneTimeToken.filter(expires_at__lte=now).delete()
+def over(*, now: datetime) -> tuple[QuerySet[Any], ...]:
+    """Sessions, links and requests that are over; a link that was used is kept until it would have expired."""
+    return (
+        SignInRequest.filter(asked_at__lte=now - limits.longest(limits.SIGN_IN_LINKS)),
+        WebSession.filter(expires_at__lte=now),
+        OneTimeToken.filter(expires_at__lte=now),
+    )

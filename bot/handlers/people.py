@@ -14,6 +14,7 @@ from bot.handlers.buttons import Button
 from bot.handlers.context import Context
 from bot.rules import spreadsheet
 from bot.rules.mistakes import FileErrors, Mistake
+from storage import bells
 from storage.db import unit_of_work
 from storage.vocabulary import Network
 
@@ -84,9 +85,13 @@ async def sent(_update: Update, context: Context) -> bool:
     return True
 
 
-async def fetch(bots: Mapping[Network, Bot], *, zone: str, now: datetime) -> None:
-    """Fetch the lists that have been sent, and tell what their import would do. It opens its own units of work."""
-    for file in await people_files.waiting(now=now):
+async def fetch(bots: Mapping[Network, Bot], *, zone: str, now: datetime) -> bool:
+    """Fetch the lists that have been sent, and tell what their import would do; gives whether there were any.
+
+    It opens its own units of work, and rings again for what is still to be fetched.
+    """
+    files = await people_files.waiting(now=now)
+    for file in files:
         wrong: tuple[Mistake, ...] = (Mistake(file.name, 1, "", "not_fetched"),)
         try:
             await _look_into(file, bots[file.network], zone, now)
@@ -95,12 +100,14 @@ async def fetch(bots: Mapping[Network, Bot], *, zone: str, now: datetime) -> Non
         except (TelegramError, TimeoutError) as error:
             log.warning("list cannot be fetched", network=file.network, error=type(error).__name__)
             if not isinstance(error, BadRequest) and now - file.since < PATIENCE:
+                bells.ring(people_files.KIND)
                 continue
         except Exception:  # one list must not hold up the others, nor be tried again for ever
             log.exception("list cannot be read", network=file.network)
         else:
             continue
         await _tell_why(file, wrong, now)
+    return bool(files)
 
 
 async def _look_into(file: Waiting, bot: Bot, zone: str, now: datetime) -> None:

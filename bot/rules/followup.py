@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 from bot.rules.parties import Party
 from bot.rules.permissions import LEADING
@@ -67,6 +68,7 @@ def is_overdue(state: CommitmentState, due: date | None, today: date) -> bool:
     return state in OPEN and due is not None and due < today
 
 
+@lru_cache(maxsize=4096)  # many owners rest alike
 def ask_from(due: date, rest: Rest, land: str) -> date:
     """The third working day of this person before the due day."""
     day = due

@@ -61,7 +61,7 @@ class Meeting(Model):
 
     class Meta:
         table = "meeting"
-        indexes = (("body", "starts_at"),)
+        indexes = (("body", "starts_at"), ("state", "ends_at"))
         unique_together = (("body", "number"),)
 
 

@@ -42,7 +42,8 @@ class Notice(Model):
     `begun` tells which have left: where to, and in which words.
 
     An `urgent` one does not wait for the end of somebody's quiet hours; it is then sent silently.
-    `due_at` is a time of the domain's clock; `held_until` (a lease, a retry, a pause) and `sent_at` are the machine's.
+    `due_at` is a time of the domain's clock; `held_until` (a lease, a retry, a pause; of one that is over, when its row is
+    looked at again, see `bot.actions.told`) and `sent_at` are the machine's.
     """
 
     id = fields.BigIntField(primary_key=True)
@@ -105,3 +106,4 @@ class FeedCache(Model):
 
     class Meta:
         table = "feed_cache"
+        indexes = (("stale",),)

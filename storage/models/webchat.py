@@ -169,7 +169,7 @@ class WebchatMessage(Model):
     class Meta:
         table = "webchat_message"
         unique_together = (("chat", "message_id"), ("sender", "key"))
-        indexes = (("chat", "change"), ("sender", "file", "sent_at"))
+        indexes = (("chat", "change"), ("sender", "file", "sent_at"), ("file",))
 
 
 class WebchatPress(Model):
@@ -195,7 +195,7 @@ class WebchatPress(Model):
 
     class Meta:
         table = "webchat_press"
-        indexes = (("user", "change"), ("user", "pressed_at"))
+        indexes = (("user", "change"), ("user", "pressed_at"), ("message",))
 
 
 class WebchatReading(Model):

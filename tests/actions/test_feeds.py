@@ -1,5 +1,6 @@
 import asyncio
 from datetime import date, datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -158,12 +159,84 @@ async def test_nobody_to_touch_or_forget_is_no_mistake(ben: Person) -> None:
     assert not (await FeedCache.get()).stale
 
 
-async def test_new_day_touches_every_feed(ben: Person) -> None:
+async def test_town_that_has_changed_touches_every_feed(ben: Person) -> None:
     await built(ben)
 
     await unit_of_work(feeds.touch_all)
 
     assert (await FeedCache.get()).stale
+
+
+async def test_other_program_or_settings_touch_every_feed_once(ben: Person) -> None:
+    await built(ben)
+    stale = []
+    for mark in ("a", "a", "b"):
+        await unit_of_work(partial(feeds.rendered_by, mark))
+        stale.append((await FeedCache.get()).stale)
+        await FeedCache.all().update(stale=False)
+
+    assert stale == [True, False, True]
+
+
+DAY = timedelta(days=1)
+
+
+async def touched(now: datetime) -> list[int]:
+    """Whose feeds the day has made stale; they are built at once."""
+    await unit_of_work(lambda: feeds.new_day(now=now))
+    stale = await FeedCache.filter(stale=True).order_by("person_id")
+    await FeedCache.all().update(stale=False)
+    return [cached.person_id for cached in stale]
+
+
+async def test_first_day_touches_every_feed_and_the_next_none(ben: Person, now: datetime) -> None:
+    await built(ben)
+
+    assert [await touched(now), await touched(now), await touched(now + DAY)] == [[ben.id], [], []]
+
+
+async def test_clock_that_was_set_back_touches_every_feed(ben: Person, now: datetime) -> None:
+    await built(ben)
+    await touched(now)
+
+    assert await touched(now - 7 * DAY) == [ben.id]
+
+
+async def test_day_touches_those_whose_meetings_come_into_view_or_go_out_of_it(
+    ben: Person, tk: Body, now: datetime
+) -> None:
+    rlk = await Body.create(code="RLK", name="Regionalleiterkonferenz", kind=BodyKind.REGIONAL_CONFERENCE)
+    anna, deputy = [await Person.create(key=key, given_name=key, family_name="A") for key in ("anna", "deputy")]
+    await Membership.create(body=rlk, person=anna, role=Role.MEMBER, begins_on=date(2026, 1, 1))
+    for person in (ben, anna, deputy):
+        await built(person)
+    meeting = await hold(tk, now - timedelta(days=feeds.DAYS_BACK) + timedelta(hours=1))
+    await Attendance.create(meeting=meeting, person=deputy, deputy_for=ben)
+    await hold(rlk, now + timedelta(days=feeds.DAYS_AHEAD) + timedelta(hours=30))
+    await touched(now)
+
+    assert [await touched(now + DAY), await touched(now + 2 * DAY)] == [[ben.id, deputy.id], [anna.id]]
+
+
+async def test_day_touches_those_whose_due_day_goes_out_of_view(ben: Person, tk: Body, now: datetime) -> None:
+    await built(ben)
+    commitment = await agree(tk, ben)
+    await Commitment.filter(id=commitment.id).update(due_on=now.date() - timedelta(days=feeds.DAYS_BACK))
+    await touched(now)
+
+    # A day before and behind, for whoever lives by another day than UTC's.
+    assert [bool(await touched(now + days * DAY)) for days in range(1, 5)] == [True, True, False, False]
+
+
+@pytest.mark.parametrize("side", ["begins_on", "ends_on"])
+async def test_day_touches_those_whose_seat_begins_or_ends(ben: Person, now: datetime, side: str) -> None:
+    await built(ben)
+    await Membership.filter(person_id=ben.id).update(**{side: now.date() + timedelta(days=3)})
+    await touched(now)
+
+    found = [bool(await touched(now + days * DAY)) for days in range(1, 8)]
+
+    assert found == [False, True, True, True, True, True, False]
 
 
 async def test_feed_keeps_the_organiser_of_a_meeting_and_no_link_into_one_that_is_off(

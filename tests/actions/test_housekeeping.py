@@ -1,13 +1,15 @@
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
-from bot.actions import housekeeping
-from storage.db import execute, transaction
-from storage.models import InboxUpdate, Notice, OneTimeToken, WebSession
-from storage.vocabulary import Lane, Network, NoticeKind, NoticeState, TokenPurpose, UpdateState
+from bot.actions import housekeeping, told
+from storage.models import InboxUpdate, OneTimeToken, WebSession
+from storage.vocabulary import Network, TokenPurpose, UpdateState
 from tests.actions.cast import Town
+from tests.conftest import Counted
 
 pytestmark = pytest.mark.usefixtures("store")
 
@@ -23,21 +25,6 @@ async def an_update(number: int, state: UpdateState, at: datetime) -> None:
         state=state,
         received_at=at,
         done_at=None if state is UpdateState.WAITING else at,
-    )
-
-
-async def a_notice(key: str, state: NoticeState, at: datetime, kind: NoticeKind = NoticeKind.MESSAGE) -> None:
-    await Notice.create(
-        key=key,
-        kind=kind,
-        lane=Lane.MAILING,
-        template="moved",
-        facts={"title": "82. TK"},
-        frozen=b"Subject: 82. TK",
-        state=state,
-        due_at=at,
-        created_at=at,
-        sent_at=at if state is NoticeState.SENT else None,
     )
 
 
@@ -58,32 +45,6 @@ async def test_parked_updates_lose_their_content_after_30_days(now: datetime) ->
     await housekeeping.tidy(machine_now=now)
 
     assert {row.update_id: row.payload for row in await InboxUpdate.all()} == {1: None, 2: {"update_id": 2}}
-
-
-async def test_what_was_told_loses_its_content_after_a_day(now: datetime) -> None:
-    await a_notice("old", NoticeState.SENT, now - DAY - SECOND)
-    await a_notice("fresh", NoticeState.SENT, now - DAY)
-    await a_notice("card", NoticeState.SENT, now - 9 * DAY, NoticeKind.CARD)
-    await a_notice("waiting", NoticeState.WAITING, now - 9 * DAY)
-
-    await housekeeping.tidy(machine_now=now)
-
-    notices = {row.key: (row.facts, row.frozen) for row in await Notice.all()}
-    content = ({"title": "82. TK"}, b"Subject: 82. TK")
-    assert notices == {"old": ({}, None), "fresh": content, "card": content, "waiting": content}
-
-
-async def test_what_never_arrived_loses_its_content_after_30_days(now: datetime) -> None:
-    lost = (NoticeState.DROPPED, NoticeState.DEAD, NoticeState.UNCERTAIN)
-    for state in lost:
-        await a_notice(f"old {state}", state, now - 30 * DAY - SECOND)
-        await a_notice(f"fresh {state}", state, now - 30 * DAY)
-
-    await housekeeping.tidy(machine_now=now)
-
-    kept = sorted(row.key for row in await Notice.all() if row.facts)
-    assert kept == sorted(f"fresh {state}" for state in lost)
-    assert await Notice.all().count() == 6
 
 
 async def test_links_and_sessions_that_are_over_are_forgotten(town: Town, now: datetime) -> None:
@@ -107,39 +68,38 @@ async def test_links_and_sessions_that_are_over_are_forgotten(town: Town, now: d
     assert [session.token_hash for session in await WebSession.all()] == ["s1"]
 
 
-async def test_tidying_twice_changes_nothing_more(now: datetime) -> None:
+async def test_tidying_takes_some_at_a_time_and_goes_on(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(housekeeping, "AT_ONCE", 2)
+    for number in range(5):
+        await an_update(number, UpdateState.DONE, now - 3 * DAY)
+
+    left = []
+    for _ in range(4):
+        await housekeeping.tidy(machine_now=now)
+        left.append(await InboxUpdate.all().count())
+
+    assert left == [3, 1, 0, 0]
+
+
+async def test_tidying_where_nothing_is_over_commits_nothing(
+    now: datetime, statements: Callable[[], AbstractContextManager[Counted]]
+) -> None:
     await an_update(1, UpdateState.PARKED, now - 31 * DAY)
-    await a_notice("old", NoticeState.SENT, now - 2 * DAY)
+    await an_update(2, UpdateState.DONE, now - DAY)
     await housekeeping.tidy(machine_now=now)
 
-    await housekeeping.tidy(machine_now=now)
+    with statements() as counted:
+        await housekeeping.tidy(machine_now=now)
 
-    assert (await InboxUpdate.all().count(), await Notice.all().count()) == (1, 1)
-
-
-async def test_what_is_empty_already_is_not_written_again(now: datetime) -> None:
-    await a_notice("told", NoticeState.SENT, now - 2 * DAY)
-    await a_notice("lost", NoticeState.DEAD, now - 31 * DAY)
-    told, lost = [now - DAY], [now - 30 * DAY]
-
-    async with transaction():
-        first = [
-            await execute(f"{housekeeping.TOLD} RETURNING id", told),
-            await execute(f"{housekeeping.LOST} RETURNING id", lost),
-        ]
-        again = [
-            await execute(f"{housekeeping.TOLD} RETURNING id", told),
-            await execute(f"{housekeeping.LOST} RETURNING id", lost),
-        ]
-
-    assert ([len(rows) for rows in first], again) == ([1, 1], [[], []])
+    assert counted.commits == 0
+    assert await InboxUpdate.all().count() == 2
 
 
 async def test_what_cannot_be_erased_keeps_nothing_else(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fail(*_given: object) -> None:
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(housekeeping, "execute", fail)
+    monkeypatch.setattr(told, "tidy", fail)
     await an_update(1, UpdateState.DONE, now - 3 * DAY)
     await OneTimeToken.create(purpose=TokenPurpose.SIGN_IN, token_hash="t", created_at=now - DAY, expires_at=now)
 
@@ -147,4 +107,4 @@ async def test_what_cannot_be_erased_keeps_nothing_else(now: datetime, monkeypat
         await housekeeping.tidy(machine_now=now)
 
     assert (await InboxUpdate.all().count(), await OneTimeToken.all().count()) == (0, 0)
-    assert [line["event"] for line in logged] == ["not tidied"] * 2
+    assert [line["event"] for line in logged] == ["not tidied"]

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -39,6 +41,7 @@ from storage.vocabulary import (
 )
 from tests.actions.cast import YESTERDAY, Town, all_sent, by_chat, facts_for, told, untyped
 from tests.actions.people import a_meeting, a_seat
+from tests.conftest import Counted
 
 KEY = b"k" * 32
 
@@ -436,6 +439,36 @@ async def test_clock_takes_off_whose_seat_has_ended(town: Town, now: datetime) -
     left = await Attendance.filter(meeting_id=meeting.id).order_by("id")
     assert [attendance.person_id for attendance in left] == [town.carla.id, town.vera.id, None]
     assert await lost(town.ben) == [(NoticeKind.CALENDAR_MAIL, None), (NoticeKind.MESSAGE, None)]
+
+
+async def test_feeds_of_those_who_stay_and_of_a_released_deputy_are_built_anew(town: Town, now: datetime) -> None:
+    meeting = await a_meeting(town.tk, "2026-11-24T14:30", MeetingState.INVITED)
+    await an_invitation(meeting, town.ben)
+    await Attendance.create(meeting=meeting, person=town.vera, deputy_for=town.ben)
+    for person in (town.ada, town.vera, town.emil):
+        await FeedCache.create(person=person, stale=False)
+    await Membership.filter(person_id=town.ben.id).update(ends_on=YESTERDAY)
+
+    await leaving.seats_over(now=now)
+
+    assert {cached.person_id for cached in await FeedCache.filter(stale=True)} == {town.ada.id, town.vera.id}
+
+
+async def test_clock_asks_once_however_many_are_invited(
+    town: Town, now: datetime, statements: Callable[[], AbstractContextManager[Counted]]
+) -> None:
+    for day in ("11-24", "12-01", "12-08"):
+        meeting = await a_meeting(town.tk, f"2026-{day}T14:30", MeetingState.INVITED)
+        for person in (town.anna, town.ben, town.carla):
+            await Attendance.create(meeting=meeting, person=person)
+
+    with statements() as first:
+        assert await leaving.seats_over(now=now) == 0
+    with statements() as second:
+        await leaving.seats_over(now=now + timedelta(hours=1))
+
+    assert len([statement for statement in first.statements if "attendance" in statement]) == 1
+    assert (len(second.statements), second.commits) == (1, 0)
 
 
 async def test_clock_goes_by_the_persons_own_day(town: Town, now: datetime) -> None:

@@ -1,10 +1,10 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.actions import invitations, meetings
+from bot.actions import invitations, looks, meetings
 from bot.actions.meetings import InThePast, NoSuchTime, Plan, UnlikelyDuration
 from bot.rules.refusals import NotAllowed, NotAMember, NotFoundHere, Refusal, TooLong
 from storage.models import AgendaItem, Attendance, AuditEvent, Body, FeedCache, GroupChat, Meeting, Membership, Person
@@ -316,6 +316,34 @@ async def test_address_of_a_calendar_is_forgotten_when_the_meeting_is_over(town:
     await meetings.held(now=ends)
 
     assert (ahead, await rows.count()) == (2, 0)
+
+
+async def test_address_for_what_was_called_off_is_forgotten_on_the_day_after(town: Town, now: datetime) -> None:
+    called_off = [await invited(town, now), await invited(town, now, WEDNESDAY)]
+    await Meeting.filter(id__in=called_off).update(state=MeetingState.CANCELLED)
+    rows = Attendance.filter(mailed_to__not_isnull=True)
+    over = utc(TUESDAY) + 90 * MINUTE
+    midnight = looks.next_day(over)
+
+    left = []
+    for moment in (over - MINUTE, over, midnight, midnight + timedelta(days=1)):
+        await meetings.called_off_over(now=moment)
+        left.append(sorted({row.meeting_id for row in await rows}))
+
+    assert left == [called_off, called_off, called_off[1:], []]
+
+
+async def test_clock_asks_once_when_no_meeting_has_ended(
+    town: Town, now: datetime, statements: Callable[[], AbstractContextManager[Counted]]
+) -> None:
+    await invited(town, now)
+    await meetings.called_off_over(now=now)
+
+    with statements() as counted:
+        await meetings.held(now=now)
+        await meetings.called_off_over(now=now + MINUTE)
+
+    assert (len(counted.statements), counted.commits) == (2, 0)
 
 
 async def test_meeting_that_was_invited_to_before_organisers_were_stored_gets_one_and_keeps_it(

@@ -1,11 +1,11 @@
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import pytest
 
-from bot.actions import preferences
+from bot.actions import looks, preferences, reminding
 from bot.rules.refusals import ChangedMeanwhile, NotUnderstood
-from storage.models import AuditEvent, Channel, Person
+from storage.models import AuditEvent, Channel, FeedCache, Person
 from storage.vocabulary import ChannelState, Network
 from tests.actions.cast import Town
 
@@ -45,6 +45,19 @@ async def test_change_writes_the_whole_form(town: Town, now: datetime) -> None:
     assert (ben.language, ben.quiet_from, ben.quiet_until) == ("en", 1200, 360)
     assert (ben.absent_from, ben.absent_until) == (date(2026, 12, 21), date(2027, 1, 3))
     assert await preferred(town.ben) == ["webchat"]
+
+
+async def test_change_is_seen_by_the_feed_and_by_the_clock(town: Town, now: datetime) -> None:
+    for person in (town.ada, town.ben):
+        await FeedCache.create(person=person, stale=False)
+    for name in (reminding.CHECK_INS, reminding.OVERDUE):
+        await looks.done(name, now=now, again=now + timedelta(hours=1))
+
+    await preferences.change(by=town.ben, preferences=Form(), now=now)
+
+    assert [cached.person_id for cached in await FeedCache.filter(stale=True)] == [town.ben.id]
+    assert await looks.due(reminding.CHECK_INS, now=now)
+    assert await looks.due(reminding.OVERDUE, now=now)
 
 
 async def test_change_leaves_everybody_else_alone(town: Town, now: datetime) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from bot.actions import commitments, notices, reminding
+from bot.actions import commitments, looks, notices, reminding
 from bot.actions.commitments import Due
 from bot.actions.notices import Draft
 from bot.rules.parties import Party
@@ -336,3 +336,67 @@ async def test_clock_says_the_same_number_of_statements_for_one_and_for_three(
         await marked(now)
 
     assert len(three.statements) == len(one.statements)
+
+
+# --- when the clock looks ---------------------------------------------------------------------------------------------
+
+NIGHT = datetime(2026, 11, 19, 23, 0, tzinfo=UTC)  # Friday begins in Berlin
+
+
+async def test_clock_looks_when_a_day_begins_and_when_somebody_may_be_disturbed(
+    town: Town, now: datetime, statements: Callable[[], AbstractContextManager[Counted]]
+) -> None:
+    await agreed(town, now)
+
+    seen = []
+    for hours in range(-1, 9):
+        with statements() as counted:
+            asked_now = await reminding.check_ins(now=NIGHT + timedelta(hours=hours), land=LAND)
+        seen.append((asked_now, len(counted.statements) > 1))
+
+    first, midnight, utc_midnight, nothing, morning = (0, True), (0, True), (0, True), (0, False), (1, True)
+    assert seen == [first, midnight, utc_midnight, *[nothing] * 5, morning, nothing]
+
+
+@pytest.mark.parametrize("look", [reminding.check_ins, reminding.overdue])
+async def test_clock_asks_one_question_until_something_can_be_found(
+    town: Town,
+    now: datetime,
+    statements: Callable[[], AbstractContextManager[Counted]],
+    look: Callable[..., Awaitable[int]],
+) -> None:
+    await agreed(town, now)
+    await look(now=THURSDAY_AFTER, land=LAND)
+
+    with statements() as counted:
+        await look(now=THURSDAY_AFTER + timedelta(minutes=1), land=LAND)
+
+    assert (len(counted.statements), counted.commits) == (1, 0)
+
+
+async def test_clock_tells_what_is_overdue_on_the_morning_after(town: Town, now: datetime) -> None:
+    await agreed(town, now)
+
+    days = [datetime(2026, 11, day, hour, tzinfo=UTC) for day in (25, 26) for hour in (0, 6, 12, 23)]
+    told_then = [await reminding.overdue(now=moment, land=LAND) for moment in days]
+
+    assert told_then == [0, 0, 0, 0, 0, 2, 0, 0]
+
+
+async def test_clock_looks_again_when_something_was_agreed(town: Town, now: datetime) -> None:
+    await reminding.check_ins(now=FRIDAY, land=LAND)
+    number = await recorded(town, now)
+    await commitments.confirm(by=town.carla, commitment=number, now=FRIDAY)
+
+    assert await reminding.check_ins(now=FRIDAY + timedelta(minutes=1), land=LAND) == 1
+
+
+async def test_clock_tells_a_piece_at_a_time(town: Town, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reminding, "AT_ONCE", 1)
+    for owner in (town.carla, town.dora, town.emil):
+        await agreed(town, now, owners=[Party(person=owner.id)])
+
+    counts = [await reminding.check_ins(now=FRIDAY + timedelta(minutes=minute), land=LAND) for minute in range(4)]
+
+    assert counts == [1, 1, 1, 0]
+    assert await looks.due(reminding.CHECK_INS, now=FRIDAY + timedelta(minutes=4)) is None

@@ -161,6 +161,16 @@ async def test_reopen_forgets_only_the_answer_that_it_is_done(town: Town, now: d
     assert (await FeedCache.get(person_id=town.carla.id)).stale is True
 
 
+async def test_reopen_tells_the_leads_when_it_is_not_known_any_more_who_heard(town: Town, now: datetime) -> None:
+    number = await agreed(town, now)
+    await says(town, number, CheckInAnswer.DONE, now)
+    await Notice.all().delete()
+
+    await commitments.reopen(by=town.carla, commitment=number, now=now)
+
+    assert await told("commitment_reopened") == [("commitment_reopened", town.anna.id)]
+
+
 async def test_reopen_refused(town: Town, now: datetime) -> None:
     number = await agreed(town, now, owners=[Party(person=town.carla.id)])
     await Commitment.filter(id=number).update(state=CommitmentState.VERIFIED)

@@ -207,23 +207,29 @@ async def test_all_ways_in_are_closed_for_who_leaves(ben: Person, anna: Person, 
     assert await OneTimeToken.filter(person_id=ben.id, used_at=None).count() == 0
 
 
-async def test_sweeping_forgets_requests_after_a_day(now: datetime) -> None:
+async def erase_over(now: datetime) -> None:
+    """What tidying does with the rows that are over."""
+    for rows in sessions.over(now=now):
+        await rows.delete()
+
+
+async def test_requests_are_over_after_a_day(now: datetime) -> None:
     await ask("ben@stadt.example", LATER, now)
 
-    await unit_of_work(lambda: sessions.sweep(now=now + timedelta(hours=23)))
+    await erase_over(now + timedelta(hours=23))
     kept = await SignInRequest.all().count()
-    await unit_of_work(lambda: sessions.sweep(now=now + timedelta(days=1)))
+    await erase_over(now + timedelta(days=1))
 
     assert (kept, await SignInRequest.all().count()) == (1, 0)
 
 
-async def test_sweeping_erases_what_is_over(ben: Person, now: datetime) -> None:
+async def test_sessions_and_links_are_over_at_their_time(ben: Person, now: datetime) -> None:
     await sign_in(await issue(ben, now), now)
     await issue(ben, now, TokenPurpose.INVITATION)
 
-    await unit_of_work(lambda: sessions.sweep(now=now + timedelta(minutes=10)))
+    await erase_over(now + timedelta(minutes=10))
     kept = (await WebSession.all().count(), [token.purpose for token in await OneTimeToken.all()])
-    await unit_of_work(lambda: sessions.sweep(now=now + timedelta(days=30)))
+    await erase_over(now + timedelta(days=30))
 
     assert kept == (1, [TokenPurpose.INVITATION])
     assert (await WebSession.all().count(), await OneTimeToken.all().count()) == (0, 0)

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from apscheduler.triggers.interval import IntervalTrigger
@@ -9,7 +10,8 @@ from structlog.testing import capture_logs
 from bot import scheduling
 from bot.app import assemble
 from bot.config import Settings
-from bot.scheduling import Tick, look, scheduler
+from bot.scheduling import Tick, look, scheduler, when_rung
+from storage import bells
 from storage.db import is_writing, transaction
 from storage.models import Attendance, Dialogue, FeedCache, Meeting, Remembered
 from storage.vocabulary import MeetingState, Network
@@ -26,7 +28,7 @@ async def town(store: str) -> Town:  # noqa: ARG001  # it has to be open
 def test_ticks_are_a_handful_and_each_has_its_name() -> None:
     listed = scheduling.ticks(LAND)
 
-    assert len({tick.name for tick in listed}) == len(listed) <= 8
+    assert len({tick.name for tick in listed}) == len(listed) <= 10
     assert all(tick.seconds >= 5 for tick in listed)
 
 
@@ -34,18 +36,61 @@ def test_ticks_that_may_have_much_to_tell_do_it_in_pieces() -> None:
     assert {tick.name for tick in scheduling.ticks(LAND) if tick.own_work} == {
         "check-ins",
         "erased",
-        "items placed",
         "overdue",
+        "seats over",
     }
 
 
 async def test_every_tick_looks_at_an_empty_town(store: str, now: datetime) -> None:  # noqa: ARG001  # it has to be open
-    woken = []
-    for tick in scheduling.ticks(LAND):
-        await tick.action(now)
-        await look(tick, lambda: now, lambda: woken.append(True))
+    woken: list[str] = []
+    with capture_logs() as log:
+        for tick in scheduling.ticks(LAND):
+            await look(tick, lambda: now, partial(woken.append, tick.name))
 
-    assert len(woken) == len(scheduling.ticks(LAND))
+    assert (woken, log) == ([], [])
+
+
+async def test_no_tick_costs_more_than_a_question_while_nothing_happens(
+    town: Town,  # noqa: ARG001  # nothing is due there
+    now: datetime,
+    statements: Callable[[], AbstractContextManager[Counted]],
+) -> None:
+    faden = await assemble(Settings(), key=b"k" * 32, domain_now=lambda: now, machine_now=lambda: now)
+    cost = {}
+    for job in faden.timer.get_jobs():
+        tick = job.args[0]
+        await look(tick, lambda: now, lambda: None)
+        with statements() as counted:
+            await look(tick, lambda: now, lambda: None)
+        cost[tick.name] = (len(counted.statements), counted.commits)
+
+    asking = {name: number for name, (number, _) in cost.items() if number > 1}
+    assert asking.keys() <= {"tidy", "unread"}  # several kinds of rows, and several questions
+    assert asking["tidy"] <= 10
+    assert {name for name, (number, _) in cost.items() if number == 0} >= {
+        "hand over",
+        "signed out",
+        "people files",
+        "erased",
+    }
+    assert {commits for _, commits in cost.values()} == {0}
+
+
+async def test_tick_that_waits_for_a_bell_looks_when_it_was_rung(store: str) -> None:  # noqa: ARG001  # it has to be open
+    looked = []
+
+    async def act() -> bool:
+        looked.append(True)
+        if len(looked) == 2:
+            raise ZeroDivisionError
+        return True
+
+    assert [await when_rung("x", act), await when_rung("x", act)] == [True, None]
+    bells.ring("x")
+    with pytest.raises(ZeroDivisionError):
+        await when_rung("x", act)
+
+    assert ([await when_rung("x", act), await when_rung("x", act)], len(looked)) == ([True, None], 3)
 
 
 async def test_ticks_do_what_is_due(town: Town, now: datetime) -> None:
@@ -81,9 +126,10 @@ async def test_look_that_awaits_the_network_has_no_unit_of_work_of_its_own(store
 async def test_look_is_one_unit_of_work_at_the_time_of_the_domain(store: str, now: datetime) -> None:  # noqa: ARG001  # it has to be open
     seen = []
 
-    async def act(moment: datetime) -> None:
+    async def act(moment: datetime) -> int:
         async with transaction():
             seen.append((moment, is_writing()))
+        return 1
 
     await look(Tick(name="x", seconds=60, action=act), lambda: now, lambda: seen.append((now, is_writing())))
 
