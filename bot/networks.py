@@ -29,7 +29,9 @@ log = structlog.get_logger(__name__)
 
 GROUP_IDS = -1000
 TELEGRAM_RETRY_SECONDS = 5.0
-TELEGRAM_CONNECTIONS = 32
+REFUSED_SECONDS = 60.0  # a token that is refused: somebody has to change it, or a server in between has had a bad moment
+TELEGRAM_CONNECTIONS = 128  # more than the post has places, so that a slow Telegram is no crowd of ours
+CROWD_SECONDS = 5.0
 
 Bots = dict[Network, ExtBot[None]]
 
@@ -80,7 +82,7 @@ def telegram_bot(settings: TelegramSettings) -> ExtBot[None]:
         token=settings.token,
         base_url=f"{base}/bot",
         base_file_url=f"{base}/file/bot",
-        request=PatientRequest(connection_pool_size=TELEGRAM_CONNECTIONS),
+        request=PatientRequest(connection_pool_size=TELEGRAM_CONNECTIONS, pool_timeout=CROWD_SECONDS),
     )
 
 
@@ -104,20 +106,23 @@ class TelegramDoor:
     ready: bool = False
 
     async def open(self) -> None:
-        """Let updates in as soon as Telegram answers. A refused token is said once; the rest of Faden goes on."""
+        """Let updates in as soon as Telegram answers. A refused token is said once, and tried again now and then."""
+        refused = False
         while True:
+            pause = TELEGRAM_RETRY_SECONDS
             try:
                 await self._listen()
             except InvalidToken:
-                log.error("telegram refuses the token; see telegram.token in the settings")  # noqa: TRY400  # no defect of ours
-                return
+                if not refused:
+                    log.error("telegram refuses the token; see telegram.token in the settings")  # noqa: TRY400  # no defect of ours
+                refused, pause = True, REFUSED_SECONDS
             except TelegramError as error:
                 log.warning("telegram does not answer yet", error=type(error).__name__)
             except Exception:  # the database may be away for a while
                 log.exception("cannot listen to telegram")
             else:
                 return
-            await asyncio.sleep(TELEGRAM_RETRY_SECONDS)
+            await asyncio.sleep(pause)
 
     async def _listen(self) -> None:
         """Introduce the bot, take up what was left, and listen: for ever by polling, from now on by webhook."""

@@ -219,9 +219,10 @@ def _in_full(notice: Notice, web_chat: int, machine_now: datetime) -> Notice:
 # --- what waits for a network that is away -----------------------------------------------------------------------------
 
 
-def _held(network: Network) -> QuerySet[Notice]:
+def _held(network: Network | None = None) -> QuerySet[Notice]:
     held = Notice.filter(state=NoticeState.WAITING, held_until__isnull=False, error__in=(AWAY, UNCERTAIN))
-    return held.filter(network=network).exclude(kind__in=(NoticeKind.MAIL, NoticeKind.CALENDAR_MAIL))
+    by_chat = held.exclude(kind__in=(NoticeKind.MAIL, NoticeKind.CALENDAR_MAIL))
+    return by_chat if network is None else by_chat.filter(network=network)
 
 
 async def is_held(network: Network) -> bool:
