@@ -13,7 +13,7 @@ from bot.actions.arrangements import Arrangement, check_seen
 from bot.actions.invitations import REASON_LIMIT
 from bot.actions.meetings import SETTLE, MeetingOver, Plan, facts_of
 from bot.actions.telling import RELEASED, forget_entered, tell
-from bot.rules import facts, permissions
+from bot.rules import facts, keys, permissions
 from bot.rules.facts import Plain
 from bot.rules.refusals import ReasonMissing, TooLong
 from storage import queries
@@ -207,7 +207,7 @@ async def _overtake(meeting: Meeting) -> _Known:
     ).exclude(person_id=None)
     told = frozenset(await queries.column(left, "person_id"))
     latest = frozenset(
-        await queries.column(left.filter(key__startswith=f"meeting:{meeting.id}:{meeting.sequence}:"), "person_id")
+        await queries.column(left.filter(key__startswith=keys.of_step(meeting.id, meeting.sequence)), "person_id")
     )
     untold = {notice.id: facts.decode(notice.facts) for notice in withdrawn}
     outdated = {

@@ -13,7 +13,7 @@ from bot.actions import audit, meetings
 from bot.actions.meetings import MeetingOver, facts_of, named
 from bot.actions.notices import NO_FILE
 from bot.actions.telling import tell
-from bot.rules import channels, permissions, reach
+from bot.rules import channels, keys, permissions, reach
 from bot.rules import facts as typed
 from bot.rules.channels import Seat, Way
 from bot.rules.facts import Plain
@@ -23,7 +23,6 @@ from storage.db import transaction
 from storage.models import Attendance, Body, Channel, Meeting, Notice, Person
 from storage.vocabulary import Answer, ChannelState, MeetingState, NoticeKind, NoticeState
 
-MAIL = ":mail"
 MADE_ANEW = frozenset({"meeting", "document", "calendar", "link"})
 MISSED = frozenset({Mark.UNREACHED, Mark.UNCERTAIN})
 
@@ -98,7 +97,7 @@ async def fates(meeting: int) -> dict[int, Fate]:
     for notice in await told.order_by("id").only("id", "key", "kind", "state", "error", "person_id", "template"):
         assert notice.person_id is not None  # noqa: S101  # the filter asked for it
         forms = latest.get(notice.person_id, [])
-        same = bool(forms) and forms[0].key.removesuffix(MAIL) == notice.key.removesuffix(MAIL)
+        same = bool(forms) and keys.of_message(forms[0].key) == keys.of_message(notice.key)
         latest[notice.person_id] = [*forms, notice] if same else [notice]
     return {
         person: Fate(

@@ -9,6 +9,7 @@ from tortoise.expressions import Q
 from bot.actions import meetings, notices
 from bot.actions.meetings import facts_of
 from bot.actions.notices import Draft
+from bot.rules import keys
 from bot.rules.facts import AnswerLink, Plain, Text
 from storage.db import execute, transaction
 from storage.models import Attendance, Body, Meeting, Notice, Person
@@ -39,7 +40,7 @@ async def tell(
 ) -> None:
     """Tell each person once, by chat and by calendar mail; the key carries the calendar's SEQUENCE and the invitation.
 
-    The mail's key is the message's with `:mail` behind it: so post knows that whom no chat reaches is told already.
+    The mail's key is made of the message's: so post knows that whom no chat reaches is told already.
     `known_to` did it, and gets the calendar mail only. Who is not `seated` is told although they have no place there.
     `instead_of` names for each person the notice that may not have arrived: in its place the same is told again.
     """
@@ -58,16 +59,23 @@ async def tell(
             "about": f"meeting:{meeting.id}",
             "due_at": due_at or now,
         }
-        key = f"meeting:{meeting.id}:{meeting.sequence}:{template}:{person.id}:{invited.id if invited else None}"
-        if instead_of is not None:
-            key += f":again:{instead_of[person.id]}"
+        key = keys.told(
+            meeting.id,
+            meeting.sequence,
+            template,
+            person=person.id,
+            invitation=invited.id if invited else None,
+            missed=instead_of[person.id] if instead_of is not None else None,
+        )
         if known_to is None or person.id != known_to.id:
             document = {"type": Plain("calendar"), **calendar}
             drafts.append(Draft(key=key, facts={**told, "document": document}, urgent=soon, **shared))
         if invited is not None and (address := _address(person, invited, method)):
             mailed.append(person.id)
             facts = {**told, **_mail(invited, address, calendar, method)}
-            drafts.append(Draft(key=f"{key}:mail", facts=facts, kind=NoticeKind.CALENDAR_MAIL, urgent=True, **shared))
+            drafts.append(
+                Draft(key=keys.by_mail(key), facts=facts, kind=NoticeKind.CALENDAR_MAIL, urgent=True, **shared)
+            )
     async with transaction():
         await notices.queue(drafts, now=now)
         if method == "REQUEST":
@@ -125,7 +133,8 @@ async def step_past_cancel(meeting: Meeting, people: Collection[int], now: datet
     mail carries the higher number.
     """
     taken_out = Notice.filter(
-        Q(template=RELEASED, about=f"meeting:{meeting.id}") | Q(template=LOST, key__endswith=f":mail:{meeting.id}"),
+        Q(template=RELEASED, about=f"meeting:{meeting.id}")
+        | Q(template=LOST, key__endswith=keys.mail_ending(meeting.id)),
         kind=NoticeKind.CALENDAR_MAIL,
         person_id__in=[0, *people],
     )

@@ -12,6 +12,7 @@ from typing import Any
 
 from tortoise.queryset import QuerySet
 
+from bot.rules import keys
 from storage.db import execute, is_postgres, transaction, unit_of_work
 from storage.models import Channel, Dialogue, GroupChat, InboxUpdate, Notice
 from storage.rows import change
@@ -197,7 +198,7 @@ async def settle(notice: Notice, outcome: Outcome, *, machine_now: datetime, tog
 def _in_full(notice: Notice, web_chat: int, machine_now: datetime) -> Notice:
     """The same message for the web chat, which carries everything; once, however often the nudge is sent."""
     return Notice(
-        key=f"{notice.key}:web",
+        key=keys.in_full(notice.key),
         kind=NoticeKind.MESSAGE,
         lane=notice.lane,
         body_id=notice.body_id,
@@ -296,7 +297,7 @@ async def waiting_answers(*, domain_now: datetime) -> list[tuple[int, Network, i
 async def told_by_calendar_mail(notice: Notice) -> bool:
     """Whether the same person is told the same by a calendar mail: its key begins with this one's, whenever it left."""
     return await Notice.exists(
-        person_id=notice.person_id, key__startswith=f"{notice.key}:mail", kind=NoticeKind.CALENDAR_MAIL
+        person_id=notice.person_id, key__startswith=keys.by_mail(notice.key), kind=NoticeKind.CALENDAR_MAIL
     )
 
 
