@@ -260,7 +260,8 @@ async def delegate(*, by: Person, meeting: int, deputy: int, now: datetime, pers
             await tell_entered(found, body, represented, own, by=by, deputy=choices[deputy], now=now)
         await _appoint(found, own, represented, deputy, now)
         more = {"instead_of": named(represented), "entered_by": named(by) if represented.id != by.id else None}
-        await tell(found, body, [choices[deputy]], "invitation_as_deputy", more, now=now, method="REQUEST")
+        named_one = [choices[deputy]]
+        await tell(found, body, named_one, "invitation_as_deputy", more, now=now, method="REQUEST", represented=own)
         await feeds.touch([deputy])
         counts = await meetings.refresh_card(found, body, now=now)
     return {
@@ -332,6 +333,7 @@ async def answers(*, by: Person, meeting: int, now: datetime) -> Facts:
     rows = await Attendance.filter(meeting_id=meeting).select_related("person", "deputy", "organisation", "answered_by")
     fates = await reaching.fates(meeting)
     told = {row.id: fates.get(row.person_id or 0) for row in rows}
+    released = await reaching.released(fates, rows)
     ahead = found.ends_at > now
     people = sorted(rows, key=_sorting)
     return {
@@ -339,7 +341,7 @@ async def answers(*, by: Person, meeting: int, now: datetime) -> Facts:
         "counts": await meetings.counts(found),
         "newcomers": len(await _newcomers(found, body, access.today(by, now))) if found.state in AHEAD else 0,
         "may_answer": found.state is MeetingState.INVITED and ahead,
-        "missed": sum(reaching.missed(found, row, told[row.id]) for row in rows) if ahead else 0,
+        "missed": sum(reaching.missed(found, row, told[row.id]) for row in rows) + len(released) if ahead else 0,
         "people": [
             {
                 "id": row.person_id,
@@ -352,6 +354,7 @@ async def answers(*, by: Person, meeting: int, now: datetime) -> Facts:
             }
             for row in people
         ],
+        "released": [{"name": named(person), **_marks(fates[person.id])} for person in released],
     }
 
 
