@@ -109,6 +109,7 @@ async def invite(
     _check_invitable(found, newcomers, seen, now)
     _check_reason(found, body, reason, land, now)
     async with transaction():
+        await meetings.lock(found)
         if found.state is MeetingState.SCHEDULED:
             first = {"invited_at": now, "short_notice_reason": reason, "organizer": found.organizer or mailbox}
             await meetings.write(found, now, state=MeetingState.INVITED, **first)
@@ -181,11 +182,11 @@ async def answer(
     told, and so is the one who phoned. Raises NotFoundHere for who is not invited, MeetingOver when the meeting is over or called off, Rescheduled.
     """
     found, body, attendance = await _attendance(by, meeting, person, now)
-    _check_answerable(found, now)
-    if shown is not None and shown != found.starts_at.replace(second=0, microsecond=0):
-        raise Rescheduled(meeting=facts_of(found, body))
-    before = _said(attendance)
+    _check_answerable(found, body, shown, now)
     async with transaction():
+        found, attendance = await _to_change(meeting, person or by.id)
+        _check_answerable(found, body, shown, now)
+        before = _said(attendance)
         if attendance.deputy_id is not None:
             await _release(found, body, attendance, now)
         attendance.answer, attendance.answered_at, attendance.answered_by_id = answer, now, by.id
@@ -220,9 +221,17 @@ async def _attendance(by: Person, meeting: int, person: int | None, now: datetim
     return found, body, attendance
 
 
-def _check_answerable(meeting: Meeting, now: datetime) -> None:
+async def _to_change(meeting: int, person: int) -> tuple[Meeting, Attendance]:
+    """Meeting and invitation as they stand now; nobody else changes them until the transaction ends. Raises NotFoundHere."""
+    return await queries.attendance_to_change(meeting, person) or access.not_found()
+
+
+def _check_answerable(meeting: Meeting, body: Body, shown: datetime | None, now: datetime) -> None:
+    """Raises MeetingOver, Rescheduled."""
     if meeting.state is not MeetingState.INVITED or meeting.ends_at <= now:
         raise MeetingOver(state=Plain(meeting.state.value))
+    if shown is not None and shown != meeting.starts_at.replace(second=0, microsecond=0):
+        raise Rescheduled(meeting=facts_of(meeting, body))
 
 
 async def _release(meeting: Meeting, body: Body, attendance: Attendance, now: datetime) -> None:
@@ -245,30 +254,33 @@ async def delegate(*, by: Person, meeting: int, deputy: int, now: datetime, pers
     MeetingOver.
     """
     found, body, own = await _attendance(by, meeting, person, now)
-    _check_answerable(found, now)
+    _check_answerable(found, body, None, now)
     represented = own.person or by
-    choices = {choice.id: choice for choice in await _deputies(represented, own, body, now)}
-    if deputy not in choices:
+    chosen = {choice.id: choice for choice in await _deputies(represented, own, body, now)}.get(deputy)
+    if chosen is None:
         raise DeputyUnknown
-    before = _said(own)
     async with transaction():
+        found, own = await _to_change(meeting, represented.id)
+        _check_answerable(found, body, None, now)
+        if deputy in await _taken(represented, found.id):
+            raise DeputyUnknown
+        before = _said(own)
         if own.deputy_id is not None and own.deputy_id != deputy:
             await _release(found, body, own, now)
         own.answer, own.answered_at, own.answered_by_id, own.deputy_id = Answer.DELEGATED, now, by.id, deputy
         await own.save(update_fields=["answer", "answered_at", "answered_by_id", "deputy_id"])
         if _said(own) != before:
-            await tell_entered(found, body, represented, own, by=by, deputy=choices[deputy], now=now)
+            await tell_entered(found, body, represented, own, by=by, deputy=chosen, now=now)
         await _appoint(found, own, represented, deputy, now)
         more = {"instead_of": named(represented), "entered_by": named(by) if represented.id != by.id else None}
-        named_one = [choices[deputy]]
-        await tell(found, body, named_one, "invitation_as_deputy", more, now=now, method="REQUEST", represented=own)
+        await tell(found, body, [chosen], "invitation_as_deputy", more, now=now, method="REQUEST", represented=own)
         await feeds.touch([deputy])
         counts = await meetings.refresh_card(found, body, now=now)
     return {
         "meeting": facts_of(found, body),
         "answer": Plain(Answer.DELEGATED.value),
         "stands_in": own.deputy_for_id is not None,
-        "deputy": named(choices[deputy]),
+        "deputy": named(chosen),
         "counts": counts,
         "for_whom": named(represented) if represented.id != by.id else None,
     }
@@ -308,8 +320,7 @@ async def _deputies(represented: Person, attendance: Attendance, body: Body, now
     """
     day = access.today(represented, now)
     held = [seat for seat in await queries.seats_of(represented.id, day) if seat.body_id == body.id]
-    others = Attendance.filter(meeting_id=attendance.meeting_id, deputy_for_id__not_isnull=True)
-    taken = await queries.column(others.exclude(deputy_for_id=represented.id), "person_id")
+    taken = await _taken(represented, attendance.meeting_id)
     standing = Person.filter(id__in=[0, *(seat.deputy_id for seat in held if seat.deputy_id)], left_at=None)
     invited = await queries.column(Attendance.filter(meeting_id=attendance.meeting_id), "person_id")
     colleagues = (
@@ -325,6 +336,12 @@ async def _deputies(represented: Person, attendance: Attendance, body: Body, now
     by_name = sorted(await colleagues, key=lambda choice: names.sort_key(choice.given_name, choice.family_name))
     free = [choice for choice in await standing if choice.id not in taken]
     return list({choice.id: choice for choice in [*free, *by_name[:LISTED]]}.values())
+
+
+async def _taken(represented: Person, meeting: int) -> set[int]:
+    """Who stands in for somebody else."""
+    others = Attendance.filter(meeting_id=meeting, deputy_for_id__not_isnull=True)
+    return set(await queries.column(others.exclude(deputy_for_id=represented.id), "person_id"))
 
 
 async def answers(*, by: Person, meeting: int, now: datetime) -> Facts:

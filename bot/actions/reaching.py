@@ -139,12 +139,13 @@ async def released(told: Mapping[int, Fate], invited: Iterable[Attendance]) -> l
 async def again(*, by: Person, meeting: int, now: datetime) -> Facts:
     """Send the invitation, the change or the cancellation once more to those who may have missed it.
 
-    What is on its way to somebody is not sent to them a second time. Raises NotFoundHere, NotAllowed, MeetingOver.
+    What is on its way to somebody is not sent to them a second time. Raises NotFoundHere, NotAllowed, MeetingOver, ChangedMeanwhile.
     """
     found, body = await meetings.permitted(by, meeting, now, permissions.may_invite)
     if found.state not in (MeetingState.INVITED, MeetingState.CANCELLED) or found.ends_at <= now:
         raise MeetingOver(state=Plain(found.state.value))
     async with transaction():
+        await meetings.lock(found)
         people = await _tell_again(found, body, now)
         if people:
             await audit.record(by, "meeting.told_again", f"meeting:{found.id}", now=now, people=people)
