@@ -10,15 +10,16 @@ from typing import Any
 
 import pytest
 
-from bot.actions import invitations, leaving, moving, reaching
+from bot.actions import agenda, agenda_items, invitations, leaving, moving, placing, reaching
+from bot.actions.agenda_items import Proposal
 from bot.actions.invitations import DeputyUnknown, Rescheduled
 from bot.actions.meetings import MeetingOver
-from bot.rules.refusals import ChangedMeanwhile, NotFoundHere
+from bot.rules.refusals import ChangedMeanwhile, NotFoundHere, Outdated
 from storage import db
-from storage.models import Attendance, Membership, Notice
-from storage.vocabulary import Answer, NoticeState
+from storage.models import AgendaItem, Attendance, Membership, Notice
+from storage.vocabulary import Answer, NoticeState, Purpose
 from tests.actions.cast import LAND, Town
-from tests.actions.gathering import DAY, HOUR, TUESDAY, invited, moved, to_be_told, utc
+from tests.actions.gathering import DAY, HOST, HOUR, TUESDAY, invited, moved, plan, to_be_told, utc
 from tests.actions.people import a_seat
 
 Deed = Callable[[], Awaitable[object]]
@@ -169,3 +170,47 @@ async def test_what_was_called_off_is_not_told_again_as_if_it_took_place(
         await reaching.again(by=town.anna, meeting=meeting, now=now)
 
     assert {template for template, _ in await to_be_told()} == {"cancelled"}
+
+
+# --- the agenda -----------------------------------------------------------------------------------------------------
+
+
+async def planned(town: Town, now: datetime, starts: datetime) -> int:
+    facts = await placing.schedule(by=town.anna, body="TK", plan=plan(starts), host=HOST, now=now)
+    return int(facts["meeting"]["id"])
+
+
+async def accepted(town: Town, title: str, meeting: int, now: datetime) -> int:
+    proposal = Proposal(purpose=Purpose.REPORT, title=title, minutes=5)
+    facts = await agenda_items.submit(by=town.ben, body="TK", proposal=proposal, meeting=meeting, now=now)
+    number = int(facts["item"]["id"])
+    await agenda_items.accept(by=town.anna, item=number, now=now)
+    return number
+
+
+async def test_items_that_go_to_the_next_meeting_are_not_ordered_by_the_last_one(
+    town: Town, now: datetime, meanwhile: Meanwhile
+) -> None:
+    first, second = await planned(town, now, TUESDAY), await planned(town, now, TUESDAY + 7 * DAY)
+    ours = [await accepted(town, title, first, now) for title in ("Spielplatz", "Haushalt")]
+    theirs = [await accepted(town, title, second, now) for title in ("Ferien", "Termine")]
+    meanwhile(agenda, lambda: called_off(town, first, now))
+
+    with pytest.raises(Outdated):
+        await agenda.shift(by=town.anna, item=ours[0], up=False, now=now)
+
+    items = await AgendaItem.all().order_by("position", "id")
+    assert [(item.id, item.position) for item in items] == [
+        (number, position) for position, number in enumerate([*theirs, *ours], start=1)
+    ]
+
+
+async def test_shifting_writes_only_the_items_that_change_places(town: Town, now: datetime) -> None:
+    meeting = await planned(town, now, TUESDAY)
+    items = [await accepted(town, title, meeting, now) for title in ("Spielplatz", "Haushalt", "Ferien")]
+    before = {item.id: item.version for item in await AgendaItem.all()}
+
+    await agenda.shift(by=town.anna, item=items[0], up=False, now=now)
+
+    after = {item.id: (item.position, item.version - before[item.id]) for item in await AgendaItem.all()}
+    assert after == {items[0]: (2, 1), items[1]: (1, 1), items[2]: (3, 0)}
