@@ -12,6 +12,7 @@ from typing import Any
 
 from tortoise.queryset import QuerySet
 
+from bot.actions import notices
 from bot.rules import keys
 from storage.db import execute, is_postgres, transaction, unit_of_work
 from storage.models import Channel, Dialogue, GroupChat, InboxUpdate, Notice
@@ -166,7 +167,10 @@ async def begin(notice: Notice, mark: str) -> None:
 
 
 async def settle(notice: Notice, outcome: Outcome, *, machine_now: datetime, together: Together) -> None:
-    """Write down what became of a leased notice. A card that was changed meanwhile goes out again, whatever became of it."""
+    """Write down what became of a leased notice.
+
+    A card that was changed meanwhile goes out again, whatever became of it; one that was taken away is erased where it came.
+    """
     attempts = 0 if outcome.state is NoticeState.SENT else notice.attempts + outcome.failed
     values: dict[str, Any] = {
         "error": UNCERTAIN if notice.error == UNCERTAIN and outcome.state is NoticeState.WAITING else outcome.error,
@@ -182,8 +186,11 @@ async def settle(notice: Notice, outcome: Outcome, *, machine_now: datetime, tog
             settled = {"state": outcome.state, **values}
             if notice.kind is not NoticeKind.CARD:
                 await change(Notice, notice.id, settled)
-            elif not await change(Notice, notice.id, settled, state=NoticeState.SENDING):
-                await change(Notice, notice.id, values)
+            elif not (
+                await change(Notice, notice.id, settled, state=NoticeState.SENDING)
+                or await change(Notice, notice.id, values)
+            ):
+                await _erase(notice, outcome, machine_now)
             if outcome.web_chat is not None:
                 await Notice.bulk_create([_in_full(notice, outcome.web_chat, machine_now)], ignore_conflicts=True)
 
@@ -193,6 +200,14 @@ async def settle(notice: Notice, outcome: Outcome, *, machine_now: datetime, tog
         )  # an action may be taking rows back: two who lock several in different order wait for ever
     else:
         await together.do(write)
+
+
+async def _erase(card: Notice, outcome: Outcome, machine_now: datetime) -> None:
+    """Take out of the chat again what a card has become whose row is gone."""
+    came = outcome.changes
+    if came.get("message_id") is not None:
+        erasing = notices.erasing(came["network"], came["chat_id"], came["message_id"], due_at=card.due_at)
+        await notices.queue([erasing], now=machine_now)
 
 
 def _in_full(notice: Notice, web_chat: int, machine_now: datetime) -> Notice:
