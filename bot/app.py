@@ -365,8 +365,10 @@ async def serve(settings: Settings) -> int:
                 settings = config.with_address(settings, host if settings.trial else None, port)
                 await leadership.announce(settings.web.public_url)
                 losing = asyncio.create_task(_stop_without_lead(leadership, stopping))
-                await _keep_house(settings, key, door, stopping)
-                losing.cancel()
+                try:
+                    await _keep_house(settings, key, door, stopping)
+                finally:
+                    losing.cancel()
         return 1 if leadership.lost.is_set() else 0
     finally:
         await leadership.release()

@@ -360,12 +360,6 @@ async def savepoint() -> AsyncIterator[None]:
             raise
 
 
-def is_writing() -> bool:
-    """Whether this task is inside `transaction()`, where writing is allowed."""
-    unit = _current()
-    return unit is not None and unit.client is not None
-
-
 async def once(key: Hashable, read: Callable[[], Awaitable[T]]) -> T:
     """What `read` gives, read once in a unit of work: for what is asked at every step and not changed by the work itself."""
     unit = _current()

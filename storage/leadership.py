@@ -128,6 +128,7 @@ class Leadership:
 
     async def release(self) -> None:
         """Let somebody else lead."""
+        self.lost.set()
         if self._file is not None:
             os.close(self._file)
             self._file = None

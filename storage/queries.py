@@ -7,7 +7,7 @@ from typing import Any, cast
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
-from storage.db import execute
+from storage.db import execute, is_postgres
 from storage.models import Attendance, Body, Meeting, Membership, Organisation, Person
 from storage.rows import places, select
 from storage.vocabulary import BodyKind, Network, Role
@@ -25,6 +25,10 @@ WHERE m.person_id = ? AND {_CURRENT}
 _MEETING = "FROM meeting t JOIN body b ON b.id = t.body_id WHERE t.id = ?"
 _ATTENDANCE = """
 FROM attendance a JOIN person p ON p.id = a.person_id WHERE a.meeting_id = ? AND a.person_id = ?
+"""
+_ATTENDANCE_TO_CHANGE = """
+FROM meeting t JOIN attendance a ON a.meeting_id = t.id JOIN person p ON p.id = a.person_id
+WHERE a.meeting_id = ? AND a.person_id = ?
 """
 _HOLDERS = f"""
 FROM membership m JOIN person p ON p.id = m.person_id WHERE m.body_id = ? AND {_CURRENT}
@@ -51,6 +55,16 @@ async def attendance(meeting: int, person: int) -> Attendance | None:
     for found, whose in await select(_ATTENDANCE, [meeting, person], a=Attendance, p=Person):
         found.person = whose
         return cast("Attendance", found)
+    return None
+
+
+async def attendance_to_change(meeting: int, person: int) -> tuple[Meeting, Attendance] | None:
+    """The same as it stands now, and the meeting; nobody else changes them until the transaction ends."""
+    lock = "FOR NO KEY UPDATE OF t, a" if is_postgres() else ""
+    source = f"{_ATTENDANCE_TO_CHANGE} {lock}"
+    for held, found, whose in await select(source, [meeting, person], t=Meeting, a=Attendance, p=Person):
+        found.person = whose
+        return cast("Meeting", held), cast("Attendance", found)
     return None
 
 

@@ -196,6 +196,12 @@ class Counted:
     commits: int = 0
 
 
+def is_writing() -> bool:
+    """Whether this task is inside `transaction()`, where writing is allowed."""
+    unit = db._current()  # noqa: SLF001  # nothing else tells its transaction from one that Tortoise opened
+    return unit is not None and unit.client is not None
+
+
 @dataclass
 class Spoken:
     """Hears every statement that Tortoise sends. `outside` says which product code wrote outside of `transaction()`."""
@@ -208,7 +214,7 @@ class Spoken:
         for counted in self.listening:
             counted.statements.append(statement)
             counted.commits += writes and not isinstance(client, TransactionalDBClient)
-        if writes and not (db.is_writing() and isinstance(client, TransactionalDBClient)):
+        if writes and not (is_writing() and isinstance(client, TransactionalDBClient)):
             place = _nearest_own_file()
             if place is not None and not place.is_relative_to(TESTS):
                 self.outside.append(f"{place.relative_to(HOUSE)}: {statement}")

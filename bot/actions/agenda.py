@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from bot.actions import access, agenda_items, audit, meetings, papers
+from bot.actions import access, agenda_items, audit, meetings, papers, placing
 from bot.actions.meetings import facts_of
 from bot.actions.placing import OPEN, TAKING_ITEMS, item_facts
 from bot.rules import agenda, permissions
@@ -84,20 +84,23 @@ def _entry(item: AgendaItem) -> agenda.Entry:
 
 
 async def shift(*, by: Person, item: int, up: bool, now: datetime) -> int:
-    """Move an item one place up or down on its agenda; gives the meeting."""
-    found, _ = await agenda_items.decidable(by, item, now)
+    """Move an item one place up or down on its agenda; gives the meeting. Raises Outdated, ChangedMeanwhile."""
+    found, body = await agenda_items.decidable(by, item, now)
     if found.meeting_id is None:
         raise Outdated
-    items = await AgendaItem.filter(meeting_id=found.meeting_id, state=ItemState.ACCEPTED)
-    order = [place.id for place in agenda.placed([_entry(entry) for entry in items], now)]
-    index = order.index(item) if item in order else -1
-    other = index - 1 if up else index + 1
-    if index < 0 or not 0 <= other < len(order):
-        raise Outdated
-    order[index], order[other] = order[other], order[index]
     async with transaction():
-        for position, number in enumerate(order, start=1):
-            await AgendaItem.filter(id=number).update(position=position)
+        await placing.lock(body)
+        items = await AgendaItem.filter(meeting_id=found.meeting_id, state=ItemState.ACCEPTED)
+        order = [place.id for place in agenda.placed([_entry(entry) for entry in items], now)]
+        index = order.index(item) if item in order else -1
+        other = index - 1 if up else index + 1
+        if index < 0 or not 0 <= other < len(order):
+            raise Outdated
+        order[index], order[other] = order[other], order[index]
+        for entry in items:
+            position = order.index(entry.id) + 1
+            if entry.position != position:
+                await placing.write(entry, position=position)
         await audit.record(by, "item.shifted", f"item:{item}", now=now)
     return found.meeting_id
 

@@ -53,6 +53,9 @@ async def link(*, by: Person, body: int, network: Network, chat_id: int, thread_
         await access.body(by, taken.body_id, now, permissions.may_keep_seats)
     async with transaction():
         if taken is None or taken.body_id != body:
+            await _take_cards_away(network, chat_id, now)
+            for before in await GroupChat.filter(network=network, body_id=body):
+                await _take_cards_away(network, before.chat_id, now)
             await GroupChat.filter(network=network, chat_id=chat_id).delete()
             await GroupChat.filter(network=network, body_id=body).delete()
             await GroupChat.create(
@@ -61,7 +64,7 @@ async def link(*, by: Person, body: int, network: Network, chat_id: int, thread_
             await audit.record(by, "group.linked", f"body:{body}", now=now)
         elif taken.thread_id != thread_id:
             await GroupChat.filter(id=taken.id).update(thread_id=thread_id)
-            await _take_cards_to(taken, thread_id, now)
+            await _take_cards_away(network, chat_id, now)
         await _post_cards(found, now)
     return {"level": found.level, "body": Title(found.name)}
 
@@ -71,24 +74,12 @@ async def _post_cards(body: Body, now: datetime) -> None:
         await meetings.refresh_card(meeting, body, now=now)
 
 
-async def _take_cards_to(group: GroupChat, thread_id: int | None, now: datetime) -> None:
-    """Cards are sent anew in another topic; those that stand in the one before go."""
-    cards = Notice.filter(kind=NoticeKind.CARD, network=group.network, chat_id=group.chat_id)
-    drafts = [
-        Draft(
-            key=f"erase:{group.network.value}:{group.chat_id}:{message}",
-            template="",
-            facts={},
-            due_at=now,
-            network=group.network,
-            chat_id=group.chat_id,
-            target_id=str(message),
-            kind=NoticeKind.ERASE,
-        )
-        for message in await queries.column(cards.filter(message_id__not_isnull=True), "message_id")
-    ]
-    await notices.queue(drafts, now=now)
-    await cards.update(message_id=None, thread_id=thread_id)
+async def _take_cards_away(network: Network, chat_id: int, now: datetime) -> None:
+    """Erase the cards that stand in a chat; one that is just being sent goes as soon as post knows which message it became."""
+    cards = Notice.filter(kind=NoticeKind.CARD, network=network, chat_id=chat_id)
+    standing = await queries.column(cards.filter(message_id__not_isnull=True), "message_id")
+    await notices.queue([notices.erasing(network, chat_id, message, due_at=now) for message in standing], now=now)
+    await cards.delete()
 
 
 async def moved(*, network: Network, chat_id: int, now: datetime) -> None:

@@ -109,6 +109,7 @@ async def invite(
     _check_invitable(found, newcomers, seen, now)
     _check_reason(found, body, reason, land, now)
     async with transaction():
+        await meetings.lock(found)
         if found.state is MeetingState.SCHEDULED:
             first = {"invited_at": now, "short_notice_reason": reason, "organizer": found.organizer or mailbox}
             await meetings.write(found, now, state=MeetingState.INVITED, **first)
@@ -181,11 +182,11 @@ async def answer(
     told, and so is the one who phoned. Raises NotFoundHere for who is not invited, MeetingOver when the meeting is over or called off, Rescheduled.
     """
     found, body, attendance = await _attendance(by, meeting, person, now)
-    _check_answerable(found, now)
-    if shown is not None and shown != found.starts_at.replace(second=0, microsecond=0):
-        raise Rescheduled(meeting=facts_of(found, body))
-    before = _said(attendance)
+    _check_answerable(found, body, shown, now)
     async with transaction():
+        found, attendance = await _to_change(meeting, person or by.id)
+        _check_answerable(found, body, shown, now)
+        before = _said(attendance)
         if attendance.deputy_id is not None:
             await _release(found, body, attendance, now)
         attendance.answer, attendance.answered_at, attendance.answered_by_id = answer, now, by.id
@@ -220,9 +221,17 @@ async def _attendance(by: Person, meeting: int, person: int | None, now: datetim
     return found, body, attendance
 
 
-def _check_answerable(meeting: Meeting, now: datetime) -> None:
+async def _to_change(meeting: int, person: int) -> tuple[Meeting, Attendance]:
+    """Meeting and invitation as they stand now; nobody else changes them until the transaction ends. Raises NotFoundHere."""
+    return await queries.attendance_to_change(meeting, person) or access.not_found()
+
+
+def _check_answerable(meeting: Meeting, body: Body, shown: datetime | None, now: datetime) -> None:
+    """Raises MeetingOver, Rescheduled."""
     if meeting.state is not MeetingState.INVITED or meeting.ends_at <= now:
         raise MeetingOver(state=Plain(meeting.state.value))
+    if shown is not None and shown != meeting.starts_at.replace(second=0, microsecond=0):
+        raise Rescheduled(meeting=facts_of(meeting, body))
 
 
 async def _release(meeting: Meeting, body: Body, attendance: Attendance, now: datetime) -> None:
@@ -245,29 +254,33 @@ async def delegate(*, by: Person, meeting: int, deputy: int, now: datetime, pers
     MeetingOver.
     """
     found, body, own = await _attendance(by, meeting, person, now)
-    _check_answerable(found, now)
+    _check_answerable(found, body, None, now)
     represented = own.person or by
-    choices = {choice.id: choice for choice in await _deputies(represented, own, body, now)}
-    if deputy not in choices:
+    chosen = {choice.id: choice for choice in await _deputies(represented, own, body, now)}.get(deputy)
+    if chosen is None:
         raise DeputyUnknown
-    before = _said(own)
     async with transaction():
+        found, own = await _to_change(meeting, represented.id)
+        _check_answerable(found, body, None, now)
+        if deputy in await _taken(represented, found.id):
+            raise DeputyUnknown
+        before = _said(own)
         if own.deputy_id is not None and own.deputy_id != deputy:
             await _release(found, body, own, now)
         own.answer, own.answered_at, own.answered_by_id, own.deputy_id = Answer.DELEGATED, now, by.id, deputy
         await own.save(update_fields=["answer", "answered_at", "answered_by_id", "deputy_id"])
         if _said(own) != before:
-            await tell_entered(found, body, represented, own, by=by, deputy=choices[deputy], now=now)
+            await tell_entered(found, body, represented, own, by=by, deputy=chosen, now=now)
         await _appoint(found, own, represented, deputy, now)
         more = {"instead_of": named(represented), "entered_by": named(by) if represented.id != by.id else None}
-        await tell(found, body, [choices[deputy]], "invitation_as_deputy", more, now=now, method="REQUEST")
+        await tell(found, body, [chosen], "invitation_as_deputy", more, now=now, method="REQUEST", represented=own)
         await feeds.touch([deputy])
         counts = await meetings.refresh_card(found, body, now=now)
     return {
         "meeting": facts_of(found, body),
         "answer": Plain(Answer.DELEGATED.value),
         "stands_in": own.deputy_for_id is not None,
-        "deputy": named(choices[deputy]),
+        "deputy": named(chosen),
         "counts": counts,
         "for_whom": named(represented) if represented.id != by.id else None,
     }
@@ -307,8 +320,7 @@ async def _deputies(represented: Person, attendance: Attendance, body: Body, now
     """
     day = access.today(represented, now)
     held = [seat for seat in await queries.seats_of(represented.id, day) if seat.body_id == body.id]
-    others = Attendance.filter(meeting_id=attendance.meeting_id, deputy_for_id__not_isnull=True)
-    taken = await queries.column(others.exclude(deputy_for_id=represented.id), "person_id")
+    taken = await _taken(represented, attendance.meeting_id)
     standing = Person.filter(id__in=[0, *(seat.deputy_id for seat in held if seat.deputy_id)], left_at=None)
     invited = await queries.column(Attendance.filter(meeting_id=attendance.meeting_id), "person_id")
     colleagues = (
@@ -326,12 +338,19 @@ async def _deputies(represented: Person, attendance: Attendance, body: Body, now
     return list({choice.id: choice for choice in [*free, *by_name[:LISTED]]}.values())
 
 
+async def _taken(represented: Person, meeting: int) -> set[int]:
+    """Who stands in for somebody else."""
+    others = Attendance.filter(meeting_id=meeting, deputy_for_id__not_isnull=True)
+    return set(await queries.column(others.exclude(deputy_for_id=represented.id), "person_id"))
+
+
 async def answers(*, by: Person, meeting: int, now: datetime) -> Facts:
     """Who answered what, who did not, who may have missed the latest of it, and who got no calendar entry; for those who invite."""
     found, body = await meetings.permitted(by, meeting, now, permissions.may_invite)
     rows = await Attendance.filter(meeting_id=meeting).select_related("person", "deputy", "organisation", "answered_by")
     fates = await reaching.fates(meeting)
     told = {row.id: fates.get(row.person_id or 0) for row in rows}
+    released = await reaching.released(fates, rows)
     ahead = found.ends_at > now
     people = sorted(rows, key=_sorting)
     return {
@@ -339,7 +358,7 @@ async def answers(*, by: Person, meeting: int, now: datetime) -> Facts:
         "counts": await meetings.counts(found),
         "newcomers": len(await _newcomers(found, body, access.today(by, now))) if found.state in AHEAD else 0,
         "may_answer": found.state is MeetingState.INVITED and ahead,
-        "missed": sum(reaching.missed(found, row, told[row.id]) for row in rows) if ahead else 0,
+        "missed": sum(reaching.missed(found, row, told[row.id]) for row in rows) + len(released) if ahead else 0,
         "people": [
             {
                 "id": row.person_id,
@@ -352,6 +371,7 @@ async def answers(*, by: Person, meeting: int, now: datetime) -> Facts:
             }
             for row in people
         ],
+        "released": [{"name": named(person), **_marks(fates[person.id])} for person in released],
     }
 
 

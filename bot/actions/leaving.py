@@ -13,7 +13,7 @@ from bot.actions import access, audit, feeds, looks, meetings, notices, sessions
 from bot.actions.notices import Draft
 from bot.actions.telling import LOST, RELEASED, forget_entered, tell
 from bot.rules import facts as typed
-from bot.rules import names, paging, permissions
+from bot.rules import keys, names, paging, permissions
 from bot.rules.facts import Plain, Text, Title
 from bot.rules.followup import OPEN
 from bot.rules.refusals import NotAllowed
@@ -233,7 +233,7 @@ async def _free(place: Attendance, person: Person, body: Body, key: str, now: da
         await notices.queue(
             [
                 Draft(
-                    key=f"{key}:mail:{meeting.id}",
+                    key=keys.by_mail(key, meeting.id),
                     template=LOST,
                     facts={"meeting": facts, "calendar": calendar},
                     due_at=now,

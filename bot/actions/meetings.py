@@ -295,6 +295,13 @@ async def write(meeting: Meeting, now: datetime, **values: Any) -> None:  # noqa
     meeting.update_from_dict(values)
 
 
+async def lock(meeting: Meeting) -> None:
+    """Let nobody else change it until the transaction ends. Raises ChangedMeanwhile when somebody has since it was read."""
+    unchanged = Meeting.filter(id=meeting.id, version=meeting.version).select_for_update(no_key=True)
+    if await unchanged.first() is None:
+        raise ChangedMeanwhile
+
+
 def calendar_facts(meeting: Meeting, code: str) -> Facts:
     """What a calendar object is made of; `bot.post` adds who sends and who receives it."""
     return {

@@ -6,14 +6,12 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tortoise.expressions import Q
-
 from bot.actions import access, audit, meetings, notices, placing
 from bot.actions.arrangements import Arrangement, check_seen
 from bot.actions.invitations import REASON_LIMIT
 from bot.actions.meetings import SETTLE, MeetingOver, Plan, facts_of
 from bot.actions.telling import RELEASED, forget_entered, tell
-from bot.rules import facts, permissions
+from bot.rules import facts, keys, permissions
 from bot.rules.facts import Plain
 from bot.rules.refusals import ReasonMissing, TooLong
 from storage import queries
@@ -94,7 +92,7 @@ async def _rearrange(by: Person, meeting: Meeting, body: Body, plan: Plan, *, wh
     told = False
     async with transaction():
         known = await _overtake(meeting)
-        sequence = meeting.sequence + 1 if known.latest else meeting.sequence
+        sequence = meeting.sequence + 1 if known.used else meeting.sequence
         await meetings.write(meeting, now, sequence=sequence, **columns)
         await audit.record(by, what, f"meeting:{meeting.id}", now=now)
         if meeting.state is MeetingState.INVITED:
@@ -102,8 +100,7 @@ async def _rearrange(by: Person, meeting: Meeting, body: Body, plan: Plan, *, wh
         await meetings.touch_feeds(body, access.today(by, now))
         if before.changes(planned)["time"]:
             await placing.moved(meeting, body, by, now, was=before.starts)
-    was = next(iter(known.outdated.values()), before)
-    return {"meeting": facts_of(meeting, body), **_was(was, planned), "told": told}
+    return {"meeting": facts_of(meeting, body), **_was(known.began or before, planned), "told": told}
 
 
 async def _tell(
@@ -132,7 +129,7 @@ def _news(was: Arrangement | None, planned: Arrangement, *, anew: bool) -> tuple
         return "invitation", {}
     if was == planned:  # moved there and back
         return "invitation", {"anew": True}
-    return "moved", {**_was(was, planned), "anew": anew}
+    return "moved", {**_was(was, planned), "anew": anew or was.changes(planned)["time"]}
 
 
 def _was(was: Arrangement, new: Arrangement) -> Facts:
@@ -179,14 +176,17 @@ async def cancel(*, by: Person, meeting: int, reason: str, now: datetime, seen: 
 class _Known:
     """What people know of a meeting, once what was still to be told of it has been taken back.
 
-    `told` have heard of it, `latest` of its present SEQUENCE. `outdated` has the arrangement that somebody knows who has not
-    yet heard of a change. `anew` says that answers given before are gone, and that not everybody has heard so.
+    `told` have heard of it. `outdated` has the arrangement that somebody knows who has not heard of a change, or not yet;
+    `began` is the arrangement before the changes that nobody has been told yet. `anew` says that answers given before are gone,
+    and that not everybody has heard so. `used` says that there are keys of the present SEQUENCE: under them nothing can be told
+    any more, not even to those whom it did not reach.
     """
 
     told: frozenset[int]
-    latest: frozenset[int]
     outdated: Mapping[int, Arrangement]
+    began: Arrangement | None
     anew: bool
+    used: bool
 
     def by_arrangement(self, people: Sequence[Person], present: Arrangement) -> dict[Arrangement | None, list[Person]]:
         """The people by the arrangement that they know; None for those who have not heard of the meeting."""
@@ -199,24 +199,44 @@ class _Known:
 
 async def _overtake(meeting: Meeting) -> _Known:
     """Take back what waits to be told of the meeting."""
-    withdrawn = await notices.withdraw(f"meeting:{meeting.id}", except_for=[RELEASED])
-    left = Notice.filter(
-        Q(state__in=(NoticeState.SENDING, NoticeState.SENT, NoticeState.UNCERTAIN))
-        | Q(state=NoticeState.DROPPED, error=LEFT_TO_THE_WEB_CHAT),
-        about=f"meeting:{meeting.id}",
-    ).exclude(person_id=None)
-    told = frozenset(await queries.column(left, "person_id"))
-    latest = frozenset(
-        await queries.column(left.filter(key__startswith=f"meeting:{meeting.id}:{meeting.sequence}:"), "person_id")
-    )
-    untold = {notice.id: facts.decode(notice.facts) for notice in withdrawn}
+    about, step = f"meeting:{meeting.id}", keys.of_step(meeting.id, meeting.sequence)
+    withdrawn = await notices.withdraw(about, except_for=[RELEASED])
+    left = Notice.filter(about=about).exclude(person_id=None).exclude(kind=NoticeKind.CARD).order_by("id")
+    rows = await left.only("id", "key", "state", "error", "person_id", "template")
+    heard = [notice for notice in rows if _may_have_come(notice)]
+    latest = {notice.person_id for notice in heard if notice.key.startswith(step)}
+    untold = [notice for notice in withdrawn if notice.template == "moved" and notice.person_id not in latest]
     outdated = {
-        notice.person_id: Arrangement.told(untold[notice.id]["was"])
-        for notice in withdrawn
-        if notice.template == "moved" and notice.person_id is not None and notice.person_id not in latest
+        notice.person_id: Arrangement.told(was)
+        for notice in [*untold, *await _missed(rows, heard)]
+        if notice.person_id is not None and (was := facts.decode(notice.facts).get("was"))
     }
-    anew = any(notice.get("anew") for notice in untold.values())
-    return _Known(told=told, latest=latest, outdated=outdated, anew=anew)
+    return _Known(
+        told=frozenset(notice.person_id for notice in heard if notice.person_id is not None),
+        outdated=outdated,
+        began=next((outdated[notice.person_id] for notice in untold if notice.person_id is not None), None),
+        anew=any(facts.decode(notice.facts).get("anew") for notice in withdrawn),
+        used=any(notice.key.startswith(step) for notice in rows),
+    )
+
+
+def _may_have_come(notice: Notice) -> bool:
+    if notice.state is NoticeState.DROPPED:
+        return notice.error == LEFT_TO_THE_WEB_CHAT
+    return notice.state in {NoticeState.SENDING, NoticeState.SENT, NoticeState.UNCERTAIN}
+
+
+async def _missed(rows: Sequence[Notice], heard: Sequence[Notice]) -> Sequence[Notice]:
+    """The changes, the eldest last, that came to somebody in no form, and after which they heard nothing more."""
+    last = {notice.person_id: notice.id for notice in heard}
+    came = {keys.of_message(notice.key) for notice in heard}
+    missed = [
+        notice.id
+        for notice in rows
+        if notice.template == "moved" and notice.id > last.get(notice.person_id, 0)
+        if keys.of_message(notice.key) not in came
+    ]
+    return await Notice.filter(id__in=[0, *missed]).order_by("-id")
 
 
 async def _invited(meeting: Meeting, day: date) -> list[Person]:

@@ -107,6 +107,20 @@ def _insert(rows: int) -> str:
     )
 
 
+def erasing(network: Network, chat_id: int, message: int, *, due_at: datetime) -> Draft:
+    """What takes a message out of a chat."""
+    return Draft(
+        key=f"erase:{network.value}:{chat_id}:{message}",
+        template="",
+        facts={},
+        due_at=due_at,
+        network=network,
+        chat_id=chat_id,
+        target_id=str(message),
+        kind=NoticeKind.ERASE,
+    )
+
+
 async def keep_card(draft: Draft, *, now: datetime) -> None:
     """Show the latest state of a card: one row per card, sent the first time and edited from then on.
 

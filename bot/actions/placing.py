@@ -187,9 +187,14 @@ async def _place_waiting(body: Body, by: Person | None, now: datetime) -> int:
     return len(items)
 
 
+async def lock(body: Body) -> None:
+    """Let nobody else place items in this body until the transaction ends."""
+    await Body.filter(id=body.id).select_for_update(no_key=True).get()
+
+
 async def _next_agenda(body: Body, now: datetime) -> Meeting | None:
     """The body's next meeting that takes items; nobody else places any in this body until the transaction ends."""
-    await Body.filter(id=body.id).select_for_update(no_key=True).get()
+    await lock(body)
     return next(iter(await ahead(body.id, now)), None)
 
 

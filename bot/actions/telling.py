@@ -9,6 +9,8 @@ from tortoise.expressions import Q
 from bot.actions import meetings, notices
 from bot.actions.meetings import facts_of
 from bot.actions.notices import Draft
+from bot.rules import facts as typed
+from bot.rules import keys
 from bot.rules.facts import AnswerLink, Plain, Text
 from storage.db import execute, transaction
 from storage.models import Attendance, Body, Meeting, Notice, Person
@@ -35,13 +37,15 @@ async def tell(
     due_at: datetime | None = None,
     known_to: Person | None = None,
     seated: bool = True,
-    instead_of: Mapping[int, int] | None = None,
+    instead_of: Mapping[int, Notice] | None = None,
+    represented: Attendance | None = None,
 ) -> None:
     """Tell each person once, by chat and by calendar mail; the key carries the calendar's SEQUENCE and the invitation.
 
-    The mail's key is the message's with `:mail` behind it: so post knows that whom no chat reaches is told already.
+    The mail's key is made of the message's: so post knows that whom no chat reaches is told already.
     `known_to` did it, and gets the calendar mail only. Who is not `seated` is told although they have no place there.
-    `instead_of` names for each person the notice that may not have arrived: in its place the same is told again.
+    `instead_of` has for each person the notice that may not have arrived: in its place the same is told again.
+    `represented` is the invitation of the person for whom they are to come.
     """
     attendances = {row.person_id: row for row in await Attendance.filter(meeting_id=meeting.id)}
     told = _told(meeting, body, more, cancelled=method == "CANCEL")
@@ -51,6 +55,7 @@ async def tell(
     drafts = []
     for person in people:
         invited = attendances.get(person.id)
+        missed = instead_of[person.id] if instead_of is not None else None
         shared: dict[str, Any] = {
             "template": template,
             "person": person.id,
@@ -58,26 +63,36 @@ async def tell(
             "about": f"meeting:{meeting.id}",
             "due_at": due_at or now,
         }
-        key = f"meeting:{meeting.id}:{meeting.sequence}:{template}:{person.id}:{invited.id if invited else None}"
-        if instead_of is not None:
-            key += f":again:{instead_of[person.id]}"
+        key = keys.told(
+            meeting.id,
+            meeting.sequence,
+            template,
+            person=person.id,
+            invitation=invited.id if invited else None,
+            represented=represented.id if represented else None,
+            missed=missed.id if missed else None,
+        )
         if known_to is None or person.id != known_to.id:
             document = {"type": Plain("calendar"), **calendar}
             drafts.append(Draft(key=key, facts={**told, "document": document}, urgent=soon, **shared))
-        if invited is not None and (address := _address(person, invited, method)):
+        if address := _address(person, invited, missed, method):
             mailed.append(person.id)
             facts = {**told, **_mail(invited, address, calendar, method)}
-            drafts.append(Draft(key=f"{key}:mail", facts=facts, kind=NoticeKind.CALENDAR_MAIL, urgent=True, **shared))
+            drafts.append(
+                Draft(key=keys.by_mail(key), facts=facts, kind=NoticeKind.CALENDAR_MAIL, urgent=True, **shared)
+            )
     async with transaction():
         await notices.queue(drafts, now=now)
         if method == "REQUEST":
             await _keep_addresses(meeting, mailed)
 
 
-def _mail(invited: Attendance, address: str, calendar: Facts, method: str) -> Facts:
-    """What only a calendar mail carries."""
-    own = {"method": Plain(method), "to": Text(address), "answer": Plain(invited.answer.value)}
-    return {"calendar": {**calendar, **own}, "link": AnswerLink(invited.id)}
+def _mail(invited: Attendance | None, address: str, calendar: Facts, method: str) -> Facts:
+    """What only a calendar mail carries; who has no place in the meeting has nothing to answer."""
+    own = {"method": Plain(method), "to": Text(address)}
+    if invited is None:
+        return {"calendar": {**calendar, **own}}
+    return {"calendar": {**calendar, **own, "answer": Plain(invited.answer.value)}, "link": AnswerLink(invited.id)}
 
 
 def _told(meeting: Meeting, body: Body, more: Facts, *, cancelled: bool) -> Facts:
@@ -103,9 +118,16 @@ def _expected(meeting: Meeting, told: Facts) -> datetime:
     return min(meeting.starts_at, *known)
 
 
-def _address(person: Person, invited: Attendance, method: str) -> str | None:
-    """Where the calendar mail goes: what takes an entry away goes where the entry is."""
-    return (method == "CANCEL" and invited.mailed_to) or person.mail
+def _address(person: Person, invited: Attendance | None, missed: Notice | None, method: str) -> str | None:
+    """Where the calendar mail goes: what takes an entry away goes where the entry is.
+
+    Of somebody who has no place there any more only the mail that they `missed` tells where that is.
+    """
+    if invited is not None:
+        return (method == "CANCEL" and invited.mailed_to) or person.mail
+    if missed is None or missed.kind is not NoticeKind.CALENDAR_MAIL:
+        return None
+    return typed.decode(missed.facts).get("calendar", {}).get("to") or person.mail
 
 
 async def _keep_addresses(meeting: Meeting, people: Collection[int]) -> None:
@@ -125,7 +147,8 @@ async def step_past_cancel(meeting: Meeting, people: Collection[int], now: datet
     mail carries the higher number.
     """
     taken_out = Notice.filter(
-        Q(template=RELEASED, about=f"meeting:{meeting.id}") | Q(template=LOST, key__endswith=f":mail:{meeting.id}"),
+        Q(template=RELEASED, about=f"meeting:{meeting.id}")
+        | Q(template=LOST, key__endswith=keys.mail_ending(meeting.id)),
         kind=NoticeKind.CALENDAR_MAIL,
         person_id__in=[0, *people],
     )

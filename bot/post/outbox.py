@@ -13,6 +13,8 @@ from typing import Any
 
 from tortoise.queryset import QuerySet
 
+from bot.actions import notices
+from bot.rules import keys
 from storage.db import execute, is_postgres, transaction, unit_of_work
 from storage.models import Channel, Dialogue, GroupChat, InboxUpdate, Notice
 from storage.rows import change
@@ -167,7 +169,10 @@ async def begin(notice: Notice, mark: str) -> None:
 
 
 async def settle(notice: Notice, outcome: Outcome, *, machine_now: datetime, together: Together) -> None:
-    """Write down what became of a leased notice. A card that was changed meanwhile goes out again, whatever became of it."""
+    """Write down what became of a leased notice.
+
+    A card that was changed meanwhile goes out again, whatever became of it; one that was taken away is erased where it came.
+    """
     attempts = 0 if outcome.state is NoticeState.SENT else notice.attempts + outcome.failed
     values: dict[str, Any] = {
         "error": UNCERTAIN if notice.error == UNCERTAIN and outcome.state is NoticeState.WAITING else outcome.error,
@@ -183,8 +188,11 @@ async def settle(notice: Notice, outcome: Outcome, *, machine_now: datetime, tog
             settled = {"state": outcome.state, **values}
             if notice.kind is not NoticeKind.CARD:
                 await change(Notice, notice.id, settled)
-            elif not await change(Notice, notice.id, settled, state=NoticeState.SENDING):
-                await change(Notice, notice.id, values)
+            elif not (
+                await change(Notice, notice.id, settled, state=NoticeState.SENDING)
+                or await change(Notice, notice.id, values)
+            ):
+                await _erase(notice, outcome, machine_now)
             if outcome.web_chat is not None:
                 await Notice.bulk_create([_in_full(notice, outcome.web_chat, machine_now)], ignore_conflicts=True)
 
@@ -196,10 +204,18 @@ async def settle(notice: Notice, outcome: Outcome, *, machine_now: datetime, tog
         await together.do(write)
 
 
+async def _erase(card: Notice, outcome: Outcome, machine_now: datetime) -> None:
+    """Take out of the chat again what a card has become whose row is gone."""
+    came = outcome.changes
+    if came.get("message_id") is not None:
+        erasing = notices.erasing(came["network"], came["chat_id"], came["message_id"], due_at=card.due_at)
+        await notices.queue([erasing], now=machine_now)
+
+
 def _in_full(notice: Notice, web_chat: int, machine_now: datetime) -> Notice:
     """The same message for the web chat, which carries everything; once, however often the nudge is sent."""
     return Notice(
-        key=f"{notice.key}:web",
+        key=keys.in_full(notice.key),
         kind=NoticeKind.MESSAGE,
         lane=notice.lane,
         body_id=notice.body_id,
@@ -315,7 +331,7 @@ async def waiting_for_networks(*, due_by: datetime) -> int:
 async def told_by_calendar_mail(notice: Notice) -> bool:
     """Whether the same person is told the same by a calendar mail: its key begins with this one's, whenever it left."""
     return await Notice.exists(
-        person_id=notice.person_id, key__startswith=f"{notice.key}:mail", kind=NoticeKind.CALENDAR_MAIL
+        person_id=notice.person_id, key__startswith=keys.by_mail(notice.key), kind=NoticeKind.CALENDAR_MAIL
     )
 
 

@@ -177,10 +177,26 @@ async def test_card_goes_to_the_topic_in_which_the_question_was_answered_last(to
     for _ in range(2):
         await linked(town, town.anna, now, thread_id=8)
 
-    card, erased = await Notice.all().order_by("id")
+    erased, card = await Notice.all().order_by("id")
     assert await all_groups() == [(town.tk.id, "telegram", CHAT, 8)]
     assert (card.state, card.thread_id, card.message_id) == (NoticeState.WAITING, 8, None)
     assert (erased.kind, erased.chat_id, erased.target_id) == (NoticeKind.ERASE, CHAT, "12")
+
+
+@pytest.mark.parametrize("handed_over", [True, False])
+async def test_card_goes_when_its_group_is_another_bodys_or_its_body_has_another_group(
+    town: Town, now: datetime, *, handed_over: bool
+) -> None:
+    await a_seat(town.anna, town.srt, Role.CHAIR)
+    meeting = await a_meeting(town.tk, "2026-11-24T14:30", MeetingState.INVITED)
+    await linked(town, town.anna, now)
+    await Notice.all().update(message_id=12, state=NoticeState.SENT)
+
+    await linked(town, town.anna, now, **({"body": town.srt.id} if handed_over else {"chat_id": -5}))
+
+    erased, *cards = await Notice.all().order_by("id")
+    assert (erased.kind, erased.chat_id, erased.target_id) == (NoticeKind.ERASE, CHAT, "12")
+    assert [(card.chat_id, card.about) for card in cards] == ([] if handed_over else [(-5, f"meeting:{meeting.id}")])
 
 
 async def test_group_that_has_moved_gets_its_cards_again(town: Town, now: datetime) -> None:

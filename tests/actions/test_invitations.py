@@ -408,6 +408,23 @@ async def test_delegating_twice_tells_the_deputy_once(town: Town, now: datetime)
     ]
 
 
+async def test_deputy_with_a_seat_of_their_own_hears_of_everybody_for_whom_they_are_to_come(
+    town: Town, now: datetime
+) -> None:
+    both = [town.ben, town.gesa]
+    await Membership.filter(person_id__in=[person.id for person in both]).update(deputy_id=town.carla.id)
+    meeting = await invited(town, now)
+
+    told = []
+    for person in both * 2:
+        await invitations.delegate(by=person, meeting=meeting, deputy=town.carla.id, now=now)
+        told.append(await to_be_told())
+        await cast.all_sent()
+
+    assert told == [[("invitation_as_deputy", "Carla")], [("invitation_as_deputy", "Carla")], [], []]
+    assert (await cast.facts_for("invitation_as_deputy", town.carla))["instead_of"] == "Gesa Güler"
+
+
 async def test_delegate_refuses_who_stands_in_for_somebody_else(town: Town, now: datetime) -> None:
     await Membership.filter(person_id=town.carla.id, body_id=town.tk.id).update(deputy_id=town.vera.id)
     meeting = await invited(town, now)

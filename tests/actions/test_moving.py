@@ -185,6 +185,76 @@ async def test_moved_before_anybody_heard_of_it_is_no_step(town: Town, now: date
     assert (len(await waiting()), await sequence(meeting)) == (8, 0)
 
 
+async def test_move_after_the_invitation_reached_nobody_invites_everybody_under_another_number(
+    town: Town, now: datetime
+) -> None:
+    meeting = await inviting(town, now)
+    await Notice.all().update(state=NoticeState.DEAD)
+
+    facts = await moved(town, meeting, now + HOUR)
+
+    assert (facts["told"], len(await waiting()), await sequence(meeting)) == (True, 8, 1)
+    assert {template for template, _ in await to_be_told()} == {"invitation"}
+
+
+async def test_move_after_the_last_one_reached_nobody_tells_what_they_know(town: Town, now: datetime) -> None:
+    meeting = await invited(town, now)
+    await moved(town, meeting, now)
+    await cast.all_sent(person_id=town.dora.id)
+    await Notice.filter(state=NoticeState.WAITING).update(state=NoticeState.DEAD)
+
+    facts = await moved(town, meeting, now + HOUR, THURSDAY)
+
+    ben, dora = await cast.facts_for("moved", town.ben, MAIL), await cast.facts_for("moved", town.dora)
+    assert (facts["told"], len(await waiting()), await sequence(meeting)) == (True, 8, 2)
+    assert (ben["was"]["starts"], ben["meeting"]["starts"]) == (utc(TUESDAY), utc(THURSDAY))
+    assert (dora["was"]["starts"], facts["was"]["starts"]) == (utc(WEDNESDAY), utc(WEDNESDAY))
+
+
+async def test_who_missed_the_move_is_asked_again_with_another_place_and_the_others_are_not(
+    town: Town, now: datetime
+) -> None:
+    meeting = await invited(town, now)
+    await moved(town, meeting, now)
+    await Notice.filter(state=NoticeState.WAITING, person_id=town.ben.id).update(state=NoticeState.DEAD)
+    await cast.all_sent()
+    await invitations.answer(by=town.dora, meeting=meeting, answer=Answer.ACCEPTED, now=now + MINUTE)
+
+    await relocated(town, meeting, now + HOUR, place="Bauhof")
+
+    told = {name: await cast.facts_for("moved", town.person(name)) for name in ("ben", "dora")}
+    assert {name: (facts["was"]["starts"], facts["anew"]) for name, facts in told.items()} == {
+        "ben": (utc(TUESDAY), True),
+        "dora": (utc(WEDNESDAY), False),
+    }
+    assert (await Attendance.get(person_id=town.dora.id)).answer is Answer.ACCEPTED
+
+
+async def test_change_whose_mail_alone_was_refused_is_known_by_chat(town: Town, now: datetime) -> None:
+    meeting = await invited(town, now)
+    await moved(town, meeting, now)
+    await Notice.filter(state=NoticeState.WAITING, kind=MAIL).update(state=NoticeState.DEAD)
+    await cast.all_sent()
+
+    await moved(town, meeting, now + HOUR, THURSDAY)
+
+    assert (await cast.facts_for("moved", town.ben))["was"]["starts"] == utc(WEDNESDAY)
+
+
+async def test_move_reaches_those_whose_mail_was_refused_while_the_others_wait_for_the_morning(
+    town: Town, now: datetime
+) -> None:
+    meeting = await inviting(town, now)
+    by_mail = Notice.filter(person_id__in=[town.ada.id, town.ben.id])
+    await by_mail.filter(kind=MESSAGE).update(state=NoticeState.DROPPED, error="by calendar mail")
+    await by_mail.filter(kind=MAIL).update(state=NoticeState.DEAD)
+
+    await moved(town, meeting, now + HOUR)
+
+    assert sorted({name for _, name in await to_be_told()}) == sorted(EVERYBODY)
+    assert (len(await waiting()), await sequence(meeting)) == (8, 1)
+
+
 async def test_moved_back_before_anybody_heard_of_the_move_asks_again(town: Town, now: datetime) -> None:
     meeting = await invited(town, now)
     await moved(town, meeting, now)

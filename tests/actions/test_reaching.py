@@ -10,10 +10,22 @@ from bot.actions.meetings import MeetingOver
 from bot.rules.refusals import NotAllowed, NotFoundHere
 from storage.models import Attendance, AuditEvent, Channel, Notice
 from storage.models import Person as Somebody
-from storage.vocabulary import Answer, ChannelState, Network, NoticeState
+from storage.vocabulary import Answer, ChannelState, MeetingFormat, Network, NoticeState
 from tests.actions import cast
 from tests.actions.cast import LAND, OUTSIDERS, Town, untyped
-from tests.actions.gathering import DAY, HOUR, MAIL, TUESDAY, invited, moved, scheduled, to_be_told, utc
+from tests.actions.gathering import (
+    DAY,
+    HOUR,
+    MAIL,
+    MINUTE,
+    TUESDAY,
+    invited,
+    moved,
+    scheduled,
+    to_be_told,
+    utc,
+    waiting,
+)
 from tests.actions.people import a_body, a_person, a_seat
 from tests.conftest import Counted
 
@@ -137,6 +149,108 @@ async def test_who_missed_the_cancellation_is_marked(town: Town, now: datetime) 
     assert (facts["missed"], facts["newcomers"], facts["may_answer"]) == (1, 0, False)
 
 
+async def test_answer_from_before_the_change_does_not_say_that_somebody_knows_it(town: Town, now: datetime) -> None:
+    meeting = await invited(town, now)
+    await invitations.answer(by=town.ben, meeting=meeting, answer=Answer.ACCEPTED, now=now + MINUTE)
+    await invitations.answer(by=town.gesa, meeting=meeting, answer=Answer.DECLINED, now=now + MINUTE)
+    elsewhere: dict[str, Any] = {"form": MeetingFormat.PRESENCE, "place": "Bauhof", "join_link": None}
+    await moving.relocate(by=town.anna, meeting=meeting, now=now + HOUR, **elsewhere)
+    for person in (town.ben, town.gesa, town.carla):
+        await came_to(person, DEAD)
+    await cast.all_sent()
+    await invitations.answer(by=town.gesa, meeting=meeting, answer=Answer.ACCEPTED, now=now + HOUR + MINUTE)
+
+    facts = await invitations.answers(by=town.anna, meeting=meeting, now=now + 2 * HOUR)
+    again = await reaching.again(by=town.anna, meeting=meeting, now=now + 2 * HOUR)
+
+    assert (facts["missed"], again["people"]) == (2, 2)
+    assert sorted(await to_be_told()) == [("moved", "Ben"), ("moved", "Ben"), ("moved", "Carla")]
+
+
+async def a_released_deputy(town: Town, now: datetime) -> int:
+    """Vera was named for Ben, whose mind has changed; she has heard of the first, not of the second."""
+    town.vera.mail = "vera@lindental.example"
+    await town.vera.save()
+    meeting = await invited(town, now)
+    await invitations.delegate(by=town.ben, meeting=meeting, deputy=town.vera.id, now=now)
+    await cast.all_sent()
+    await Somebody.filter(id=town.vera.id).update(mail="new@lindental.example")
+    await invitations.answer(by=town.ben, meeting=meeting, answer=Answer.ACCEPTED, now=now + MINUTE)
+    await came_to(town.vera, DEAD)
+    return meeting
+
+
+async def released(town: Town, meeting: int, now: datetime) -> list[tuple[str, bool]]:
+    """Who is listed as a deputy that may still come, and whether the word did not reach them."""
+    facts = await invitations.answers(by=town.anna, meeting=meeting, now=now)
+    assert facts["missed"] == len(facts["released"])
+    assert list(untyped(facts)) == []
+    return [(str(entry["name"]), entry["unreached"]) for entry in facts["released"]]
+
+
+async def test_deputy_who_may_still_come_is_listed_until_they_know_better(town: Town, now: datetime) -> None:
+    meeting = await a_released_deputy(town, now)
+
+    before = await released(town, meeting, now + HOUR)
+    facts = await reaching.again(by=town.anna, meeting=meeting, now=now + HOUR)
+    on_its_way = await released(town, meeting, now + HOUR)
+    told = await to_be_told()
+    mail = await cast.facts_for("deputy_released", town.vera, MAIL)
+    bodies = {row.body_id for row in await waiting()}
+    await cast.all_sent()
+
+    assert (before, on_its_way, await released(town, meeting, now + HOUR)) == ([("Vera Vogt", True)], [], [])
+    assert (facts["people"], told) == (1, [("deputy_released", "Vera")] * 2)
+    assert (mail["calendar"]["method"], mail["calendar"]["uninvite"]) == ("CANCEL", True)
+    assert (mail["calendar"]["to"], bodies) == ("vera@lindental.example", {None})
+
+
+async def test_deputy_who_may_still_come_is_told_so_when_the_meeting_is_off(town: Town, now: datetime) -> None:
+    meeting = await a_released_deputy(town, now)
+    await moving.cancel(by=town.anna, meeting=meeting, reason="Streik", now=now + HOUR)
+    await cast.all_sent()
+
+    facts = await reaching.again(by=town.anna, meeting=meeting, now=now + HOUR)
+
+    assert (facts["people"], await to_be_told()) == (1, [("deputy_released", "Vera")] * 2)
+
+
+async def test_deputy_who_may_still_come_is_told_so_after_a_month(town: Town, now: datetime) -> None:
+    meeting = await a_released_deputy(town, now)
+    await Notice.filter(person_id=town.vera.id).update(facts={})  # tidied
+
+    await reaching.again(by=town.anna, meeting=meeting, now=now + HOUR)
+
+    mail = await cast.facts_for("deputy_released", town.vera, MAIL)
+    assert (await to_be_told(), mail["calendar"]["to"]) == ([("deputy_released", "Vera")] * 2, "new@lindental.example")
+
+
+async def test_deputy_without_a_calendar_entry_gets_no_mail_to_take_it_away(town: Town, now: datetime) -> None:
+    meeting = await invited(town, now)
+    await invitations.delegate(by=town.ben, meeting=meeting, deputy=town.vera.id, now=now)
+    await cast.all_sent()
+    await invitations.answer(by=town.ben, meeting=meeting, answer=Answer.ACCEPTED, now=now + MINUTE)
+    await came_to(town.vera, UNCERTAIN)
+    await Somebody.filter(id=town.vera.id).update(mail="new@lindental.example")
+
+    await reaching.again(by=town.anna, meeting=meeting, now=now + HOUR)
+
+    assert await to_be_told() == [("deputy_released", "Vera")]
+
+
+async def test_released_deputies_who_left_or_were_invited_since_are_not_listed(town: Town, now: datetime) -> None:
+    meeting = await a_released_deputy(town, now)
+
+    await Somebody.filter(id=town.vera.id).update(left_at=now)
+    left = await released(town, meeting, now + HOUR)
+    await Somebody.filter(id=town.vera.id).update(left_at=None)
+    await a_seat(town.vera, town.tk)
+    await invitations.invite(by=town.anna, meeting=meeting, land=LAND, now=now + HOUR)
+    await cast.all_sent()
+
+    assert (left, await released(town, meeting, now + HOUR)) == ([], [])
+
+
 # --- once more ----------------------------------------------------------------------------------------------------------
 
 
@@ -145,7 +259,7 @@ async def test_again_tells_once_more_those_who_may_not_know_and_nobody_twice(tow
     before = await Notice.filter(person_id=town.carla.id).get()
     for person in (town.carla, town.ben, town.dora):
         await Notice.filter(person_id=person.id).update(state=UNCERTAIN)
-    await invitations.answer(by=town.dora, meeting=meeting, answer=Answer.ACCEPTED, now=now)
+    await invitations.answer(by=town.dora, meeting=meeting, answer=Answer.ACCEPTED, now=now + MINUTE)
 
     facts = await reaching.again(by=town.anna, meeting=meeting, now=now + HOUR)
     told = await to_be_told()

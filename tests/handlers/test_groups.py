@@ -5,10 +5,12 @@ The sample town: Petra Wimmer leads the RLK, Monika Zeiler is her deputy there, 
 
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
-from bot.actions import invitations, meetings
+from bot.actions import groups, invitations, meetings
+from bot.post import outbox
 from storage import db
 from storage.models import Channel, GroupChat, InboxUpdate, Meeting, Notice
 from storage.models.webchat import ChatType, WebchatChat, WebchatUpdate
@@ -122,6 +124,54 @@ async def test_card_stands_in_the_topic_in_which_it_was_asked_for(stage: Stage) 
     shown = await standing(stage)
     assert [thread for line, thread in shown if line == title] == [8]
     assert await pinned(stage) == (await card_of(meeting)).message_id
+
+
+async def test_card_that_is_being_sent_while_the_topic_changes_stands_in_the_new_one_alone(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meeting = await invited(stage)
+    await opened(stage, 7, 8)
+    here: dict[str, Any] = {
+        "by": stage.people[PETRA],
+        "body": meeting.body_id,
+        "network": Network.TELEGRAM,
+        "chat_id": GROUP,
+    }
+    settle = outbox.settle
+
+    async def late(notice: Notice, *given: Any, **more: Any) -> None:  # noqa: ANN401  # what `settle` takes
+        if notice.kind is NoticeKind.CARD and notice.thread_id == 7:  # the topic before
+            await db.unit_of_work(lambda: groups.link(**here, thread_id=8, now=stage.clock()))
+        await settle(notice, *given, **more)
+
+    monkeypatch.setattr(outbox, "settle", late)
+    await db.unit_of_work(lambda: groups.link(**here, thread_id=7, now=stage.clock()))
+    await stage.settle()
+
+    assert [thread for line, thread in await standing(stage) if line == meeting.title] == [8]
+    await accepts(stage, STEFAN, meeting)
+    assert [thread for line, thread in await standing(stage) if line == meeting.title] == [8]
+
+
+async def test_card_goes_with_the_body_to_another_group_and_leaves_none_behind(stage: Stage) -> None:
+    meeting = await invited(stage)
+    await opened(stage)
+    await chooses(stage)
+    before = [line for line, _ in await standing(stage)].count(meeting.title)
+    here: dict[str, Any] = {
+        "by": stage.people[PETRA],
+        "body": meeting.body_id,
+        "network": Network.TELEGRAM,
+        "thread_id": None,
+    }
+
+    await stage.server.create_group(stage.user(PETRA), GROUP - 1, "Neue Runde", kind=ChatType.SUPERGROUP)
+    await stage.server.add_bot(stage.user(PETRA), GROUP - 1, administrator=True)
+    await db.unit_of_work(lambda: groups.link(**here, chat_id=GROUP - 1, now=stage.clock()))
+    await stage.settle()
+
+    assert (before, [line for line, _ in await standing(stage)].count(meeting.title)) == (1, 0)
+    assert meeting.title in [heard.text.splitlines()[0] for heard in await stage.heard(GROUP - 1)]
 
 
 async def test_topic_that_was_deleted_holds_the_card_up_no_longer(stage: Stage) -> None:

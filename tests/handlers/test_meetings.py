@@ -1,7 +1,7 @@
 """What leads change and see of those who may have missed something: Petra Wimmer leads the RLK, Uwe Brenner and Monika Zeiler sit there."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -10,6 +10,8 @@ from storage.vocabulary import Network, NoticeState
 from tests.stage import Heard, Stage, raise_curtain
 
 PETRA, UWE, MONIKA, RAINER = "Petra Wimmer", "Uwe Brenner", "Monika Zeiler", "Rainer Puchner"
+CHRISTINE, EMILY = "Christine Ammer", "Emily Carter"
+MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture(params=[Network.WEBCHAT, Network.TELEGRAM])
@@ -84,6 +86,7 @@ async def test_lead_sees_who_may_have_missed_it_and_sends_it_again_once(stage: S
     await does(stage, PETRA, "[✉️ Einladen]")
     for name in (UWE, MONIKA):
         await Notice.filter(person_id=stage.user(name).id, template="invitation").update(state=NoticeState.UNCERTAIN)
+    await stage.is_now(stage.clock() + MINUTE)
     await does(stage, UWE, "[✅ Zusage]")
 
     listed = await does(stage, PETRA, "/termine", "[RLK · Do, 03.12.]", "[👥 Antworten]")
@@ -100,6 +103,43 @@ async def test_lead_sees_who_may_have_missed_it_and_sends_it_again_once(stage: S
         "🔁 Es ist schon unterwegs oder angekommen.",
     ]
     assert [await count(stage, name, "✉️ Einladung") for name in (MONIKA, UWE)] == [2, 0]
+
+
+async def test_who_accepted_before_the_place_changed_can_be_told_of_it_again(stage: Stage) -> None:
+    await invites(stage)
+    await does(stage, PETRA, "[✉️ Einladen]")
+    await does(stage, UWE, "[✅ Zusage]")
+    await stage.is_now(stage.clock() + MINUTE)
+    await does(stage, PETRA, "/termine", "[RLK · Do, 03.12.]", "[📍 Ort und Zugang]")
+    await does(stage, PETRA, "[In Präsenz]", "Bauhof", "[✅ So ändern]")
+    await stage.is_now(stage.clock() + 3 * MINUTE)
+    await Notice.filter(person_id=stage.user(UWE).id, template="moved").update(state=NoticeState.DEAD)
+
+    listed = await does(stage, PETRA, "/termine", "[RLK · Do, 03.12.]", "[👥 Antworten]")
+    before = await count(stage, UWE, "✏️ Geändert")
+    await does(stage, PETRA, "[🔁 Noch einmal senden]")
+
+    assert "Uwe Brenner (Diakonie Lindental) ⚠️ nicht erreicht" in listed.splitlines()
+    assert "Eine Person weiß vielleicht nicht Bescheid." in listed.splitlines()
+    assert await count(stage, UWE, "✏️ Geändert") == before + 1
+
+
+async def test_deputy_who_may_still_come_is_listed_and_told_again(stage: Stage) -> None:
+    await invites(stage)
+    await does(stage, PETRA, "[✉️ Einladen]")
+    await does(stage, CHRISTINE, "[❌ Absage]", "[↪️ Vertretung benennen]", "[Emily Carter]", "[✅ Zusage]")
+    await Notice.filter(person_id=stage.user(EMILY).id, template="deputy_released").update(state=NoticeState.DEAD)
+
+    listed = await does(stage, PETRA, "/termine", "[RLK · Do, 03.12.]", "[👥 Antworten]")
+    again = await does(stage, PETRA, "[🔁 Noch einmal senden]")
+
+    assert listed.splitlines()[-5:-2] == [
+        "↩️ Vertretung nicht mehr nötig",
+        "Emily Carter ⚠️ nicht erreicht",
+        "Eine Person weiß vielleicht nicht Bescheid.",
+    ]
+    assert "Emily Carter" not in again
+    assert await count(stage, EMILY, "↩️ Ihre Vertretung wird nicht mehr gebraucht") == 2
 
 
 async def test_lead_sees_who_may_not_know_that_it_is_off(stage: Stage) -> None:

@@ -189,6 +189,7 @@ def _answers() -> Facts:
         "may_answer": True,
         "missed": 1,
         "people": [_invited(f"answers.{answer}", answer) for answer in ("accepted", "delegated", "open")],
+        "released": [_invited("answers.released", "open")],
     }
 
 

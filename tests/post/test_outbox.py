@@ -204,6 +204,21 @@ async def test_card_that_changed_while_it_was_sent_goes_out_again(now: datetime)
     assert (row.state, row.message_id, row.held_until) == (NoticeState.WAITING, 5, now + 3 * SECOND)
 
 
+async def test_card_that_was_taken_away_while_it_was_sent_is_erased_where_it_came(now: datetime) -> None:
+    await queue(to_chat("a", now, -5, kind=NoticeKind.CARD), to_chat("b", now, -6, kind=NoticeKind.CARD), now=now)
+    came, failed = await outbox.claim(MAILINGS, 2, domain_now=now, machine_now=now)
+
+    await Notice.all().delete()
+    where = {"message_id": 5, "network": Network.TELEGRAM, "chat_id": -5}
+    await outbox.settle(
+        came, Outcome(state=NoticeState.SENT, changes=where), machine_now=now + SECOND, together=Together()
+    )
+    await outbox.settle(failed, Outcome(state=NoticeState.DEAD), machine_now=now + SECOND, together=Together())
+
+    (row,) = await Notice.all()
+    assert (row.kind, row.chat_id, row.target_id, row.due_at) == (NoticeKind.ERASE, -5, "5", now)
+
+
 async def test_move_chat_rewrites_every_row(now: datetime) -> None:
     nora, there = await person(), await body()
     group = await GroupChat.create(body=there, network=Network.TELEGRAM, chat_id=-5, linked_at=now)

@@ -12,12 +12,12 @@ from bot.app import assemble
 from bot.config import Settings
 from bot.scheduling import Tick, look, scheduler, when_rung
 from storage import bells
-from storage.db import is_writing, transaction
+from storage.db import transaction
 from storage.models import Attendance, Dialogue, FeedCache, Meeting, Remembered
 from storage.vocabulary import MeetingState, Network
 from tests.actions.cast import LAND, Town, arrive
 from tests.actions.people import a_meeting
-from tests.conftest import Counted
+from tests.conftest import Counted, is_writing
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tortoise.exceptions import IntegrityError, OperationalError
 
 from storage import db
 from storage.models import Area
-from tests.conftest import Counted
+from tests.conftest import Counted, is_writing
 
 Statements = Callable[[], AbstractContextManager[Counted]]
 pytestmark = pytest.mark.usefixtures("store")
@@ -277,8 +277,8 @@ async def test_callback_comes_after_the_commit_and_not_before() -> None:
 
     async def work() -> None:
         await add("nord")
-        db.when_kept(lambda: seen.append(f"kept, writing: {db.is_writing()}"))
-        seen.append(f"working, writing: {db.is_writing()}")
+        db.when_kept(lambda: seen.append(f"kept, writing: {is_writing()}"))
+        seen.append(f"working, writing: {is_writing()}")
 
     await db.unit_of_work(work)
 

@@ -58,12 +58,12 @@ async def led(leadership: Leadership) -> None:
 async def test_one_leads_until_it_lets_go(lead: Lead) -> None:
     first, second = lead(), lead()
 
-    before = (await first.acquire(), await second.acquire())
+    before = (await first.acquire(), await second.acquire(), first.lost.is_set())
     await first.release()
 
-    assert before == (True, False)
+    assert before == (True, False, False)
     assert await second.acquire()
-    assert not second.lost.is_set()
+    assert (first.lost.is_set(), second.lost.is_set()) == (True, False)
 
 
 async def test_who_wishes_to_lead_learns_where_the_leader_serves(lead: Lead) -> None:
