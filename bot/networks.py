@@ -29,7 +29,9 @@ log = structlog.get_logger(__name__)
 
 GROUP_IDS = -1000
 TELEGRAM_RETRY_SECONDS = 5.0
-REFUSED_SECONDS = 60.0  # a token that is refused: somebody has to change it, or a server in between has had a bad moment
+REFUSED_SECONDS = (
+    60.0  # a token that is refused: somebody has to change it, or a server in between has had a bad moment
+)
 TELEGRAM_CONNECTIONS = 128  # more than the post has places, so that a slow Telegram is no crowd of ours
 CROWD_SECONDS = 5.0
 
