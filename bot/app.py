@@ -209,15 +209,14 @@ async def assemble(
 
     For tests `stage` lets a strict Bot API server of our own play another network, and `pacers` replace Telegram's limits.
     """
-    base_url = settings.web.public_url or f"http://{settings.web.host}:{settings.web.port}"
-    hosts = frozenset({urlsplit(base_url).netloc}) if settings.trial or stage is not Network.WEBCHAT else frozenset()
+    base_url = settings.web.public_url
     servers = {
         network: BotServer(
             network=network,
             token=WEBCHAT_TOKEN,
             clock=machine_now,
             town_clock=domain_now if network is Network.WEBCHAT else None,
-            options=Options(own_hosts=hosts, first_contact=False),
+            options=Options(own_hosts=_own_hosts(base_url), first_contact=False),
         )
         for network in dict.fromkeys((Network.WEBCHAT, stage))
     }
@@ -322,6 +321,12 @@ async def assemble(
 async def _catch_up(servers: Iterable[BotServer]) -> None:
     for server in servers:
         await server.catch_up()
+
+
+def _own_hosts(base_url: str) -> frozenset[str]:
+    """Our host with and without its port: what links of ours name, which need no dot in our own chat."""
+    address = urlsplit(base_url)
+    return frozenset({address.netloc, address.netloc.removesuffix(f":{address.port}")})
 
 
 def _bot(server: BotServer) -> ExtBot[None]:

@@ -717,6 +717,25 @@ def test_check_of_a_token(
 
 
 @pytest.mark.usefixtures("town")
+@pytest.mark.parametrize("host", ["faden", "localhost:8393", "[::1]"])
+def test_check_of_an_address_without_a_dot_says_what_telegram_cannot_show(
+    command: Command, monkeypatch: pytest.MonkeyPatch, telegram: str, host: str
+) -> None:
+    monkeypatch.setenv("FADEN_WEB__PUBLIC_URL", f"http://{host}")
+    monkeypatch.setenv("FADEN_TELEGRAM__API_BASE", telegram)
+    monkeypatch.setenv("FADEN_TELEGRAM__TOKEN", TOKEN)
+
+    ended = command("check")
+
+    assert ended.code == 0
+    assert ended.out[3] == (
+        "telegram       ok      @LindentalBot; its link buttons need a host with a dot, "
+        f"links to http://{host} stand in the text"
+    )
+    assert ended.out[6] == "calendar       ok      invitations can be written"
+
+
+@pytest.mark.usefixtures("town")
 def test_check_of_telegram_that_does_not_answer(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FADEN_TELEGRAM__API_BASE", "http://127.0.0.1:1")
     monkeypatch.setenv("FADEN_TELEGRAM__TOKEN", TOKEN)
