@@ -218,7 +218,7 @@ def _commitment_page() -> Facts:
 
 
 def _guided_meeting(**more: Any) -> Facts:  # noqa: ANN401  # facts of every kind
-    at = {"at": STARTS, "day": DAY, "stored": Plain("2026-12-03T14:30-16:00"), "minutes": 90, "twice": None}
+    at = {"at": STARTS, "day": DAY, "stored": Plain("2026-12-03T14:30-16:00"), "minutes": 90, "twice": False}
     return {
         "source": 7,
         "level": 3,
@@ -227,6 +227,7 @@ def _guided_meeting(**more: Any) -> Facts:  # noqa: ANN401  # facts of every kin
         "body": sentinel(Title, "guided.body"),
         "day": None,
         "options": [at],
+        "skipped": True,
         "grid": GRID,
         "durations": [60, 90],
         "starts": at,
