@@ -688,6 +688,7 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "refusals/not_over_telegram": dict,
     "refusals/not_understood": lambda: {"step": Plain("when"), "why": Plain("past")},
     "refusals/outdated": dict,
+    "refusals/other_message": dict,
     "refusals/owner_missing": dict,
     "refusals/paper_too_large": lambda: {"limit": 10},
     "refusals/private_only": dict,
