@@ -77,7 +77,7 @@ async def tell(
 def _mail(invited: Attendance, address: str, calendar: Facts, method: str) -> Facts:
     """What only a calendar mail carries."""
     own = {"method": Plain(method), "to": Text(address), "answer": Plain(invited.answer.value)}
-    return {"calendar": {**calendar, **own}, "link": AnswerLink(invited.id)}
+    return {"calendar": {**calendar, **own}, "link": AnswerLink(invited.id, invited.meeting_id)}
 
 
 def _told(meeting: Meeting, body: Body, more: Facts, *, cancelled: bool) -> Facts:
@@ -159,7 +159,7 @@ async def tell_entered(
         "deputy": meetings.named(deputy),
         "stands_in": attendance.deputy_for_id is not None,
         "by": meetings.named(by),
-        "answer_link": AnswerLink(attendance.id),
+        "answer_link": AnswerLink(attendance.id, meeting.id),
     }
     said = f"{attendance.answer.value}:{deputy.id if deputy else None}"
     draft = Draft(

@@ -124,7 +124,9 @@ async def sends_file(  # noqa: PLR0917  # a file's name, kind and content have n
 
     async def send(change: int) -> int:
         sender, chat = await _enter(server, user, chat_id, change)
-        if (known := await _sent_already(sender, chat, key, formatted.text, (rows.file_name(name), len(content)))) is not None:
+        if (
+            known := await _sent_already(sender, chat, key, formatted.text, (rows.file_name(name), len(content)))
+        ) is not None:
             return known
         if bounds is not None:
             await bounds.file(sender, len(content))
