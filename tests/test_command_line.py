@@ -442,6 +442,14 @@ def test_check_without_settings_says_what_to_do(command: Command) -> None:
             ),
         ),
         (
+            "FADEN_WEB__PUBLIC_URL",
+            "https://user:geheim@faden.example.org",
+            (
+                "web.public_url (FADEN_WEB__PUBLIC_URL) is an address with a user name in it; expected an address such as "
+                '"https://faden.example.org", with a host name of letters, digits and hyphens.'
+            ),
+        ),
+        (
             "FADEN_MAIL__FROM",
             "faden@localhost",
             (
