@@ -190,15 +190,13 @@ async def assemble(
 
 def _servers(settings: Settings, stage: Network, clocks: Clocks) -> dict[Network, BotServer]:
     """Our own networks."""
-    host = urlsplit(settings.web.public_url).netloc
-    hosts = frozenset({host}) if settings.trial or stage is not Network.WEBCHAT else frozenset()
     return {
         network: BotServer(
             network=network,
             token=WEBCHAT_TOKEN,
             clock=clocks.machine,
             town_clock=clocks.domain if network is Network.WEBCHAT else None,
-            options=Options(own_hosts=hosts, first_contact=False),
+            options=Options(own_hosts=_own_hosts(settings.web.public_url), first_contact=False),
         )
         for network in dict.fromkeys((Network.WEBCHAT, stage))
     }
@@ -335,6 +333,12 @@ def _ticks(
 async def _catch_up(servers: Iterable[BotServer]) -> None:
     for server in servers:
         await server.catch_up()
+
+
+def _own_hosts(base_url: str) -> frozenset[str]:
+    """Our host with and without its port: what links of ours name, which need no dot in our own chat."""
+    address = urlsplit(base_url)
+    return frozenset({address.netloc, address.netloc.removesuffix(f":{address.port}")})
 
 
 def _registry(unbuilt: Unbuilt) -> CollectorRegistry:

@@ -153,7 +153,9 @@ DAYS = _number(30, 36500, "days, from 30 to 36500")
 HOUR = _number(0, 23, "an hour from 0 to 23")
 COUNT = _number(1, 9999, "a number from 1 to 9999")
 MEGABYTES = _number(1, MOST_MEGABYTES, f"megabytes, from 1 to {MOST_MEGABYTES}")
-WEB_ADDRESS = _matching(r"https?://[^\s/?#]+[^\s?#]*", "an address that begins with https:// or http://")
+WEB_ADDRESS = _matching(
+    r"https?://[^\s/?#@]+(?:/[^\s?#]*)?", "an address that begins with https:// or http://, without user name"
+)
 DATABASE = _matching(
     r"sqlite:///.+|postgres(ql)?://.+/.+",
     'an address such as "sqlite:///var/faden.sqlite3" or "postgresql://user:password@host/name"',
@@ -470,7 +472,7 @@ def _value(row: Setting, found: _Given) -> object:
     try:
         value = row.kind.read(found.raw)
     except ValueError as error:
-        shown = "a secret that does not fit" if row.secret else repr(found.raw)
+        shown = "a secret that does not fit" if row.secret else _shown(found.raw)
         raise BadSetting(row.name, shown, row.kind.expected, found.where) from error
     if row.kind is TEXT and "\n" not in value and value.endswith((".md", ".txt")):
         try:
@@ -480,6 +482,11 @@ def _value(row: Setting, found: _Given) -> object:
                 row.name, f"a file that cannot be read: {value}", row.kind.expected, found.where
             ) from error
     return value.rstrip("/") if row.kind is WEB_ADDRESS else value
+
+
+def _shown(raw: object) -> str:
+    """The value, for the operator's eyes; not where there may be a password in it."""
+    return "an address with a user name in it" if re.search(r":.*@", str(raw), re.DOTALL) else repr(raw)
 
 
 def _nearest(name: str, known: Any) -> str:  # noqa: ANN401  # names, in whatever order
@@ -504,7 +511,9 @@ def _checked(settings: Settings) -> Settings:
     """What settings mean for each other. Raises BadSetting."""
     telegram, web, mail = settings.telegram, settings.web, settings.mail
     if usable_link(web.public_url) != web.public_url:
-        raise BadSetting("web.host", web.host, "the name or the address of this machine, or web.public_url beside it")
+        raise BadSetting(
+            "web.host", _shown(web.host), "the name or the address of this machine, or web.public_url beside it"
+        )
     if telegram.mode == "webhook":
         if telegram.token is None:
             raise BadSetting("telegram.token", "not set", "a token, because telegram.mode is webhook")

@@ -84,8 +84,12 @@ def links(settings: Settings, key: bytes, machine_now: Callable[[], datetime]) -
     async def feed(link: typed.FeedLink, person: int) -> str:
         return f"{base_url}/kalender/{tokens.feed(key, person, link.generation)}.ics"
 
-    async def answer(link: typed.AnswerLink, _person: int) -> str:
-        return f"{base_url}/antwort/{tokens.answer(key, link.attendance)}"
+    async def answer(link: typed.AnswerLink, person: int) -> str:
+        if link.meeting is None:
+            token = tokens.answer_to(key, link.attendance)
+        else:
+            token = tokens.answer(key, link.meeting, person)
+        return f"{base_url}/antwort/{token}"
 
     return one_time, feed, answer
 

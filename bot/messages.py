@@ -141,6 +141,7 @@ def environment(language: str) -> Environment:
         span=_span,
         day=_day,
         clock=_clock,
+        oclock=_oclock,
         duration=_duration,
         weekday=_weekday,
         short_day=_short_day,
@@ -160,8 +161,31 @@ def _language(context: Context) -> str:
 
 @pass_context
 def _clock(context: Context, moment: datetime | time) -> str:
+    """14:30; in the hour that the clocks show twice 02:30 (Winterzeit)."""
+    return _shown(context, moment) + _which_of_two(context, moment)
+
+
+@pass_context
+def _oclock(context: Context, moment: datetime) -> str:
+    """14:30 Uhr, 02:30 Uhr (Winterzeit)."""
+    unit = "" if _language(context) == "en" else " Uhr"
+    return _shown(context, moment) + unit + _which_of_two(context, moment)
+
+
+def _shown(context: Context, moment: datetime | time) -> str:
     local = _local(context, moment) if isinstance(moment, datetime) else moment
     return format_time(local, "H:mm" if _language(context) == "en" else "HH:mm", locale=_language(context))
+
+
+def _which_of_two(context: Context, moment: datetime | time) -> str:
+    """What stands behind a time that the clocks show twice, because they go back in between."""
+    if not isinstance(moment, datetime):
+        return ""
+    local = _local(context, moment)
+    if local.replace(fold=0).utcoffset() == local.replace(fold=1).utcoffset():
+        return ""
+    names = ("summer time", "winter time") if _language(context) == "en" else ("Sommerzeit", "Winterzeit")
+    return f" ({names[local.fold]})"
 
 
 @pass_context

@@ -33,6 +33,7 @@ from tests.post.conftest import Mailbox, serving
 
 TOWN = Path(__file__).parent.parent / "bot" / "sample_town.toml"
 ADDRESS = "https://faden.example.org"
+WEB = WebSettings(given_url=ADDRESS)
 STRANGER = "Unbekannt"
 STRANGER_ID = 999_999
 NEWEST = 25  # messages are looked at in a chat; what is older is not on anybody's screen
@@ -375,21 +376,25 @@ def _has(shown: str, label: str | int) -> bool:
     return label < len(buttons) if isinstance(label, int) else label in buttons
 
 
-async def _assembled(clock: Clock, network: Network, language: str, mailbox: Mailbox | None = None) -> Faden:
-    web, town = WebSettings(given_url=ADDRESS), TownSettings(language=language)
+async def _assembled(
+    clock: Clock, network: Network, language: str, mailbox: Mailbox | None = None, web: WebSettings = WEB
+) -> Faden:
+    town = TownSettings(language=language)
     mail = MailSettings(smtp_url=mailbox.address, sender="faden@faden.example.org") if mailbox else MailSettings()
     settings = Settings(web=web, town=town, mail=mail)
     return await assemble(settings, key=b"k" * 32, domain_now=clock, machine_now=clock, stage=network, pacers={})
 
 
-async def raise_curtain(*, network: Network, moment: datetime, language: str = "de") -> Stage:
+async def raise_curtain(*, network: Network, moment: datetime, language: str = "de", web: WebSettings = WEB) -> Stage:
     """Faden with the sample town on an open store: everybody speaks `language` and has a chat on `network`, which carries all."""
     clock = Clock(moment.astimezone(UTC))
     await people.import_town(townfile.parse(TOWN.read_text(), TOWN.name), zone="Europe/Berlin", now=clock())
     await Body.all().update(level=3)
     await Organisation.all().update(level=None)
     await Person.all().update(level=None, language=language)
-    stage = Stage(faden=await _assembled(clock, network, language), clock=clock, network=network, language=language)
+    stage = Stage(
+        faden=await _assembled(clock, network, language, web=web), clock=clock, network=network, language=language
+    )
     stage.people = {f"{person.given_name} {person.family_name}": person for person in await Person.all()}
     await Channel.bulk_create(
         [

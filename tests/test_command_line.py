@@ -443,6 +443,14 @@ def test_check_without_settings_says_what_to_do(command: Command) -> None:
             ),
         ),
         (
+            "FADEN_WEB__PUBLIC_URL",
+            "https://user:geheim@faden.example.org",
+            (
+                "web.public_url (FADEN_WEB__PUBLIC_URL) is an address with a user name in it; expected an address such as "
+                '"https://faden.example.org", with a host name of letters, digits and hyphens.'
+            ),
+        ),
+        (
             "FADEN_MAIL__FROM",
             "faden@localhost",
             (
@@ -774,6 +782,25 @@ def test_check_of_a_token(
 
     assert ended.out[3] == line.format(address=telegram)
     assert ended.code == ("FAILED" in line)
+
+
+@pytest.mark.usefixtures("town")
+@pytest.mark.parametrize("host", ["faden", "localhost:8393", "[::1]"])
+def test_check_of_an_address_without_a_dot_says_what_telegram_cannot_show(
+    command: Command, monkeypatch: pytest.MonkeyPatch, telegram: str, host: str
+) -> None:
+    monkeypatch.setenv("FADEN_WEB__PUBLIC_URL", f"http://{host}")
+    monkeypatch.setenv("FADEN_TELEGRAM__API_BASE", telegram)
+    monkeypatch.setenv("FADEN_TELEGRAM__TOKEN", TOKEN)
+
+    ended = command("check")
+
+    assert ended.code == 0
+    assert ended.out[3] == (
+        "telegram       ok      @LindentalBot; its link buttons need a host with a dot, "
+        f"links to http://{host} stand in the text"
+    )
+    assert ended.out[6] == "calendar       ok      invitations can be written"
 
 
 @pytest.mark.usefixtures("town")

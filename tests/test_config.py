@@ -162,6 +162,33 @@ def test_organiser_has_an_address_without_mail_too(public_url: str, mailbox: str
     assert config.load(None, {"FADEN_WEB__PUBLIC_URL": public_url}).mailbox == mailbox
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("FADEN_WEB__PUBLIC_URL", "https://user:geheim@faden.example.org"),
+        ("FADEN_WEB__PUBLIC_URL", "https://user:ge/heim@faden.example.org"),
+        ("FADEN_WEB__PUBLIC_URL", "user:geheim@faden.example.org"),
+        ("FADEN_TELEGRAM__API_BASE", "https://user:geheim@faden.example.org"),
+        ("FADEN_WEB__TRUSTED_PROXIES", "http://user:geheim@10.0.0.1"),
+        ("FADEN_WEB__HOST", "user:geheim@faden"),
+        ("FADEN_DATABASE__URL", "mysql://user:geheim@faden.example.org/faden"),
+        ("FADEN_MAIL__SMTP_URL", "imap://user:geheim@faden.example.org"),
+    ],
+)
+def test_password_in_an_address_that_is_refused_is_not_shown(variable: str, value: str) -> None:
+    said = refusal(None, {variable: value})
+
+    section, _, key = variable.removeprefix("FADEN_").lower().partition("__")
+    assert said.startswith(f"{section}.{key} ")
+    assert "heim" not in said
+
+
+def test_telegram_may_be_elsewhere() -> None:
+    base = "http://127.0.0.1:8081/telegram"
+
+    assert config.load(None, {"FADEN_TELEGRAM__API_BASE": base}).telegram.api_base == base
+
+
 @pytest.mark.parametrize("zone", sorted(ZONES_LIKE_BERLIN))
 def test_town_may_be_wherever_the_clocks_go_as_in_berlin(zone: str) -> None:
     assert config.load(None, {"FADEN_TOWN__ZONE": zone}).town.zone == zone
@@ -173,7 +200,7 @@ def test_host_that_no_link_can_have_needs_a_public_url_beside_it() -> None:
     assert config.load(None, with_link).web.host == "faden_1"
     assert config.load(None, {"FADEN_WEB__HOST": "Town"}).web.public_url == "http://town:8080"
     assert refusal(None, {"FADEN_WEB__HOST": "faden_1"}) == (
-        "web.host is faden_1; expected the name or the address of this machine, or web.public_url beside it."
+        "web.host is 'faden_1'; expected the name or the address of this machine, or web.public_url beside it."
     )
 
 
@@ -270,6 +297,8 @@ def test_bad_variable_is_refused_with_a_sentence(variable: str, value: str, sent
         ("mail.smtp_url", '"imap://mail.example.org"'),
         ("web.public_url", '"https://faden_1.example.org"'),
         ("web.public_url", '"https://faden:geheim@example.org"'),
+        ("telegram.api_base", '"https://faden:geheim@example.org"'),
+        ("telegram.api_base", '"https://example.org?a"'),
         ("web.public_url", '"https://faden.example.org/?a=b"'),
         ("web.public_url", "1"),
         ("web.public_url", f'"https://faden.example.org/{"a" * 180}"'),

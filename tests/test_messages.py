@@ -63,12 +63,37 @@ def test_filters_follow_the_clock_of_the_reader() -> None:
     ("starts", "shown"),
     [
         (datetime(2026, 10, 24, 23, 30, tzinfo=UTC), "So, 25.10.2026 (KW 43), 01:30–03:00"),
+        (datetime(2026, 10, 24, 22, 30, tzinfo=UTC), "So, 25.10.2026 (KW 43), 00:30–02:00 (Winterzeit)"),
+        (datetime(2026, 10, 25, 0, 0, tzinfo=UTC), "So, 25.10.2026 (KW 43), 02:00 (Sommerzeit)–03:30"),
+        (datetime(2026, 10, 24, 21, 45, tzinfo=UTC), "Sa, 24.10.2026 (KW 43), 23:45–02:15 (Sommerzeit)"),
         (datetime(2026, 10, 25, 1, 30, tzinfo=ZoneInfo("Europe/Berlin")), "So, 25.10.2026 (KW 43), 01:30–03:00"),
         (datetime(2027, 3, 28, 1, 30, tzinfo=ZoneInfo("Europe/Berlin")), "So, 28.03.2027 (KW 12), 01:30–05:00"),
     ],
 )
 def test_span_over_the_clock_change_ends_when_it_does(starts: datetime, shown: str) -> None:
     assert rendered("{{ at|span(150) }}", GERMAN, at=starts) == shown
+
+
+@pytest.mark.parametrize(
+    ("at", "german", "english"),
+    [
+        (TUESDAY, "14:30 14:30 Uhr", "14:30 14:30"),
+        (
+            datetime(2026, 10, 25, 0, 30, tzinfo=UTC),
+            "02:30 (Sommerzeit) 02:30 Uhr (Sommerzeit)",
+            "2:30 (summer time) 2:30 (summer time)",
+        ),
+        (
+            datetime(2026, 10, 25, 1, 30, tzinfo=UTC),
+            "02:30 (Winterzeit) 02:30 Uhr (Winterzeit)",
+            "2:30 (winter time) 2:30 (winter time)",
+        ),
+    ],
+)
+def test_time_that_the_clocks_show_twice_says_which_it_is(at: datetime, german: str, english: str) -> None:
+    source = "{{ at|clock }} {{ at|oclock }}"
+
+    assert (rendered(source, GERMAN, at=at), rendered(source, ENGLISH, at=at)) == (german, english)
 
 
 # --- translation ----------------------------------------------------------------------------------------------------

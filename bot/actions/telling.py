@@ -92,7 +92,10 @@ def _mail(invited: Attendance | None, address: str, calendar: Facts, method: str
     own = {"method": Plain(method), "to": Text(address)}
     if invited is None:
         return {"calendar": {**calendar, **own}}
-    return {"calendar": {**calendar, **own, "answer": Plain(invited.answer.value)}, "link": AnswerLink(invited.id)}
+    return {
+        "calendar": {**calendar, **own, "answer": Plain(invited.answer.value)},
+        "link": AnswerLink(invited.id, invited.meeting_id),
+    }
 
 
 def _told(meeting: Meeting, body: Body, more: Facts, *, cancelled: bool) -> Facts:
@@ -182,7 +185,7 @@ async def tell_entered(
         "deputy": meetings.named(deputy),
         "stands_in": attendance.deputy_for_id is not None,
         "by": meetings.named(by),
-        "answer_link": AnswerLink(attendance.id),
+        "answer_link": AnswerLink(attendance.id, meeting.id),
     }
     said = f"{attendance.answer.value}:{deputy.id if deputy else None}"
     draft = Draft(

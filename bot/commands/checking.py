@@ -107,10 +107,17 @@ async def _token(settings: Settings) -> Finding:
             if response.status in UNAUTHORIZED:
                 return Finding("telegram", ok=False, detail="the token is refused: ask @BotFather for a new one")
             answer = await response.json()
-            return Finding("telegram", ok=True, detail=f"@{answer['result']['username']}")
+            return Finding("telegram", ok=True, detail=f"@{answer['result']['username']}{_no_buttons(settings.web)}")
     except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError):
         # The library's own words would show the address, and the token in it.
         return Finding("telegram", ok=False, detail=f"no answer from {settings.telegram.api_base}: look at the network")
+
+
+def _no_buttons(web: WebSettings) -> str:
+    """What Telegram cannot show; the web chat and mails show links to any host."""
+    if "." in (urlsplit(web.public_url).hostname or ""):
+        return ""
+    return f"; its link buttons need a host with a dot, links to {web.public_url} stand in the text"
 
 
 async def _mail_server(settings: Settings) -> Finding:

@@ -34,6 +34,7 @@ from bot.messages import Voice
 from bot.post import texts
 from bot.rules import guard
 from bot.rules.facts import Plain
+from bot.rules.reading import Reason
 from bot.rules.reading.words import fold
 from bot.rules.refusals import NotUnderstood, Outdated, Refusal, TooLong
 from storage.db import savepoint
@@ -203,13 +204,22 @@ def _watched(handler: Handler) -> Handler:
         try:
             async with savepoint():
                 await handler(update, context)
-        except Refusal:
+        except Refusal as refusal:
+            if _is_a_date(refusal, context):
+                raise
             context.taken = False
         if not context.taken:
             del context.turn.answers[answers:]
             await dialogues.warn(context)
 
     return watched
+
+
+def _is_a_date(refusal: Refusal, context: Context) -> bool:
+    """Whether the answer to the question for a day or a time was one, and only a wrong one: "Mo 3.3.2027"."""
+    why = refusal.facts.get("why", Reason.NOT_UNDERSTOOD.value)
+    answers = isinstance(refusal, NotUnderstood) and not context.written.startswith("/")
+    return answers and why != Reason.NOT_UNDERSTOOD.value
 
 
 async def _typed(update: Update, context: Context) -> None:

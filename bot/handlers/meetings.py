@@ -220,7 +220,8 @@ def _when(context: Context, answers: Answers, text: str, zone: str, *, pressed: 
             step=Plain("time" if answers.get("day") else "when"), why=Plain(understood.reason.name.lower())
         )
     if isinstance(understood, reading.Choices):
-        return {"options": [_stored(option) for option in understood.options], "day": None}
+        options = [_stored(option) for option in understood.options]
+        return {"options": options, "skipped": understood.skipped, "day": None}
     if understood.time is None:
         return {"day": understood.date.isoformat(), "options": []}
     added: Answers = {"when": _stored(replace(understood, end=None, end_fold=None)), "options": []}
@@ -291,6 +292,7 @@ async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
         "grid": month_grid(month, today),
         "day": date.fromisoformat(answers["day"]) if answers.get("day") else None,
         "options": [_moment(option, zone) for option in answers.get("options", ())],
+        "skipped": bool(answers.get("skipped")),
         "starts": _moment(answers["when"], zone) if "when" in answers else None,
         "minutes": answers.get("minutes"),
         "durations": list(DURATIONS),
@@ -306,16 +308,15 @@ async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
 def _moment(stored: str, zone: ZoneInfo) -> dict[str, Any]:
     """A typed moment for the screen: `at` is None when only the day is known, `minutes` when the end is not.
 
-    `twice` tells which of two equal times it begins at, or else ends at.
+    `twice` says whether the clocks show its beginning or its end twice.
     """
     exact = _exact(stored)
-    fold = exact.end_fold if exact.fold is None else exact.fold
     return {
         "stored": Plain(stored),
         "day": exact.date,
         "at": exact.begins(zone),
         "minutes": exact.minutes(zone),
-        "twice": None if fold is None else Plain(("summer", "winter")[fold]),
+        "twice": (exact.fold, exact.end_fold) != (None, None),
     }
 
 

@@ -95,15 +95,20 @@ def pause(error: RetryAfter) -> timedelta:
 async def send(desk: Desk, notice: Notice, message: ChatMessage, file: File | None = None) -> int | None:
     """Do what the notice's kind says; gives the id of the message that it became. Raises TelegramError, FileUnknown.
 
-    A topic that is gone, or never was one, holds nothing up: it is said beside the topics.
+    A topic that is gone, or never was one, holds nothing up: it is said beside the topics. Nor does a link that the network
+    refuses on a button: it stands in the text.
     """
     try:
         return await _send(desk, notice, message, file)
     except BadRequest as error:
-        if notice.thread_id is None or "thread not found" not in error.message.lower():
+        problem = error.message.lower()
+        if notice.thread_id is not None and "thread not found" in problem:
+            notice.thread_id = None
+        elif "button url" in problem.replace("_", " ") and any(button.url for row in message.buttons for button in row):
+            message = _in_text(message, lambda button: button.url is not None)
+        else:
             raise
-        notice.thread_id = None
-        return await _send(desk, notice, message, file)
+        return await send(desk, notice, message, file)
 
 
 async def _send(desk: Desk, notice: Notice, message: ChatMessage, file: File | None) -> int | None:
@@ -279,15 +284,22 @@ async def _pin(desk: Desk, message_id: int) -> None:
 
 def _with_keyboard(desk: Desk, message: ChatMessage) -> tuple[str, InlineKeyboardMarkup | None]:
     """The text and its buttons. Telegram refuses links to a host without a dot: they go into the text."""
-    refused = [button for row in message.buttons for button in row if not _taken(desk.network, button)]
-    rows = [[_button(button) for button in row if button not in refused] for row in message.buttons]
-    text = "\n".join([message.text, *(escape(f"{button.label}: {button.url}") for button in refused)])
-    filled: Sequence[Sequence[InlineKeyboardButton]] = [row for row in rows if row]
-    return text, InlineKeyboardMarkup(filled) if filled else None
+    if desk.network is Network.TELEGRAM:
+        message = _in_text(message, lambda button: button.url is not None and not _has_dot(button.url))
+    rows = [[_button(button) for button in row] for row in message.buttons]
+    return message.text, InlineKeyboardMarkup(rows) if rows else None
 
 
-def _taken(network: Network, button: Button) -> bool:
-    return button.url is None or network is not Network.TELEGRAM or "." in (urlsplit(button.url).hostname or "")
+def _in_text(message: ChatMessage, moves: Callable[[Button], bool]) -> ChatMessage:
+    """The message with those links below its text instead of on buttons."""
+    moved = [button for row in message.buttons for button in row if moves(button)]
+    rows = [tuple(button for button in row if button not in moved) for row in message.buttons]
+    text = "\n".join([message.text, *(escape(f"{button.label}: {button.url}") for button in moved)])
+    return ChatMessage(text=text, buttons=tuple(filter(None, rows)))
+
+
+def _has_dot(url: str) -> bool:
+    return "." in (urlsplit(url).hostname or "")
 
 
 def _button(button: Button) -> InlineKeyboardButton:

@@ -75,9 +75,10 @@ class FeedLink:
 
 @dataclasses.dataclass(frozen=True)
 class AnswerLink:
-    """A signed link by which the reader answers an invitation."""
+    """A signed link by which the reader answers an invitation; what was queued by an earlier version knows no meeting."""
 
     attendance: int
+    meeting: int | None = None
 
 
 _LEVELS: dict[type[str], int] = {

@@ -48,6 +48,10 @@ HEADER_SECONDS: Final = 30.0
 SILENT_SECONDS: Final = 60.0
 
 
+class OtherMessage(Refusal):
+    """Under this key the page has sent something else."""
+
+
 class TooManyTexts(Refusal):
     """More texts than people write; in `minutes` there is room for one."""
 

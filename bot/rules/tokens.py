@@ -46,15 +46,20 @@ def hashed(token: str) -> str:
     return hashlib.sha256(token.encode(errors="replace")).hexdigest()
 
 
-def answer(key: bytes, attendance: int) -> str:
-    """The token of the link by which an invitation is answered."""
+def answer(key: bytes, meeting: int, person: int) -> str:
+    """The token of the link by which a person answers an invitation, also when they are invited once more."""
+    return sign(key, ANSWER, meeting, person)
+
+
+def answer_to(key: bytes, attendance: int) -> str:
+    """The same for an invitation that was queued before links named meeting and person."""
     return sign(key, ANSWER, attendance)
 
 
-def attendance_of(key: bytes, token: str) -> int | None:
-    """The attendance that a token of `answer` is for; None when it is not one."""
+def answered_of(key: bytes, token: str) -> tuple[int, ...] | None:
+    """The meeting and the person of `answer`, or the attendance alone of `answer_to`; None for any other token."""
     parts = verified(key, ANSWER, token)
-    return int(parts[0]) if parts else None
+    return tuple(map(int, parts)) if parts else None
 
 
 def commitment(key: bytes, commitment: int, person: int) -> str:

@@ -44,7 +44,7 @@ async def enter(request: web.Request) -> web.StreamResponse:
         return await _administer(request)
     token, label = request.match_info["token"], device(request.headers.get("User-Agent", ""))
     now, machine_now = request.app[CLOCKS].domain(), request.app[CLOCKS].machine()
-    language, known = request["voice"].language, doorstep.session_of(request)
+    language, known = middlewares.accepted_language(request), doorstep.session_of(request)
     session = await do(
         request,
         lambda: joining.enter(

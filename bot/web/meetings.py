@@ -100,9 +100,15 @@ def _moment(text: str) -> datetime | None:
 async def _addressed(request: web.Request) -> tuple[Attendance, Person]:
     """Whose invitation the link answers. The person is not signed in by that: they only speak their language here."""
     settings = request.app[SETTINGS]
-    attendance = tokens.attendance_of(settings.key, request.match_info["token"])
-    found = await Attendance.get_or_none(id=attendance, person__left_at=None).select_related("person")
-    if attendance is None or found is None or found.person is None:
+    match tokens.answered_of(settings.key, request.match_info["token"]):
+        case (meeting, person):
+            invitation = Attendance.get_or_none(meeting_id=meeting, person_id=person, person__left_at=None)
+        case (attendance,):
+            invitation = Attendance.get_or_none(id=attendance, person__left_at=None)
+        case _:
+            raise NotFoundHere
+    found = await invitation.select_related("person")
+    if found is None or found.person is None:
         raise NotFoundHere
     request["voice"] = voice(settings, found.person.language, found.person)
     return found, found.person

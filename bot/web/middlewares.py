@@ -179,7 +179,7 @@ async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Say who asks; keep out what another site makes a browser send, and in a trial everybody who is not here."""
     settings = request.app[SETTINGS]
     request[CLIENT] = client_of(request, settings.trusted_proxies)
-    request["voice"] = voice(settings, _accepted_language(request, settings), None)
+    request["voice"] = voice(settings, accepted_language(request) or settings.language, None)
     request["person"] = None
     if settings.trial and not _from_this_machine(request):
         raise web.HTTPForbidden
@@ -206,12 +206,12 @@ def _same_origin(request: web.Request, settings: WebSettings) -> bool:
     return origin is None or origin == settings.public_url
 
 
-def _accepted_language(request: web.Request, settings: WebSettings) -> str:
-    """The first of our languages that the browser prefers; q-values matter only by their order, as browsers write them."""
+def accepted_language(request: web.Request) -> str | None:
+    """The first of our languages that the browser prefers, or none; q-values matter only by their order, as browsers write them."""
     for language in re.findall(r"(?:^|,)\s*([A-Za-z]{2})", request.headers.get("Accept-Language", "")):
         if language.lower() in messages.LANGUAGES:
             return str(language.lower())
-    return settings.language
+    return None
 
 
 @web.middleware

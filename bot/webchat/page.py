@@ -22,7 +22,7 @@ import structlog
 from aiohttp import web
 
 from bot import messages
-from bot.rules.limits import MEGABYTE
+from bot.rules.limits import MEGABYTE, OtherMessage
 from bot.rules.refusals import Refusal
 from bot.webchat import requests, rooms, updates
 from bot.webchat.bounds import Bounds
@@ -328,6 +328,8 @@ def _refusing(request: web.Request) -> Iterator[None]:
     except Refusal as refusal:
         minutes = refusal.facts.get("minutes")
         status = HTTPStatus.TOO_MANY_REQUESTS if minutes else HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        if isinstance(refusal, OtherMessage):
+            status = HTTPStatus.CONFLICT
         said = html.unescape(messages.chat(refusal.template, refusal.facts, request["voice"]).text)
         word = refusal.template.rpartition("/")[2]
         raise Refused(status, word, words=said, minutes=minutes) from refusal

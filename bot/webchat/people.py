@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from bot.rules.limits import OtherMessage
 from bot.webchat import rows
 from bot.webchat.calls import Upload
 from bot.webchat.errors import NotAllowed
@@ -20,6 +21,7 @@ from storage.models.webchat import (
     ChatType,
     MemberStatus,
     WebchatChat,
+    WebchatFile,
     WebchatMember,
     WebchatMessage,
     WebchatPress,
@@ -53,7 +55,7 @@ async def writes(
 ) -> int:
     """Send a text, in a forum perhaps into a topic; gives its message id. With a `key` that has been sent already it is that message.
 
-    Raises NotAllowed, and with `bounds` TooManyTexts.
+    Raises NotAllowed, OtherMessage when that one says something else, and with `bounds` TooManyTexts.
     """
     formatted = _typed(text)
     if thread_id is not None and thread_id not in server.topics.get(chat_id, ()):
@@ -61,7 +63,7 @@ async def writes(
 
     async def write(change: int) -> int:
         sender, chat = await _enter(server, user, chat_id, change)
-        if (known := await _sent_already(sender, chat, key)) is not None:
+        if (known := await _sent_already(sender, chat, key, formatted.text)) is not None:
             return known
         if bounds is not None:
             await bounds.text(sender)
@@ -114,7 +116,7 @@ async def sends_file(  # noqa: PLR0917  # a file's name, kind and content have n
 ) -> int:
     """Send a file; gives its message id. With a `key` that has been sent already it is that message.
 
-    Raises NotAllowed, and with `bounds` TooManyFiles and FilesTooLarge.
+    Raises NotAllowed, OtherMessage when that one is another, and with `bounds` TooManyFiles and FilesTooLarge.
     """
     if not 1 <= len(content) <= UPLOAD_BYTES:
         raise NotAllowed("a file has at least one byte and at most 50 MB")
@@ -122,7 +124,9 @@ async def sends_file(  # noqa: PLR0917  # a file's name, kind and content have n
 
     async def send(change: int) -> int:
         sender, chat = await _enter(server, user, chat_id, change)
-        if (known := await _sent_already(sender, chat, key)) is not None:
+        if (
+            known := await _sent_already(sender, chat, key, formatted.text, (rows.file_name(name), len(content)))
+        ) is not None:
             return known
         if bounds is not None:
             await bounds.file(sender, len(content))
@@ -334,14 +338,27 @@ def _typed(text: str, *, at_least: int = 1) -> Formatted:
     return found(formatted)
 
 
-async def _sent_already(sender: WebchatUser, chat: WebchatChat, key: str | None) -> int | None:
-    """The id of the message that the sender's page called so. Raises NotAllowed when it stands in another chat."""
+async def _sent_already(
+    sender: WebchatUser, chat: WebchatChat, key: str | None, text: str, file: tuple[str, int] | None = None
+) -> int | None:
+    """The id of the message that the sender's page called so; `file` is name and size.
+
+    Raises NotAllowed when it stands in another chat, OtherMessage when it was not this one.
+    """
     sent = await WebchatMessage.get_or_none(sender_id=sender.id, key=key) if key is not None else None
     if sent is None:
         return None
     if sent.chat_id != chat.id:
         raise NotAllowed("a key names one message")
+    is_as_sent = sent.edited_at is None and not sent.deleted
+    if is_as_sent and (sent.text, await _name_and_size(sent)) != (text, file):
+        raise OtherMessage
     return int(sent.message_id)
+
+
+async def _name_and_size(message: WebchatMessage) -> tuple[str, int] | None:
+    found = await WebchatFile.filter(id=message.file_id).values_list("name", "size") if message.file_id else []
+    return next(((str(name), int(size)) for name, size in found), None)
 
 
 async def _known(server: BotServer, user: User) -> WebchatUser:

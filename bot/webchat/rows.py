@@ -56,11 +56,16 @@ async def keep_file(server: BotServer, upload: Upload) -> WebchatFile:
     return await WebchatFile.create(
         network=server.network,
         file_id=secrets.token_urlsafe(24),
-        name=cleaned(upload.name).strip()[:255] or "file",
+        name=file_name(upload.name),
         mime=upload.mime[:127],
         size=len(upload.content),
         content=upload.content,
     )
+
+
+def file_name(given: str) -> str:
+    """What a file is called here."""
+    return cleaned(given).strip()[:255] or "file"
 
 
 async def save_chat(server: BotServer, chat: WebchatChat, change: int, *fields: str) -> None:

@@ -74,7 +74,7 @@ async def test_invite_makes_calendar_objects_of_what_the_meeting_is(town: Town, 
     attendance = await Attendance.get(meeting_id=meeting, person_id=town.ben.id)
     mail = await cast.facts_for("invitation", town.ben, MAIL)
     chat = await cast.facts_for("invitation", town.ben)
-    assert mail["link"] == AnswerLink(attendance.id)
+    assert mail["link"] == AnswerLink(attendance.id, meeting)
     assert mail["calendar"] == {
         "method": "REQUEST",
         "answer": "open",

@@ -44,7 +44,10 @@ async def test_who_phoned_learns_what_was_entered_and_by_whom(town: Town, now: d
     assert (row.person_id, row.body_id, row.kind, row.lane) == (town.carla.id, town.tk.id, MESSAGE, Lane.MAILING)
     assert (row.due_at, row.urgent, row.about) == (now + HOUR + SETTLE, False, f"answers:{meeting}")
     assert (facts["by"], facts["answer"], facts["deputy"]) == ("Anna Arendt", "declined", None)
-    assert (facts["answer_link"], facts["meeting"]["title"]) == (AnswerLink(attendance.id), "1. Trägerkonferenz")
+    assert (facts["answer_link"], facts["meeting"]["title"]) == (
+        AnswerLink(attendance.id, meeting),
+        "1. Trägerkonferenz",
+    )
     assert list(untyped(facts)) == []
 
 

@@ -140,7 +140,7 @@ TWICE = "So, 31.10.2027 (KW 43), {}"
             (30, 23, 0),
             (31, 1, 30),
         ),
-        (("31.10.2027 02:30-04:00", f"[{TWICE.format('02:30–04:00 (Sommerzeit)')}]"), (31, 0, 30), (31, 3, 0)),
+        (("31.10.2027 02:30-04:00", f"[{TWICE.format('02:30 (Sommerzeit)–04:00')}]"), (31, 0, 30), (31, 3, 0)),
     ],
 )
 async def test_typed_end_is_kept_over_the_clock_change_and_an_hour_that_comes_twice_is_asked(
@@ -151,6 +151,79 @@ async def test_typed_end_is_kept_over_the_clock_change_and_an_hour_that_comes_tw
     meeting = await Meeting.get()
     moments = tuple(datetime(2027, 10, *when, tzinfo=UTC) for when in (begins, ends))
     assert (meeting.starts_at, meeting.ends_at) == moments
+
+
+@pytest.mark.parametrize(
+    ("acts", "offered", "begins", "ends"),
+    [
+        (("28.3.2027 02:30",), "03:30", (1, 30), (2, 30)),
+        (("So 28.3.2027 2:30-4:00",), "03:30–04:00", (1, 30), (2, 0)),
+        (("28.3.2027 1:30-2:30",), "01:30–03:30", (0, 30), (1, 30)),
+        (("28.3.2027", "2:30"), "03:30", (1, 30), (2, 30)),
+    ],
+)
+async def test_hour_that_the_clock_change_skips_is_told_and_the_next_time_offered(
+    stage: Stage, acts: tuple[str, ...], offered: str, begins: tuple[int, int], ends: tuple[int, int]
+) -> None:
+    await planned_until(stage, *acts)
+
+    said = (await heard(stage))[1]
+    await presses(stage, f"So, 28.03.2027 (KW 12), {offered}")
+    if "–" not in offered:
+        await stage.says(PETRA, "1 Stunde")
+    await presses(stage, "In Präsenz", "Noch offen", "✅ So planen")
+
+    meeting = await Meeting.get()
+    assert said.startswith("In dieser Nacht wird die Uhr vorgestellt, und diese Uhrzeit gibt es nicht.")
+    assert (meeting.starts_at, meeting.ends_at) == tuple(
+        datetime(2027, 3, 28, *at, tzinfo=UTC) for at in (begins, ends)
+    )
+
+
+async def test_option_after_a_skipped_one_says_nothing_of_the_clock(stage: Stage) -> None:
+    await planned_until(stage, "28.3.2027 02:30", "[‹ Anderer Tag]", "nächsten Montag 14 Uhr")
+
+    assert (await heard(stage))[1] == "Das kann zweierlei heißen. Was ist gemeint?"
+
+
+WARNED = (
+    "⚠️ Dieser Text sieht nach Falldaten aus (Name, Geburtsdatum, Adresse, Hilfeplan …). Die gehören nicht in Faden."
+)
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ("Mo 3.3.2027 10-12", "Wochentag und Datum passen nicht zusammen."),
+        ("Mo 29.2.2027 10-12", "Diesen Tag oder diese Uhrzeit gibt es nicht."),
+        ("So 28.3.2027 um 25 Uhr", "Diesen Tag oder diese Uhrzeit gibt es nicht."),
+        ("Mo 3.3.2025 10-12", "Das liegt in der Vergangenheit."),
+        ("So 28.3.2027 um 25 Uhr Leon K.", WARNED),
+        ("Mo 3.3.2027 Leon K.", WARNED),
+        ("Leon 3.3.2027", WARNED),
+    ],
+)
+async def test_wrong_date_is_asked_again_and_case_data_are_warned_of(stage: Stage, typed: str, sentence: str) -> None:
+    await planned_until(stage, typed)
+
+    said = (await heard(stage))[0]
+    await stage.says(PETRA, "3.12. 9-11 Uhr")
+    assert said == sentence
+    assert (await heard(stage))[-1] == "In welcher Form?"
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ("Mo 3.3.2027", "Wochentag und Datum passen nicht zusammen."),
+        ("Leon 3.3.2027", WARNED),
+    ],
+)
+async def test_wrong_end_of_a_commitment_is_asked_again(stage: Stage, typed: str, sentence: str) -> None:
+    for text in ("/commitment RLK: Fachtag vorbereiten", "Petra Wimmer", "Caritas", typed):
+        await stage.says(PETRA, text)
+
+    assert (await heard(stage))[0] == sentence
 
 
 @pytest.mark.parametrize("pressed", ["2027-10-31T02:30AB", "2027-13-31T02:30B", "B", "2027-10-31B"])

@@ -219,7 +219,7 @@ def _commitment_page() -> Facts:
 
 
 def _guided_meeting(**more: Any) -> Facts:  # noqa: ANN401  # facts of every kind
-    at = {"at": STARTS, "day": DAY, "stored": Plain("2026-12-03T14:30-16:00"), "minutes": 90, "twice": None}
+    at = {"at": STARTS, "day": DAY, "stored": Plain("2026-12-03T14:30-16:00"), "minutes": 90, "twice": False}
     return {
         "source": 7,
         "level": 3,
@@ -228,6 +228,7 @@ def _guided_meeting(**more: Any) -> Facts:  # noqa: ANN401  # facts of every kin
         "body": sentinel(Title, "guided.body"),
         "day": None,
         "options": [at],
+        "skipped": True,
         "grid": GRID,
         "durations": [60, 90],
         "starts": at,
@@ -688,6 +689,7 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "refusals/not_over_telegram": dict,
     "refusals/not_understood": lambda: {"step": Plain("when"), "why": Plain("past")},
     "refusals/outdated": dict,
+    "refusals/other_message": dict,
     "refusals/owner_missing": dict,
     "refusals/paper_too_large": lambda: {"limit": 10},
     "refusals/private_only": dict,

@@ -178,6 +178,35 @@ async def test_link_to_a_host_without_a_dot_is_a_button_in_the_web_chat(
     }
 
 
+@pytest.mark.parametrize("network", [Network.WEBCHAT, Network.TELEGRAM])
+@pytest.mark.parametrize(
+    "description", ["inline keyboard button URL 'https://x.y' is invalid: Wrong HTTP URL", "BUTTON_URL_INVALID"]
+)
+async def test_link_that_the_network_refuses_on_a_button_stands_in_the_text(
+    desk: Callable[..., Desk], office: Office, network: Network, description: str
+) -> None:
+    wire = office.webchat if network is Network.WEBCHAT else office.telegram
+    wire.script = lambda call: (
+        Refusal(400, f"Bad Request: {description}") if "https" in str(call.params.get("reply_markup")) else None
+    )
+
+    await chat.send(desk(1, network), row(), ChatMessage(text="Neu", buttons=BUTTONS))
+
+    assert wire.calls[-1].params["text"] == "Neu\nAnsehen: https://faden.example/chat"
+    assert wire.calls[-1].params["reply_markup"] == {
+        "inline_keyboard": [[{"text": "Zusage", "callback_data": "ma:1:accepted"}]]
+    }
+
+
+async def test_button_that_is_refused_without_a_link_is_not_tried_again(desk: Callable[..., Desk], wire: Wire) -> None:
+    wire.script = refusing("sendMessage", "BUTTON_URL_INVALID")
+
+    with pytest.raises(BadRequest):
+        await chat.send(desk(), row(), ChatMessage(text="Neu", buttons=BUTTONS[:1]))
+
+    assert len(wire.calls) == 2
+
+
 async def test_file_takes_a_short_text_as_its_caption(desk: Callable[..., Desk], wire: Wire) -> None:
     file = File(name="termin.ics", mime="text/calendar", content=b"BEGIN")
 

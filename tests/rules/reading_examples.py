@@ -1,7 +1,7 @@
 """What people type, and what it means: `text = answer` under the moment at which it is typed (local time in Berlin).
 
 An answer is one moment ("2026-12-03 09:00-11:00", "2026-12-03"), several to choose from ("… | …"), or one that is only
-offered ("? …").
+offered ("? …"); "! …" is offered for a time that the clock change skips.
 """
 
 DATES = {
@@ -259,9 +259,16 @@ DATES = {
         Montag 9 Uhr = 2027-03-29 09:00
         nächste Woche Freitag 9 Uhr = 2027-04-02 09:00
         in 14 Tagen 14:30 Uhr = 2027-04-09 14:30
-        Sonntag 28.3. 02:30 = NO_SUCH_TIME
-        Sonntag um 2 = NO_SUCH_TIME
-        28.3. 01:30-02:30 Uhr = NO_SUCH_TIME
+        Sonntag 28.3. 02:30 = ! 2027-03-28 03:30
+        Sonntag um 2 = ! 2027-03-28 03:00 | 2027-03-28 14:00
+        28.3. 01:30-02:30 Uhr = ! 2027-03-28 01:30-03:30
+        28.3. 02:30-04:00 Uhr = ! 2027-03-28 03:30-04:00
+        28.3. 02:00-02:30 Uhr = ! 2027-03-28 03:00-03:30
+        28.3. 02:30-03:00 Uhr = ! 2027-03-28 03:30
+        27.3. 23:30-2:30 = ! 2027-03-27 23:30-03:30
+        28.3. 01:30 für 2 Stunden = 2027-03-28 01:30-04:30
+        28.3. 25 Uhr = NO_SUCH_TIME
+        28.3. 25 Uhr im Rathaus = NOT_UNDERSTOOD
     """,
     "2027-10-29 15:00": """
         Sonntag 31.10. 03:00 = 2027-10-31 03:00

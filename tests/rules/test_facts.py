@@ -162,3 +162,7 @@ def test_at_level_never_raises_an_entry_above_the_readers_level() -> None:
 
 def test_at_level_counts_nothing_folded_in_an_empty_list() -> None:
     assert facts.at_level({"items": []}, TITLES) == {"items": [], "items_folded": 0}
+
+
+def test_answer_link_that_an_earlier_version_queued_can_be_read() -> None:
+    assert facts.decode({"$": ["AnswerLink", 7]}) == AnswerLink(7)

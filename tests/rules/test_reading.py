@@ -51,8 +51,9 @@ def moment(text: str) -> Exact:
 def answer(text: str) -> Exact | Choices | NotADate:
     if text in Reason.__members__:
         return NotADate(Reason[text])
-    options = tuple(moment(option.strip()) for option in text.removeprefix("?").split("|"))
-    return Choices(options) if "?" in text or len(options) > 1 else options[0]
+    options = tuple(moment(option.strip()) for option in text.lstrip("?!").split("|"))
+    offered = text[0] in "?!" or len(options) > 1
+    return Choices(options, skipped=text.startswith("!")) if offered else options[0]
 
 
 EXAMPLES = [(now, text, expected) for now, table in DATES.items() for text, expected in rows(table)]

@@ -64,6 +64,20 @@ def test_at_offered_days_keeps_the_question_which(text: str, expected: object) -
     assert at(text, days=[CHOSEN, LATER], sure=False, now=NOW, zone=BERLIN) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "ends", "at_noon"), [("2:30", None, "14:30"), ("2:30-4:00", "04:00", "14:30"), ("02:30", None, None)]
+)
+def test_at_a_day_whose_clocks_skip_the_time_offers_the_next_one(
+    text: str, ends: str | None, at_noon: str | None
+) -> None:
+    spring = dt.date(2027, 3, 28)
+    afternoon = [on(spring, at_noon, ends and "16:00")] if at_noon else []
+
+    read = at(text, days=[spring], sure=True, now=NOW, zone=BERLIN)
+
+    assert read == Choices((on(spring, "03:30", ends), *afternoon), skipped=True)
+
+
 def test_at_the_only_offered_day_still_asks() -> None:
     assert at("9", days=[CHOSEN], sure=False, now=NOW, zone=BERLIN) == Choices((on(CHOSEN, "09:00"),))
 

@@ -46,14 +46,14 @@ def test_sign_refuses_a_part_that_cannot_stand_in_a_link(part: str) -> None:
         tokens.sign(KEY, "answer", part)
 
 
-def test_answer_token_names_its_attendance() -> None:
-    token = tokens.answer(KEY, 4711)
+def test_answer_token_names_its_meeting_and_person_or_its_attendance() -> None:
+    tokens_ = (tokens.answer(KEY, 4711, 12), tokens.answer_to(KEY, 4711))
 
-    assert tokens.attendance_of(KEY, token) == 4711
+    assert [tokens.answered_of(KEY, token) for token in tokens_] == [(4711, 12), (4711,)]
 
 
 def test_answer_token_that_was_forged_names_nothing() -> None:
-    assert tokens.attendance_of(KEY, tokens.sign(KEY, "other", 4711)) is None
+    assert tokens.answered_of(KEY, tokens.sign(KEY, "other", 4711, 12)) is None
 
 
 def test_feed_secret_changes_with_person_generation_and_key() -> None:

@@ -134,7 +134,7 @@ async def door(settings: WebSettings, outside: Outside, town: Town) -> AsyncIter
         lambda: sessions.issue(person=None, purpose=TokenPurpose.ADMINISTRATOR, now=outside.machine)
     )
     parts = {
-        "token": tokens.answer(settings.key, town.bens_attendance.id),
+        "token": tokens.answer(settings.key, town.meeting.id, town.ben.id),
         "version": "0" * 16,
         "name": "chat.js",
         "file_id": "abc",

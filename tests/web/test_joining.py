@@ -59,6 +59,18 @@ async def test_language_comes_from_the_browser(visitor: Visitor, town: Town, out
     assert (await Person.get(id=town.ben.id)).language == "en"
 
 
+@pytest.mark.parametrize("kept", ["de", "en"])
+@pytest.mark.parametrize("accepted", ["", "fr-FR, it;q=0.8"])
+async def test_browser_that_speaks_none_of_our_languages_leaves_the_one_of_the_town_file(
+    visitor: Visitor, town: Town, outside: Outside, kept: str, accepted: str
+) -> None:
+    await Person.filter(id=town.ben.id).update(language=kept)
+
+    await post(visitor, await link(outside, town.ben), headers={"Accept-Language": accepted})
+
+    assert (await Person.get(id=town.ben.id)).language == kept
+
+
 @pytest.mark.parametrize("why", ["used", "expired", "invented", "for signing in"])
 async def test_link_that_does_not_work_is_gone(visitor: Visitor, town: Town, outside: Outside, why: str) -> None:
     purpose = TokenPurpose.SIGN_IN if why == "for signing in" else TokenPurpose.INVITATION

@@ -13,7 +13,7 @@ from tests.web.conftest import Outside, Town, Visitor, get, post, signed_in
 @pytest.fixture
 def link(settings: WebSettings, town: Town) -> str:
     """The signed link in Ben's invitation."""
-    return f"/antwort/{tokens.answer(settings.key, town.bens_attendance.id)}"
+    return f"/antwort/{tokens.answer(settings.key, town.meeting.id, town.ben.id)}"
 
 
 @pytest.fixture
@@ -215,6 +215,31 @@ async def test_deputy_has_to_be_one_of_those_offered(visitor: Visitor, town: Tow
     assert (await Attendance.get(id=town.bens_attendance.id)).answer is Answer.OPEN
 
 
+async def test_link_of_a_deputy_who_is_named_again_works_again(
+    visitor: Visitor, town: Town, settings: WebSettings, link: str
+) -> None:
+    deputy = f"/antwort/{tokens.answer(settings.key, town.meeting.id, town.dora.id)}"
+    seen = []
+    for form in ({"deputy": str(town.dora.id)}, {"answer": "accepted"}, {"deputy": str(town.dora.id)}):
+        await post(visitor, link, form)
+        seen.append((await get(visitor, deputy)).status)
+
+    answered = await post(visitor, deputy, {"answer": "accepted"})
+
+    assert (seen, answered.status) == ([200, 404, 200], 200)
+    assert (await Attendance.get(person_id=town.dora.id)).answer is Answer.ACCEPTED
+
+
+async def test_link_that_names_its_attendance_alone_is_answered(
+    visitor: Visitor, town: Town, settings: WebSettings
+) -> None:
+    old = f"/antwort/{tokens.answer_to(settings.key, town.bens_attendance.id)}"
+
+    await post(visitor, old, {"answer": "accepted"})
+
+    assert (await Attendance.get(id=town.bens_attendance.id)).answer is Answer.ACCEPTED
+
+
 @pytest.mark.parametrize("form", [{}, {"answer": "delegated"}, {"answer": "vielleicht"}, {"deputy": "x"}])
 async def test_what_is_no_answer_is_refused(visitor: Visitor, town: Town, link: str, form: dict[str, str]) -> None:
     response = await post(visitor, link, form)
@@ -226,9 +251,9 @@ async def test_what_is_no_answer_is_refused(visitor: Visitor, town: Town, link: 
 async def test_answer_link_speaks_the_persons_language(
     visitor: Visitor, town: Town, outside: Outside, settings: WebSettings
 ) -> None:
-    attendance = await Attendance.create(meeting=town.meeting, person=town.dora, invited_at=outside.domain)
+    await Attendance.create(meeting=town.meeting, person=town.dora, invited_at=outside.domain)
 
-    text = await (await get(visitor, f"/antwort/{tokens.answer(settings.key, attendance.id)}")).text()
+    text = await (await get(visitor, f"/antwort/{tokens.answer(settings.key, town.meeting.id, town.dora.id)}")).text()
 
     assert '<html lang="en">' in text
     assert "Tue, 24 Nov 2026 (week 48), 14:30–16:00" in text
@@ -238,8 +263,8 @@ async def test_forged_links_and_those_of_people_who_left_look_alike(
     visitor: Visitor, town: Town, outside: Outside, settings: WebSettings, link: str
 ) -> None:
     await Person.filter(id=town.ben.id).update(left_at=outside.domain)
-    forged = tokens.answer(b"another key", town.bens_attendance.id)
-    gone = tokens.answer(settings.key, 99999)
+    forged = tokens.answer(b"another key", town.meeting.id, town.ben.id)
+    gone = tokens.answer(settings.key, 99999, town.ben.id)
 
     pages = [await get(visitor, path) for path in (link, f"/antwort/{forged}", f"/antwort/{gone}", "/antwort/x")]
 
@@ -250,7 +275,7 @@ async def test_forged_links_and_those_of_people_who_left_look_alike(
 async def test_guest_without_an_account_has_no_link(visitor: Visitor, town: Town, settings: WebSettings) -> None:
     guest = await Attendance.create(meeting=town.meeting, guest_name="Frau Gast")
 
-    response = await get(visitor, f"/antwort/{tokens.answer(settings.key, guest.id)}")
+    response = await get(visitor, f"/antwort/{tokens.answer_to(settings.key, guest.id)}")
 
     assert response.status == 404
 

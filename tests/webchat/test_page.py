@@ -444,6 +444,41 @@ async def test_key_names_one_message_in_one_chat(client: Client, town: Town) -> 
     assert await error(response) == (409, "refused")
 
 
+OTHER = "Diese Nachricht ist nicht gesendet: Unter ihrem Schlüssel ist schon eine andere angekommen. Bitte noch einmal senden."
+
+
+async def test_other_message_under_a_key_that_is_used_is_not_taken_for_the_first(client: Client, town: Town) -> None:
+    await posted(client, town.anna, "send", chat=town.anna.id, text="Hallo", key="a")
+    await client.post("/chat/api/send", data=file_form(town.anna.id, b"%PDF", key="b"), headers=who(town.anna))
+    chat = town.anna.id
+    others: list[dict[str, Any]] = [
+        {"json": {"chat": chat, "text": "Hallo!", "key": "a"}},
+        {"json": {"chat": chat, "text": "Zur Sitzung", "key": "b"}},
+        {"data": file_form(chat, b"%PDF", key="a")},
+        {"data": file_form(chat, b"%PDF-1.7", key="b")},
+        {"data": file_form(chat, b"%PDF", name="Anlage.pdf", key="b")},
+    ]
+
+    answers = [await client.post("/chat/api/send", headers=who(town.anna), **other) for other in others]
+    again = await client.post("/chat/api/send", headers=who(town.anna), data=file_form(chat, b"%PDF", key="b"))
+
+    assert [answer.status for answer in answers] == [409] * 5
+    assert await answers[0].json() == {"error": "other_message", "words": OTHER}
+    assert again.status == 200
+    assert len(town.updates) == 2
+
+
+async def test_message_that_was_edited_since_is_still_the_one_that_its_key_names(
+    client: Client, town: Town, server: BotServer
+) -> None:
+    sent = await posted(client, town.anna, "send", chat=town.anna.id, text="Hallo", key="a")
+    await server.person_edits(rooms.user_of(town.anna), town.anna.id, sent["message"]["id"], "Guten Tag")
+
+    again = await posted(client, town.anna, "send", chat=town.anna.id, text="Hallo", key="a")
+
+    assert again["message"]["id"] == sent["message"]["id"]
+
+
 async def test_two_tries_at_once_are_one_message(client: Client, town: Town) -> None:
     sent = await asyncio.gather(
         *(posted(client, town.anna, "send", chat=town.anna.id, text="Hallo", key="a") for _ in range(3))

@@ -17,7 +17,7 @@ class Reason(Enum):
     NO_DAY = "no_day"  # "nächste Woche", "KW 48": a stretch of time
     NO_TIME = "no_time"  # "morgen Nachmittag": a part of the day
     NO_SUCH_DATE = "no_such_date"  # 30.2., KW 54, the fifth Monday of February
-    NO_SUCH_TIME = "no_such_time"  # 25 Uhr, or the hour that the clock change skips
+    NO_SUCH_TIME = "no_such_time"  # 25 Uhr
     CONTRADICTION = "contradiction"  # "Montag, 3.12." when that is a Thursday
     END_BEFORE_START = "end_before_start"  # also an end that would be late on the next day
     PAST = "past"
@@ -59,14 +59,18 @@ def _at(day: dt.date, time: dt.time, fold: int | None, zone: ZoneInfo) -> dt.dat
 
 @dataclass(frozen=True)
 class Choices:
-    """Readings to offer, the nearest first. One alone means "probably this": offer it, do not take it."""
+    """Readings to offer, the nearest first. One alone means "probably this": offer it, do not take it.
+
+    `skipped`: a time was named that the clock change leaves out; what the clock shows instead is offered.
+    """
 
     options: tuple[Exact, ...]
+    skipped: bool = False
 
 
 @dataclass(frozen=True)
 class NotADate:
-    """Ask again, and say why."""
+    """Ask again, and say why. Only NOT_UNDERSTOOD leaves open whether all words of the text are words of a date."""
 
     reason: Reason
 

@@ -30,6 +30,11 @@ class Slot:
     end: int | None = None
     length: timedelta | None = None
 
+    @property
+    def clocks(self) -> tuple[int, ...]:
+        """The times on the clock that were named."""
+        return (self.start,) if self.end is None else (self.start, self.end)
+
 
 class Style(Enum):
     """How a time was said. The value: up to which hour it may mean either half of the day."""

@@ -63,14 +63,16 @@ def at(
     if not timed:
         return read[0] if alone == NotADate(Reason.NOT_UNDERSTOOD) else alone
     options = tuple(dict.fromkeys([*timed, *(option for option in _found(alone) if bare and option.time is None)]))
-    return options[0] if sure and len(options) == 1 and options[0] in read else Choices(options)
+    if sure and len(options) == 1 and options[0] in read:
+        return options[0]
+    return Choices(options, skipped=any(isinstance(one, Choices) and one.skipped for one in read))
 
 
 def _found(read: Exact | Choices | NotADate) -> tuple[Exact, ...]:
     match read:
         case Exact():
             return (read,)
-        case Choices(options):
+        case Choices(options=options):
             return options
         case _:
             return ()
@@ -93,7 +95,8 @@ def _read(text: str, now: dt.datetime, zone: ZoneInfo) -> Exact | Choices:
         raise Unreadable(Reason.PAST)
     # In lower case "so" may not be Sunday.
     sure = found.sure and taken_for == folded and not re.search(r"\bso\b", text)
-    return options[0] if sure and len(options) == 1 else Choices(tuple(options))
+    skipped = any(_is_skipped(day, minutes, zone) for day in found.options for slot in slots for minutes in slot.clocks)
+    return options[0] if sure and len(options) == 1 and not skipped else Choices(tuple(options), skipped=skipped)
 
 
 def _pieces(folded: str) -> list[Piece]:
@@ -101,21 +104,35 @@ def _pieces(folded: str) -> list[Piece]:
         folded = pattern.sub(replacement, folded)
     folded = in_digits(folded)
     pieces: list[Piece] = []
+    impossible: list[Unreadable] = []
     position = 0
     while position < len(folded):
         if separator := _SEPARATOR.match(folded, position):
             position = separator.end()
             continue
         piece, position = _piece(folded, position)
-        pieces.append(piece)
+        if isinstance(piece, Unreadable):
+            impossible.append(piece)
+        else:
+            pieces.append(piece)
+    if impossible:
+        raise impossible[0]
     return pieces
 
 
-def _piece(folded: str, position: int) -> tuple[Piece, int]:
-    """The first rule that applies here, and where its text ends."""
+def _piece(folded: str, position: int) -> tuple[Piece | Unreadable, int]:
+    """What the first rule that applies here makes of it ("25 Uhr" is Unreadable), and where its text ends.
+
+    Raises Unreadable(NOT_UNDERSTOOD) when none applies.
+    """
     for pattern, build in _rules():
-        if (match := pattern.match(folded, position)) and (piece := build(match)):
-            return piece, match.end()
+        if match := pattern.match(folded, position):
+            try:
+                piece = build(match)
+            except Unreadable as unreadable:
+                return unreadable, match.end()
+            if piece:
+                return piece, match.end()
     raise Unreadable(Reason.NOT_UNDERSTOOD)
 
 
@@ -151,7 +168,10 @@ def _options(found: days.Days, slots: tuple[clock.Slot, ...], zone: ZoneInfo) ->
 
 
 def _exacts(day: dt.date, slot: clock.Slot, zone: ZoneInfo) -> Iterator[Exact]:
-    """The slot on that day; more than one where the clocks show its start or its end twice."""
+    """The slot on that day; more than one where the clocks show its start or its end twice.
+
+    A start that the clock change moves to its end or behind it stands alone.
+    """
     for start in _moments(day, slot.start, zone):
         for end in _ends(day, slot, start, zone):
             yield Exact(
@@ -170,16 +190,28 @@ def _ends(day: dt.date, slot: clock.Slot, start: dt.datetime, zone: ZoneInfo) ->
         return [(begins + slot.length).astimezone(zone)]
     if slot.end is None:
         return [None]
-    return [end for end in _moments(day, slot.end, zone) if end.astimezone(dt.UTC) > begins]
+    ends: list[dt.datetime | None] = [end for end in _moments(day, slot.end, zone) if end.astimezone(dt.UTC) > begins]
+    return ends or ([None] if _is_skipped(day, slot.start, zone) else [])
 
 
 def _moments(day: dt.date, minutes: int, zone: ZoneInfo) -> list[dt.datetime]:
-    """The moments at which the clock shows that time, in order. Raises Unreadable when the clock change skips it."""
-    days_on, minutes = divmod(minutes, clock.MIDNIGHT)
-    local = dt.datetime.combine(day + dt.timedelta(days=days_on), dt.time(*divmod(minutes, 60)), zone)
-    if local.astimezone(dt.UTC).astimezone(zone).timetz() != local.timetz():
-        raise Unreadable(Reason.NO_SUCH_TIME)
+    """The moments at which the clock shows that time, in order; an hour later where the clock change skips it."""
+    local = _local(day, minutes, zone)
+    if _is_skipped(day, minutes, zone):
+        return [local.astimezone(dt.UTC).astimezone(zone)]
     return [local] if _fold(local) is None else [local, local.replace(fold=1)]
+
+
+def _is_skipped(day: dt.date, minutes: int, zone: ZoneInfo) -> bool:
+    """Whether the clock never shows that time, because it goes forward then."""
+    local = _local(day, minutes, zone)
+    return local.astimezone(dt.UTC).astimezone(zone).timetz() != local.timetz()
+
+
+def _local(day: dt.date, minutes: int, zone: ZoneInfo) -> dt.datetime:
+    """That many minutes after midnight, as clocks count; what is not before MIDNIGHT is on the next day."""
+    days_on, minutes = divmod(minutes, clock.MIDNIGHT)
+    return dt.datetime.combine(day + dt.timedelta(days=days_on), dt.time(*divmod(minutes, 60)), zone)
 
 
 def _time_of(moment: dt.datetime) -> dt.time:
