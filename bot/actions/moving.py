@@ -164,10 +164,12 @@ async def cancel(*, by: Person, meeting: int, reason: str, now: datetime, seen: 
             await tell(found, body, informed, "cancelled", expected, now=now, method="CANCEL", known_to=by)
         await meetings.refresh_card(found, body, now=now)
         await meetings.touch_feeds(body, access.today(by, now))
-        items = await placing.called_off(found, body, by, now)
+        as_known = {person: arrangement.facts() for person, arrangement in known.outdated.items()}
+        items = await placing.called_off(found, body, by, now, as_known=as_known)
     return {
         "meeting": facts_of(found, body),
         "told": len({person.id for person in people} - {by.id}),
+        "was_invited": found.invited_at is not None,
         **items,
     }
 
@@ -176,7 +178,7 @@ async def cancel(*, by: Person, meeting: int, reason: str, now: datetime, seen: 
 class _Known:
     """What people know of a meeting, once what was still to be told of it has been taken back.
 
-    `told` have heard of it. `outdated` has the arrangement that somebody knows who has not heard of a change, or not yet;
+    `told` have heard of it, if only by looking: whoever has answered has. `outdated` has the arrangement that somebody knows who has not heard of a change, or not yet;
     `began` is the arrangement before the changes that nobody has been told yet. `anew` says that answers given before are gone,
     and that not everybody has heard so. `used` says that there are keys of the present SEQUENCE: under them nothing can be told
     any more, not even to those whom it did not reach.
@@ -199,6 +201,7 @@ class _Known:
 
 async def _overtake(meeting: Meeting) -> _Known:
     """Take back what waits to be told of the meeting."""
+    answered = await queries.column(Attendance.filter(meeting_id=meeting.id).exclude(answer=Answer.OPEN), "person_id")
     about, step = f"meeting:{meeting.id}", keys.of_step(meeting.id, meeting.sequence)
     withdrawn = await notices.withdraw(about, except_for=[RELEASED])
     left = Notice.filter(about=about).exclude(person_id=None).exclude(kind=NoticeKind.CARD).order_by("id")
@@ -212,7 +215,7 @@ async def _overtake(meeting: Meeting) -> _Known:
         if notice.person_id is not None and (was := facts.decode(notice.facts).get("was"))
     }
     return _Known(
-        told=frozenset(notice.person_id for notice in heard if notice.person_id is not None),
+        told=frozenset({*answered, *(notice.person_id for notice in [*heard, *untold])} - {None}),
         outdated=outdated,
         began=next((outdated[notice.person_id] for notice in untold if notice.person_id is not None), None),
         anew=any(facts.decode(notice.facts).get("anew") for notice in withdrawn),

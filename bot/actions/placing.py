@@ -6,9 +6,10 @@ in between.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from bot.actions import access, meetings, notices
@@ -99,17 +100,25 @@ async def accepted(item: AgendaItem, body: Body, now: datetime) -> None:
         await _put([item], body, onto, state=ItemState.ACCEPTED)
 
 
-async def called_off(meeting: Meeting, body: Body, by: Person, now: datetime) -> Facts:
+async def called_off(
+    meeting: Meeting, body: Body, by: Person, now: datetime, *, as_known: Mapping[int, Facts]
+) -> Facts:
     """Take the open items off a meeting that has just been called off, and on to the next; their submitters are told.
 
-    Without a next one the accepted items wait for it, and the others lie in the topic store.
+    Without a next one the accepted items wait for it, and the others lie in the topic store. `as_known` has what those know
+    of the meeting who have not heard of its latest change.
     """
     async with transaction():
         onto = await _next_agenda(body, now)
         items = await _locked(meeting_id=meeting.id, state__in=OPEN)
         await _put(items, body, onto)
-        await notices.withdraw(_about(meeting))
-        await _tell(items, body, onto, by, now, was=meeting)
+        withdrawn = [notice for notice in await notices.withdraw(_about(meeting)) if notice.template == MOVED]
+        unmoved = {
+            notice.person_id: {"starts": typed.decode(notice.facts)["was"]["starts"]}
+            for notice in withdrawn
+            if notice.person_id is not None
+        }
+        await _tell(items, body, onto, by, now, was=meeting, as_known={**unmoved, **as_known})
     accepted_ones = sum(item.state is ItemState.ACCEPTED for item in items)
     return {
         "next": facts_of(onto, body) if onto else None,
@@ -235,6 +244,7 @@ async def _tell(
     now: datetime,
     *,
     was: Meeting | None = None,
+    as_known: Mapping[int, Facts] = MappingProxyType({}),
 ) -> None:
     """Tell those who handed them in where their items stand now, each once."""
     about = onto or was
@@ -244,8 +254,10 @@ async def _tell(
     told = await _still_to_be_told(items, about, place)
     before = facts_of(was, body) if was else None
     drafts = [
-        _draft(PLACED, own, body, about, due_at=now, place=place, was=before)
-        for own in _by_submitter(items, by, told).values()
+        _draft(
+            PLACED, own, body, about, due_at=now, place=place, was=before and {**before, **as_known.get(submitter, {})}
+        )
+        for submitter, own in _by_submitter(items, by, told).items()
     ]
     await notices.queue(drafts, now=now)
 

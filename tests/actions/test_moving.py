@@ -542,12 +542,38 @@ async def test_cancel_tells_only_those_who_have_heard_of_it(town: Town, now: dat
     assert (facts["told"], await to_be_told()) == (1, [("cancelled", "Ben"), ("cancelled", "Ben")])
 
 
+async def test_those_who_answered_before_the_invitation_left_hear_that_it_is_moved_and_called_off(
+    town: Town, now: datetime
+) -> None:
+    meeting = await inviting(town, now)
+    await invitations.answer(by=town.ben, meeting=meeting, answer=Answer.ACCEPTED, now=now)
+
+    await moved(town, meeting, now)
+    await moved(town, meeting, now + MINUTE, THURSDAY)
+    moved_ = await cast.facts_for("moved", town.ben)
+    facts = await moving.cancel(by=town.anna, meeting=meeting, reason="Streik", now=now + 2 * MINUTE)
+
+    off = await cast.facts_for("cancelled", town.ben)
+    assert (moved_["was"]["starts"], moved_["anew"]) == (utc(TUESDAY), True)
+    assert (facts["told"], await to_be_told()) == (1, [("cancelled", "Ben"), ("cancelled", "Ben")])
+    assert off["meeting"]["starts"] == utc(TUESDAY)
+
+
+async def test_cancel_of_what_nobody_has_heard_of_says_so(town: Town, now: datetime) -> None:
+    meeting = await inviting(town, now)
+
+    facts = await moving.cancel(by=town.anna, meeting=meeting, reason="Streik", now=now)
+
+    assert (facts["told"], facts["was_invited"], await to_be_told()) == (0, True, [])
+
+
 async def test_cancel_before_the_invitation_tells_nobody(town: Town, now: datetime) -> None:
     meeting = await scheduled(town, now)
 
     facts = await moving.cancel(by=town.anna, meeting=meeting, reason="Streik", now=now)
 
-    assert (facts["told"], await cast.told(), await sequence(meeting)) == (0, [], 1)
+    assert (facts["told"], facts["was_invited"]) == (0, False)
+    assert (await cast.told(), await sequence(meeting)) == ([], 1)
 
 
 async def test_cancel_after_a_move_that_nobody_heard_of_names_the_date_they_know(town: Town, now: datetime) -> None:

@@ -271,6 +271,23 @@ async def test_calling_off_corrects_what_has_not_left_yet(town: Town, now: datet
     assert await place(entered) == following
 
 
+@pytest.mark.parametrize("invited", [False, True])
+async def test_calling_off_after_a_move_that_nobody_heard_of_names_one_day(
+    town: Town, now: datetime, *, invited: bool
+) -> None:
+    await accepted(town, now)
+    meeting = (await planned(town, now))["meeting"]["id"]
+    if invited:
+        await invitations.invite(by=town.anna, meeting=meeting, land=LAND, now=now, reason="Es eilt")
+    await cast.all_sent()
+    await moved(town, meeting, now, THURSDAY)
+
+    await called_off(town, meeting, now + MINUTE)
+
+    told = [typed.decode(row.facts) for row in await Notice.filter(person_id=town.ben.id, state=NoticeState.WAITING)]
+    assert {(facts.get("was") or facts["meeting"])["starts"] for facts in told} == {utc(TUESDAY)}
+
+
 async def test_calling_off_takes_back_the_news_of_a_place_that_nobody_has_heard(town: Town, now: datetime) -> None:
     await accepted(town, now)
     meeting = (await planned(town, now))["meeting"]["id"]
