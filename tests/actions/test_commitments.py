@@ -246,6 +246,18 @@ async def test_confirm_by_all_parties_makes_it_agreed_and_tells_who_recorded(tow
     assert await told() == [("commitment_agreed", town.anna.id)]
 
 
+async def test_commitment_comes_into_the_owners_feed_when_all_have_agreed(town: Town, now: datetime) -> None:
+    number = await recorded(town, now)
+    await FeedCache.create(person=town.carla, stale=False)
+    parties = await CommitmentParty.filter(commitment_id=number, confirmed_at=None)
+    stale = []
+    for party in parties:
+        await commitments.confirm(by=town.anna, commitment=number, party=party.id, now=now)
+        stale.append((await FeedCache.get()).stale)
+
+    assert stale == [*[False] * (len(parties) - 1), True]
+
+
 async def test_confirm_at_the_same_moment_sees_each_other(town: Town, now: datetime) -> None:
     number = await recorded(town, now)
 

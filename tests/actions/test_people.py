@@ -5,7 +5,7 @@ from textwrap import dedent
 
 import pytest
 
-from bot.actions import people
+from bot.actions import leaving, looks, people
 from bot.actions.people import Difference, ImportReport
 from bot.rules import townfile
 from bot.rules.mistakes import FileErrors, Mistake
@@ -287,13 +287,15 @@ async def test_what_a_later_file_says_for_the_first_time_is_written(now: datetim
     )
 
 
-async def test_feeds_are_built_anew_after_a_change(now: datetime) -> None:
+async def test_feeds_are_built_anew_and_seats_are_looked_at_after_a_change(now: datetime) -> None:
     await imported(TOWN, now)
+    await looks.done(leaving.SEATS_OVER, now=now, again=now + timedelta(days=1))
     await FeedCache.create(person=await Person.get(key="lechner"), content=b"old", stale=False)
 
     await imported(replaced('name = "Sozialraumteam"', 'name = "Sozialraumteam Nord"'), now)
 
     assert (await FeedCache.get()).stale
+    assert await looks.due(leaving.SEATS_OVER, now=now)
 
 
 # --- edits in Faden ---------------------------------------------------------------------------------------------------

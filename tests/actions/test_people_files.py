@@ -15,6 +15,7 @@ from bot.rules.mistakes import Mistake
 from bot.rules.peoplefile import PeopleFile
 from bot.rules.refusals import Outdated
 from bot.rules.spreadsheet import BYTES
+from storage import bells
 from storage.models import Body, Dialogue, Membership, Notice, Organisation, Person
 from storage.vocabulary import Lane, Network, Role
 from tests.actions.cast import Town
@@ -70,8 +71,10 @@ async def confirmed(by: Person, now: datetime, network: Network = Network.WEBCHA
 
 
 async def test_list_waits_to_be_fetched(nora: Person, now: datetime) -> None:
+    bells.rung(people_files.KIND)
     await sent(nora, now)
 
+    assert bells.rung(people_files.KIND)
     waiting = await people_files.waiting(now=now)
     number = (await Dialogue.get()).id
     assert waiting == [Waiting(dialogue=number, network=Network.WEBCHAT, file_id="file-1", name="leute.csv", since=now)]

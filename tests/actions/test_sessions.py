@@ -1,5 +1,6 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -7,6 +8,7 @@ from bot.actions import sessions
 from bot.rules import tokens
 from bot.rules.facts import OneTimeLink, decode
 from bot.rules.refusals import NotFoundHere
+from storage import bells
 from storage.db import unit_of_work
 from storage.models import Notice, OneTimeToken, Person, SignInRequest, WebSession
 from storage.vocabulary import TokenPurpose
@@ -233,3 +235,20 @@ async def test_sessions_and_links_are_over_at_their_time(ben: Person, now: datet
 
     assert kept == (1, [TokenPurpose.INVITATION])
     assert (await WebSession.all().count(), await OneTimeToken.all().count()) == (0, 0)
+
+
+async def test_whoever_signs_somebody_out_rings_for_the_streams(ben: Person, now: datetime) -> None:
+    rung = []
+    for ending in (
+        lambda session: sessions.end(by=ben, session=session),
+        lambda _session: sessions.end_others(by=ben, current=0),
+        lambda _session: sessions.end_all(ben.id),
+    ):
+        await sign_in(await issue(ben, now), now)
+        session = await WebSession.get()
+        bells.rung(sessions.ENDED)
+        silent = bells.rung(sessions.ENDED)
+        await unit_of_work(partial(ending, session.id))
+        rung.append((silent, bells.rung(sessions.ENDED)))
+
+    assert rung == [(False, True)] * 3
