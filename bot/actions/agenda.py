@@ -13,15 +13,12 @@ from storage.db import transaction
 from storage.models import AgendaItem, Person
 from storage.vocabulary import ItemState
 
-LISTED = 20
-EVERY = 1000
-
 Facts = dict[str, Any]
 
 
 async def next_meetings(*, by: Person, now: datetime) -> list[Facts]:
     """The next meeting of each body of the person, to choose an agenda."""
-    upcoming = (await meetings.upcoming(by=by, now=now, limit=EVERY))["meetings"]
+    upcoming = (await meetings.upcoming(by=by, now=now))["meetings"]
     first: dict[str, Facts] = {}
     for meeting in upcoming:
         first.setdefault(meeting["code"], meeting)
@@ -110,14 +107,12 @@ async def own(*, by: Person, now: datetime) -> Facts:
         await AgendaItem.filter(submitted_by_id=by.id, body_id__in=[0, *bodies])
         .exclude(state=ItemState.WITHDRAWN)
         .order_by("-id")
-        .limit(LISTED)
         .select_related("body", "meeting", "submitted_by")
     )
     leading = [0, *(body for body in bodies if permissions.may_decide_items(seats, body))]
     stored = (
         await AgendaItem.filter(body_id__in=leading, meeting_id=None, state__in=OPEN)
         .order_by("id")
-        .limit(LISTED)
         .select_related("body", "submitted_by")
     )
     return {

@@ -104,7 +104,7 @@ BUTTONS: dict[str, Button] = {
     **people.BUTTONS,
 }
 
-IN_GROUPS = frozenset({"ma", "gl", "noop"})
+IN_GROUPS = frozenset({"ma", "gl", "go", "noop"})
 COMMAND_LETTERS = 32  # of the longest command that a network knows
 
 GUIDES: dict[str, Guide] = {**meetings.GUIDES, **agenda.GUIDES, **commitments.GUIDES}
