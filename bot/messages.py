@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_time
+from babel.dates import format_date
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
@@ -201,7 +201,7 @@ def _language(context: Context) -> str:
 @pass_context
 def _clock(context: Context, moment: datetime | time) -> str:
     local = _local(context, moment) if isinstance(moment, datetime) else moment
-    return format_time(local, "H:mm" if _language(context) == "en" else "HH:mm", locale=_language(context))
+    return f"{local.hour}:{local:%M}" if _language(context) == "en" else f"{local:%H:%M}"
 
 
 @pass_context

@@ -31,6 +31,12 @@ FROM membership m JOIN person p ON p.id = m.person_id WHERE m.body_id = ? AND {_
 """
 
 
+async def people(numbers: Collection[int]) -> dict[int, Person]:
+    """The people of these ids."""
+    found = await select(f"FROM person p WHERE p.id IN ({places(numbers)})", [*numbers], p=Person) if numbers else []
+    return {person.id: person for (person,) in found}
+
+
 async def channel_at(network: Network, address: str) -> Channel | None:
     """The channel of a user id, with its person, unless they left."""
     for channel, person in await select(_CHANNEL_AT, [network.value, address], c=Channel, p=Person):
