@@ -5,7 +5,7 @@ queries, and a fact that is missing is an error. Buttons stand in the template, 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
@@ -14,17 +14,19 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_time
+from babel.dates import format_date
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
+from bot.rules import paging
 from bot.rules.join_links import is_address
 
 TEMPLATES = Path(__file__).parent / "templates"
 LOCALE = Path(__file__).parent / "locale"
 LANGUAGES = ("de", "en")
 CALLBACK_BYTES = 64
+PAGE = "p"  # the code before that of a list's own button, with the number of a page: p:2:cl
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,15 +40,24 @@ class Button:
 
 @dataclass
 class Keyboard:
-    """Collects the buttons while a template is rendered; a new row begins with `row()`."""
+    """Collects the buttons while a template is rendered; a new row begins with `row()`.
+
+    Lists that can grow are shown a page at a time (`page`, from 0): a template says which (`folded`), and puts the way to the
+    other pages below (`leaf` of `lists.html`). A message that is read elsewhere than in a chat is `whole`.
+    """
 
     base_url: str
     start_url: str = ""
+    page: int = 0
+    pages: int = 1
+    before: int = 0  # entries on the pages before this one
+    whole: bool = False
     rows: list[list[Button]] = field(default_factory=lambda: [[]])
+    _list: tuple[object, ...] = ()
 
-    def button(self, label: object, code: str, *arguments: object) -> str:
+    def button(self, label: object, code: object, *arguments: object) -> str:
         """A button that sends `code:argument:…`. Raises ValueError when that is over 64 bytes."""
-        data = ":".join([code, *(str(argument) for argument in arguments)])
+        data = ":".join(str(part) for part in (code, *arguments))
         if len(data.encode()) > CALLBACK_BYTES:
             raise ValueError(data)
         self.rows[-1].append(Button(label=_plain(label), data=data))
@@ -67,6 +78,35 @@ class Keyboard:
         if self.rows[-1]:
             self.rows.append([])
         return ""
+
+    def folded(self, lists: Sequence[Sequence[Any]], *code: object) -> Sequence[Sequence[Any]]:
+        """What of these lists is on the page; `code` is what the button carries that shows the first page of them."""
+        if self.whole:
+            return lists
+        shown = paging.page(sum(map(len, lists)), self.page)
+        self.page, self.pages, self.before, self._list = shown.number, shown.of, shown.places.start, code
+        return paging.on_page(lists, shown)
+
+    def first(self, entries: Sequence[Any], lists: int = 1) -> Sequence[Any]:
+        """The first entries of a list, or of each of several, that is told once and not leafed through.
+
+        Its template says how many there are besides.
+        """
+        return entries if self.whole else entries[: paging.ENTRIES_OF_A_PAGE // lists]
+
+    def turned(self, page: int, pages: int, *code: object) -> str:
+        """The facts are a page of a list already."""
+        self.page, self.pages, self._list = page, pages, code
+        return ""
+
+    def turn(self, label: str, by: int) -> str:
+        """A button to another page of the list."""
+        return self.button(label, PAGE, self.page + by, *self._list)
+
+    def here(self, label: object, code: str, *arguments: object) -> str:
+        """A button in a list after which the same page is shown again."""
+        at = (PAGE, self.page, code) if self.page else (code,)
+        return self.button(label, *at, *arguments)
 
     def filled(self) -> tuple[tuple[Button, ...], ...]:
         """The rows that have a button."""
@@ -174,7 +214,7 @@ def _oclock(context: Context, moment: datetime) -> str:
 
 def _shown(context: Context, moment: datetime | time) -> str:
     local = _local(context, moment) if isinstance(moment, datetime) else moment
-    return format_time(local, "H:mm" if _language(context) == "en" else "HH:mm", locale=_language(context))
+    return f"{local.hour}:{local:%M}" if _language(context) == "en" else f"{local:%H:%M}"
 
 
 def _which_of_two(context: Context, moment: datetime | time) -> str:
@@ -247,12 +287,12 @@ def exists(name: str) -> bool:
     return (TEMPLATES / name).exists()
 
 
-def chat(template: str, facts: Mapping[str, Any], voice: Voice) -> ChatMessage:
-    """Render `templates/chat/<template>.html`.
+def chat(template: str, facts: Mapping[str, Any], voice: Voice, *, whole: bool = False) -> ChatMessage:
+    """Render `templates/chat/<template>.html`: of long lists the page that the fact `page` tells, or the `whole` of them.
 
     Raises jinja2.UndefinedError when a fact is missing. Three or more line breaks become two.
     """
-    keyboard = Keyboard(voice.base_url, voice.start_url)
+    keyboard = Keyboard(voice.base_url, voice.start_url, page=facts.get("page", 0), whole=whole)
     text = _rendered(f"chat/{template}.html", facts, voice, keyboard=keyboard)
     return ChatMessage(text=re.sub(r"\n{3,}", "\n\n", text).strip(), buttons=keyboard.filled())
 

@@ -8,12 +8,12 @@ from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from storage.db import execute, is_postgres
-from storage.models import Attendance, Body, Meeting, Membership, Organisation, Person
+from storage.models import Attendance, Body, Channel, Meeting, Membership, Organisation, Person
 from storage.rows import places, select
 from storage.vocabulary import BodyKind, Network, Role
 
 _CURRENT = "m.begins_on <= ? AND (m.ends_on IS NULL OR m.ends_on >= ?) AND p.left_at IS NULL"
-_PERSON_AT = """
+_CHANNEL_AT = """
 FROM channel c JOIN person p ON p.id = c.person_id
 WHERE c.network = ? AND c.address = ? AND c.state <> 'unlinked' AND p.left_at IS NULL
 """
@@ -35,10 +35,17 @@ FROM membership m JOIN person p ON p.id = m.person_id WHERE m.body_id = ? AND {_
 """
 
 
-async def person_at(network: Network, address: str) -> Person | None:
-    """The person behind a user id, unless they left."""
-    for (person,) in await select(_PERSON_AT, [network.value, address], p=Person):
-        return cast("Person", person)
+async def people(numbers: Collection[int]) -> dict[int, Person]:
+    """The people of these ids."""
+    found = await select(f"FROM person p WHERE p.id IN ({places(numbers)})", [*numbers], p=Person) if numbers else []
+    return {person.id: person for (person,) in found}
+
+
+async def channel_at(network: Network, address: str) -> Channel | None:
+    """The channel of a user id, with its person, unless they left."""
+    for channel, person in await select(_CHANNEL_AT, [network.value, address], c=Channel, p=Person):
+        channel.person = person
+        return cast("Channel", channel)
     return None
 
 

@@ -20,6 +20,7 @@ from tests import words
 SOURCES = Path(bot.__file__).parent
 NAMES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html"))
 CHAT = [name.removeprefix("chat/").removesuffix(".html") for name in NAMES if name.startswith("chat/")]
+BEFORE_CODE = {"button": 1, "here": 1, "folded": 1, "turned": 2}  # arguments of the keyboard's methods before the code
 OLD_CODES = {"privacy"}  # on buttons that have been sent; they keep working
 
 
@@ -47,12 +48,18 @@ def parsed(name: str) -> nodes.Template:
 
 @cache
 def buttons() -> tuple[tuple[str, list[object]], ...]:
-    """Each `keyboard.button(…)` of the chat: its template, and its code with arguments; what is no constant is None."""
+    """Each button of the chat, also the way to a list's pages: its template, its code with arguments; None is no constant."""
     return tuple(
-        (name, [argument.value if isinstance(argument, nodes.Const) else None for argument in call.args[1:]])
+        (
+            name,
+            [
+                argument.value if isinstance(argument, nodes.Const) else None
+                for argument in call.args[BEFORE_CODE[call.node.attr] :]
+            ],
+        )
         for name in NAMES
         for call in parsed(name).find_all(nodes.Call)
-        if isinstance(call.node, nodes.Getattr) and call.node.attr == "button"
+        if isinstance(call.node, nodes.Getattr) and call.node.attr in BEFORE_CODE
     )
 
 

@@ -11,7 +11,7 @@ from bot.rules.permissions import Seat
 from bot.rules.refusals import NotAllowed, NotAMember, NotFoundHere
 from storage import queries
 from storage.db import once
-from storage.models import Body, Membership, Person
+from storage.models import Body, Channel, Membership, Person
 from storage.vocabulary import Network
 
 Right = Callable[[Sequence[Seat], int], bool]
@@ -32,9 +32,15 @@ def as_seats(memberships: Sequence[Membership]) -> tuple[Seat, ...]:
     return tuple(Seat(body=seat.body_id, role=seat.role) for seat in memberships)
 
 
+async def channel_at(network: Network, address: str) -> Channel | None:
+    """The channel of a user id, with its person, unless they left."""
+    return await once(("channel", network, address), lambda: queries.channel_at(network, address))
+
+
 async def person_at(network: Network, address: str) -> Person | None:
     """The person behind a user id, unless they left."""
-    return await once(("person", network, address), lambda: queries.person_at(network, address))
+    channel = await channel_at(network, address)
+    return channel.person if channel is not None else None
 
 
 async def memberships(person: Person, now: datetime) -> list[Membership]:

@@ -9,19 +9,22 @@ from bot.actions.placing import OPEN, TAKING_ITEMS, item_facts
 from bot.rules import agenda, permissions
 from bot.rules.facts import Title
 from bot.rules.refusals import Outdated
+from storage import queries
 from storage.db import transaction
 from storage.models import AgendaItem, Person
+from storage.rows import select
 from storage.vocabulary import ItemState
 
-LISTED = 20
-EVERY = 1000
-
 Facts = dict[str, Any]
+
+_ITEMS = """
+FROM agenda_item i WHERE i.meeting_id = ? AND i.state NOT IN ('rejected', 'withdrawn', 'merged') ORDER BY i.id
+"""
 
 
 async def next_meetings(*, by: Person, now: datetime) -> list[Facts]:
     """The next meeting of each body of the person, to choose an agenda."""
-    upcoming = (await meetings.upcoming(by=by, now=now, limit=EVERY))["meetings"]
+    upcoming = (await meetings.upcoming(by=by, now=now))["meetings"]
     first: dict[str, Facts] = {}
     for meeting in upcoming:
         first.setdefault(meeting["code"], meeting)
@@ -36,11 +39,7 @@ async def of_meeting(*, by: Person, meeting: int, now: datetime) -> Facts:
     found, body = await meetings.for_reading(by=by, meeting=meeting, now=now)
     seats = access.as_seats(await access.memberships(by, now))
     decides = permissions.may_decide_items(seats, body.id)
-    items = (
-        await AgendaItem.filter(meeting_id=meeting)
-        .exclude(state__in=(ItemState.REJECTED, ItemState.WITHDRAWN, ItemState.MERGED))
-        .select_related("submitted_by", "presenter")
-    )
+    items = await _items(meeting)
     found_papers = await papers.of_items(items)
     on_it = {item.id: item for item in items if item.state is not ItemState.PROPOSED}
     places = agenda.placed([_entry(item) for item in on_it.values()], found.starts_at)
@@ -70,6 +69,18 @@ async def of_meeting(*, by: Person, meeting: int, now: datetime) -> Facts:
         "may_decide": decides,
         "may_submit": permissions.may_submit(seats, body.id) and found.state in TAKING_ITEMS and found.starts_at > now,
     }
+
+
+async def _items(meeting: int) -> list[AgendaItem]:
+    """What stands on a meeting's agenda or is proposed for it, with its people, each of whom is read once."""
+    items = [item for (item,) in await select(_ITEMS, [meeting], i=AgendaItem)]
+    people = await queries.people(
+        {number for item in items for number in (item.submitted_by_id, item.presenter_id) if number}
+    )
+    for item in items:
+        item.submitted_by = people[item.submitted_by_id]
+        item.presenter = people[item.presenter_id] if item.presenter_id else None
+    return items
 
 
 def _entry(item: AgendaItem) -> agenda.Entry:
@@ -113,14 +124,12 @@ async def own(*, by: Person, now: datetime) -> Facts:
         await AgendaItem.filter(submitted_by_id=by.id, body_id__in=[0, *bodies])
         .exclude(state=ItemState.WITHDRAWN)
         .order_by("-id")
-        .limit(LISTED)
         .select_related("body", "meeting", "submitted_by")
     )
     leading = [0, *(body for body in bodies if permissions.may_decide_items(seats, body))]
     stored = (
         await AgendaItem.filter(body_id__in=leading, meeting_id=None, state__in=OPEN)
         .order_by("id")
-        .limit(LISTED)
         .select_related("body", "submitted_by")
     )
     return {

@@ -22,7 +22,6 @@ from storage.models import Attendance, Body, Meeting, Membership, Person
 from storage.vocabulary import ZONES_LIKE_BERLIN, Answer, MeetingState
 
 REASON_LIMIT = 500
-LISTED = 10
 
 Facts = dict[str, Any]
 
@@ -335,7 +334,7 @@ async def _deputies(represented: Person, attendance: Attendance, body: Body, now
     )
     by_name = sorted(await colleagues, key=lambda choice: names.sort_key(choice.given_name, choice.family_name))
     free = [choice for choice in await standing if choice.id not in taken]
-    return list({choice.id: choice for choice in [*free, *by_name[:LISTED]]}.values())
+    return list({choice.id: choice for choice in [*free, *by_name]}.values())
 
 
 async def _taken(represented: Person, meeting: int) -> set[int]:

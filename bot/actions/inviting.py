@@ -1,11 +1,14 @@
 """The administration invites: the town's bodies, who sits there, and who has come to Faden. Of what they do there, nothing."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
+from tortoise.queryset import QuerySet
+
 from bot.actions import access, audit, joining, notices, reaching
-from bot.rules import channels, names, paging, permissions
+from bot.rules import channels, names, permissions
 from bot.rules.facts import NOTHING, Plain, Title
 from bot.rules.reach import Hindrance
 from storage import queries
@@ -15,33 +18,32 @@ from storage.models import Body, Membership, Person
 Facts = dict[str, Any]
 
 
-async def bodies(*, by: Person, page: int, now: datetime) -> Facts:
-    """The town's bodies, a page of them, with how many sit there and how many of them have joined. Raises NotFoundHere."""
+async def bodies(*, by: Person, now: datetime) -> Facts:
+    """The town's bodies, with how many sit there and how many of them have joined. Raises NotFoundHere."""
     _administrators_only(by)
-    listed, turned = paging.turned(await Body.all().order_by("name", "id"), page)
-    seats = await _seated([body.id for body in listed], by, now)
-    joined = await joining.have_joined({person.id for people in seats.values() for person in people})
+    seats: defaultdict[int, set[int]] = defaultdict(set)
+    for where, person in await _not_over(by, now).values_list("body_id", "person_id"):
+        seats[where].add(person)
+    joined = await joining.have_joined({person for people in seats.values() for person in people})
     return {
         "bodies": [
             {
                 **_body(body),
                 "seats": len(seats[body.id]),
-                "joined": sum(person.id in joined for person in seats[body.id]),
+                "joined": len(seats[body.id] & joined),
             }
-            for body in listed
+            for body in await Body.all().order_by("name", "id")
         ],
-        **turned,
     }
 
 
-async def body(*, by: Person, body: int, page: int, mails: bool, now: datetime) -> Facts:
-    """Who sits in a body, a page of them, who of them has joined, and why nothing reaches some. Raises NotFoundHere.
+async def body(*, by: Person, body: int, mails: bool, now: datetime) -> Facts:
+    """Who sits in a body, who of them has joined, and why nothing reaches some. Raises NotFoundHere.
 
     `mailable` are those who have not joined and whom a mail reaches.
     """
     found, people, joined = await _one(by, body, now)
-    listed, turned = paging.turned(people, page)
-    why = await _hindrances(listed, found, access.today(by, now), mails=mails)
+    why = await _hindrances(people, found, access.today(by, now), mails=mails)
     return {
         "body": _body(found),
         "people": [
@@ -51,12 +53,11 @@ async def body(*, by: Person, body: int, page: int, mails: bool, now: datetime) 
                 "joined": person.id in joined,
                 "hindrance": Plain(why[person.id].value) if person.id in why else None,
             }
-            for person in listed
+            for person in people
         ],
         "seats": len(people),
         "joined": sum(person.id in joined for person in people),
         "mailable": len(_mailable(people, joined, mails=mails)),
-        **turned,
     }
 
 
@@ -93,22 +94,16 @@ async def _one(by: Person, body: int, now: datetime) -> tuple[Body, Sequence[Per
     found = await Body.get_or_none(id=body)
     if found is None:
         access.not_found()
-    people = (await _seated([body], by, now))[body]
-    return found, people, await joining.have_joined([person.id for person in people])
+    seats = await _not_over(by, now).filter(body_id=body).select_related("person")
+    people = {seat.person.id: seat.person for seat in seats if seat.person is not None}.values()
+    by_name = sorted(people, key=lambda person: names.sort_key(person.given_name, person.family_name))
+    return found, by_name, await joining.have_joined([person.id for person in by_name])
 
 
-async def _seated(wanted: Sequence[int], by: Person, now: datetime) -> dict[int, list[Person]]:
-    """Who has a seat in these bodies, now or later, each once and by name."""
-    found = Membership.filter(queries.not_over(access.today(by, now)), body_id__in=[0, *wanted], person__left_at=None)
-    seats = await found.exclude(person_id=None).select_related("person")
-    seated = {
-        body: {seat.person.id: seat.person for seat in seats if seat.body_id == body and seat.person is not None}
-        for body in wanted
-    }
-    return {
-        body: sorted(people.values(), key=lambda person: names.sort_key(person.given_name, person.family_name))
-        for body, people in seated.items()
-    }
+def _not_over(by: Person, now: datetime) -> QuerySet[Membership]:
+    """The seats that somebody holds now or later."""
+    not_over = queries.not_over(access.today(by, now))
+    return Membership.filter(not_over, person__left_at=None).exclude(person_id=None)
 
 
 async def _allowed_on_telegram(people: Sequence[Person], by: Person, now: datetime) -> set[int]:

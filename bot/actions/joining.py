@@ -298,9 +298,10 @@ def _key(introduction: Introduction) -> str:
 
 async def heard_from(*, network: Network, address: str) -> None:
     """The person writes or presses there: whatever closed their chat is over."""
-    async with transaction():
-        closed = Channel.filter(network=network, address=address, state=ChannelState.BLOCKED)
-        await closed.update(state=ChannelState.ACTIVE)
+    channel = await access.channel_at(network, address)
+    if channel is not None and channel.state is ChannelState.BLOCKED:
+        async with transaction():
+            await Channel.filter(id=channel.id, state=ChannelState.BLOCKED).update(state=ChannelState.ACTIVE)
 
 
 async def blocked(*, network: Network, address: str, is_blocked: bool) -> None:

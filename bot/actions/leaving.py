@@ -13,7 +13,7 @@ from bot.actions import access, audit, feeds, looks, meetings, notices, sessions
 from bot.actions.notices import Draft
 from bot.actions.telling import LOST, RELEASED, forget_entered, tell
 from bot.rules import facts as typed
-from bot.rules import keys, names, paging, permissions
+from bot.rules import keys, names, permissions
 from bot.rules.facts import Plain, Text, Title
 from bot.rules.followup import OPEN
 from bot.rules.refusals import NotAllowed
@@ -56,14 +56,14 @@ NEVER_ARRIVED = (NoticeState.WAITING, NoticeState.DEAD, NoticeState.DROPPED)
 Facts = dict[str, Any]
 
 
-async def seats(*, by: Person, body: int, page: int = 0, now: datetime) -> Facts:
-    """The seats of the others in a body, a page of them, for whoever may end them, and who of them cannot be reached.
+async def seats(*, by: Person, body: int, now: datetime) -> Facts:
+    """The seats of the others in a body, for whoever may end them, and who of them cannot be reached.
 
     Raises NotAllowed, NotAMember.
     """
     found = await access.body(by, body, now, permissions.may_keep_seats)
     others = [seat for seat in await queries.seats_in(body, access.today(by, now)) if seat.person_id != by.id]
-    held, turned = paging.turned(sorted(others, key=_by_name), page)
+    held = sorted(others, key=_by_name)
     working = Channel.filter(person_id__in=[0, *(seat.person_id or 0 for seat in held)], state=ChannelState.ACTIVE)
     reached = set(await queries.column(working, "person_id"))
     return {
@@ -79,7 +79,6 @@ async def seats(*, by: Person, body: int, page: int = 0, now: datetime) -> Facts
             for seat in held
             if seat.person is not None
         ],
-        **turned,
     }
 
 

@@ -24,7 +24,7 @@ LINK_LIMIT = 500
 LONGEST_MINUTES = 12 * 60
 SETTLE = timedelta(minutes=2)  # in which changes become one message
 AHEAD = (MeetingState.DRAFT, MeetingState.POLLING, MeetingState.SCHEDULED, MeetingState.INVITED, MeetingState.RUNNING)
-LISTED = 10
+SOONEST = 10  # drafts that somebody may not see may stand before the first that they may
 CALLED_OFF = "called off"
 
 Facts = dict[str, Any]
@@ -159,7 +159,7 @@ async def schedule(
     return {"meeting": facts_of(meeting, where)}
 
 
-async def upcoming(*, by: Person, now: datetime, limit: int = LISTED) -> Facts:
+async def upcoming(*, by: Person, now: datetime, limit: int | None = None) -> Facts:
     """The next meetings of the person's bodies, and where they stand in for somebody, with their own answer.
 
     Drafts are only for those who schedule.
@@ -173,10 +173,9 @@ async def upcoming(*, by: Person, now: datetime, limit: int = LISTED) -> Facts:
         )
     }
     stands_in = [number for number, attendance in own.items() if attendance.deputy_for_id is not None]
-    meetings = (
-        await Meeting.filter(Q(body_id__in=[0, *bodies]) | Q(id__in=[0, *stands_in]), ends_at__gt=now, state__in=AHEAD)
+    ahead = (
+        Meeting.filter(Q(body_id__in=[0, *bodies]) | Q(id__in=[0, *stands_in]), ends_at__gt=now, state__in=AHEAD)
         .order_by("starts_at", "id")
-        .limit(limit)
         .select_related("body")
     )
     return {
@@ -185,7 +184,7 @@ async def upcoming(*, by: Person, now: datetime, limit: int = LISTED) -> Facts:
                 **facts_of(meeting, meeting.body),
                 **_own_answer(own.get(meeting.id)),
             }
-            for meeting in meetings
+            for meeting in await (ahead if limit is None else ahead.limit(limit))
             if meeting.state is not MeetingState.DRAFT or permissions.may_schedule(seats, meeting.body_id)
         ],
         "may_schedule": any(permissions.may_schedule(seats, body) for body in bodies),

@@ -15,7 +15,6 @@ from storage.models import AgendaItem, Commitment, Meeting, Person
 from storage.vocabulary import CommitmentState, ItemState
 
 Facts = dict[str, Any]
-LISTED = 8
 
 
 async def overview(*, by: Person, now: datetime) -> Facts:
@@ -50,7 +49,7 @@ async def one(*, by: Person, body: int, now: datetime) -> Facts:
     `missed` says that an item's meeting is over; `unplaced` are accepted items that wait for a meeting. Raises NotAllowed, NotAMember.
     """
     found = await access.body(by, body, now, permissions.may_schedule)
-    meetings = await Meeting.filter(body_id=body, ends_at__gt=now, state__in=AHEAD).order_by("starts_at").limit(LISTED)
+    meetings = await Meeting.filter(body_id=body, ends_at__gt=now, state__in=AHEAD).order_by("starts_at")
     items = (
         await AgendaItem.filter(
             Q(state=ItemState.PROPOSED) | Q(state=ItemState.ACCEPTED, meeting_id=None), body_id=body
@@ -60,7 +59,7 @@ async def one(*, by: Person, body: int, now: datetime) -> Facts:
     )
     unplaced = [item for item in items if item.state is ItemState.ACCEPTED]
     proposed = sorted((item for item in items if item.state is ItemState.PROPOSED), key=lambda item: item.id)
-    orphaned = await Commitment.filter(body_id=body, state=CommitmentState.ORPHANED).order_by("number").limit(LISTED)
+    orphaned = await Commitment.filter(body_id=body, state=CommitmentState.ORPHANED).order_by("number")
     seats = [seat for seat in await queries.seats_in(body, access.today(by, now)) if seat.person is not None]
     seats.sort(
         key=lambda seat: names.sort_key(seat.person.given_name, seat.person.family_name) if seat.person else ("", "")
@@ -73,7 +72,7 @@ async def one(*, by: Person, body: int, now: datetime) -> Facts:
                 **item_facts(item, found, by=by),
                 "missed": item.meeting.starts_at if item.meeting and over(item.meeting, now) else None,
             }
-            for item in proposed[:LISTED]
+            for item in proposed
         ],
         "unplaced": [item_facts(item, found, by=by) for item in unplaced],
         "orphaned": [

@@ -19,7 +19,6 @@ from storage.vocabulary import Network
 
 Facts = dict[str, Any]
 
-ROWS_OF_A_PAGE = 12
 _ORDER = (RowState.MISTAKEN, RowState.NEW, RowState.CHANGED, RowState.UNCHANGED)
 
 
@@ -75,13 +74,14 @@ def _digest(report: PeopleReport) -> str:
 async def _report_facts(report: PeopleReport, file: PeopleFile, *, by: Person, now: datetime, page: int = 0) -> Facts:
     """The report as facts, a page of it: what is wrong first, what stays as it is last."""
     ordered = sorted(report.rows, key=lambda row: (_ORDER.index(row.state), not row.kept, row.line))
-    listed, turned = paging.turned(ordered, page, ROWS_OF_A_PAGE)
+    shown = paging.page(len(ordered), page)
     return {
         "level": people_files.in_full_or_not(min(report.level, await carrying.level(by, now))),
         "file": Text(file.name),
         "counts": {state.value: report.count(state) for state in RowState},
-        "rows": [_row(row, report) for row in listed],
-        **turned,
+        "rows": [_row(ordered[place], report) for place in shown.places],
+        "page": shown.number,
+        "pages": shown.of,
         "unknown": [Text(heading) for heading in report.unknown],
         "idle": list(report.idle),
         "again": False,

@@ -18,6 +18,7 @@ from bot.rules.refusals import NotFoundHere, Refusal
 from storage import bells, queries
 from storage.db import transaction
 from storage.models import Channel, OneTimeToken, Person, SignInRequest, WebSession
+from storage.rows import select
 from storage.vocabulary import ChannelState, Lane, Network, NoticeKind, TokenPurpose
 
 LINK_LASTS = {
@@ -33,6 +34,11 @@ ENDED = "signed out"  # rung when a session ends before its time
 
 class LinkUsedUp(Refusal):
     """The link is unknown, used or expired: all three look alike."""
+
+
+_SESSION = """
+FROM web_session s JOIN person p ON p.id = s.person_id WHERE s.token_hash = ? AND s.expires_at > ? AND p.left_at IS NULL
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,16 +195,13 @@ async def resume(*, token: str, now: datetime) -> SignedIn | None:
 
     Every use prolongs the session, but at most once an hour, so that reading pages does not mean writing rows.
     """
-    session = await WebSession.get_or_none(
-        token_hash=tokens.hashed(token), expires_at__gt=now, person__left_at=None
-    ).select_related("person")
-    if session is None:
-        return None
-    if now - session.seen_at < TOUCHED_EVERY:
-        return SignedIn(session=session, person=session.person)
-    async with transaction():
-        await WebSession.filter(id=session.id).update(seen_at=now, expires_at=now + SESSION_LASTS)
-    return SignedIn(session=session, person=session.person, prolonged=True)
+    for session, person in await select(_SESSION, [tokens.hashed(token), now], s=WebSession, p=Person):
+        if now - session.seen_at < TOUCHED_EVERY:
+            return SignedIn(session=session, person=person)
+        async with transaction():
+            await WebSession.filter(id=session.id).update(seen_at=now, expires_at=now + SESSION_LASTS)
+        return SignedIn(session=session, person=person, prolonged=True)
+    return None
 
 
 async def of_person(person: Person, *, now: datetime) -> Sequence[WebSession]:

@@ -105,7 +105,7 @@ BUTTONS: dict[str, Button] = {
     **people.BUTTONS,
 }
 
-IN_GROUPS = frozenset({"ma", "gl", "noop"})
+IN_GROUPS = frozenset({"ma", "gl", "go", "noop"})
 COMMAND_LETTERS = 32  # of the longest command that a network knows
 
 GUIDES: dict[str, Guide] = {**meetings.GUIDES, **agenda.GUIDES, **commitments.GUIDES}
@@ -124,12 +124,10 @@ def application(bot: Bot, town: Town) -> Desk:
     )
     made.bot_data["town"] = town
     private = filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
-    for command in COMMANDS:
-        names = list({command.german, command.english})
-        handler = command.handler if command.german == "start" else _watched(command.handler)
-        made.add_handler(CommandHandler(names, handler, filters=private))
+    names = sorted(_BY_NAME)  # one handler for all of them: an update is held against each handler in turn
+    made.add_handler(CommandHandler(names, _commanded, filters=private))
     made.add_handler(CommandHandler("start", groups.begin, filters=~private & filters.UpdateType.MESSAGE))
-    made.add_handler(CommandHandler(sorted(_BY_NAME), start.in_group, filters=~private & filters.UpdateType.MESSAGE))
+    made.add_handler(CommandHandler(names, start.in_group, filters=~private & filters.UpdateType.MESSAGE))
     made.add_handler(CallbackQueryHandler(_pressed))
     made.add_handler(MessageHandler(filters.StatusUpdate.MIGRATE, groups.migrated))
     made.add_handler(ChatMemberHandler(joining.membership, ChatMemberHandler.MY_CHAT_MEMBER))
@@ -157,6 +155,12 @@ def menus(language: str) -> dict[BotCommandScope, list[BotCommand]]:
 
 def _shown(command: Command, language: str) -> str:
     return command.german if language == "de" else command.english
+
+
+async def _commanded(update: Update, context: Context) -> None:
+    """A command by one of its names. What comes behind /start is a link's, and not looked at."""
+    command = _BY_NAME[re.split(r"\W", context.written.removeprefix("/"), maxsplit=1)[0].lower()]
+    await (command.handler if command.german == "start" else _watched(command.handler))(update, context)
 
 
 async def _pressed(update: Update, context: Context) -> None:

@@ -1,5 +1,6 @@
 """What a handler has at hand: who speaks, what they typed, the time, and how to answer."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,10 +11,13 @@ from telegram.ext import Application, CallbackContext, ExtBot
 
 from bot.actions import access
 from bot.inbox import Turn, turn
+from bot.messages import PAGE
 from bot.rules.facts import Facts
 from bot.rules.refusals import Outdated, Refusal
 from storage.models import Person
 from storage.vocabulary import Network, NoticeKind
+
+PAGED = re.compile(rf"{PAGE}:([0-9]{{1,4}}):")
 
 
 class Stranger(Refusal):
@@ -115,8 +119,17 @@ class Context(CallbackContext[ExtBot[None], dict[Any, Any], dict[Any, Any], dict
 
     @property
     def codes(self) -> list[str]:
-        """The pressed button's code and arguments."""
-        return (self.query.data or "").split(":")
+        """The pressed button's code and arguments, without the page that it leads to."""
+        data = self.query.data or ""
+        paged = PAGED.match(data)
+        return (data[paged.end() :] if paged else data).split(":")
+
+    @property
+    def page(self) -> int | None:
+        """The page of a list to which the pressed button leads, from 0; None when it names none."""
+        query = self.incoming.callback_query if self.incoming else None
+        paged = PAGED.match(query.data or "") if query else None
+        return int(paged[1]) if paged else None
 
     @property
     def private(self) -> bool:
@@ -172,8 +185,12 @@ class Context(CallbackContext[ExtBot[None], dict[Any, Any], dict[Any, Any], dict
         self.turn.answer(template, facts or {}, kind=NoticeKind.MESSAGE)
 
     def show(self, template: str, facts: Facts | None = None) -> None:
-        """Change the message whose button was pressed, or what stands under its file; a new message when nothing was pressed."""
+        """Change the message whose button was pressed, or what stands under its file; a new message when nothing was pressed.
+
+        A list is shown on the page to which the button leads.
+        """
         query = self.incoming.callback_query if self.incoming else None
+        facts = {"page": self.page, **(facts or {})} if self.page else facts
         if query is None or query.message is None:
             self.reply(template, facts)
             return

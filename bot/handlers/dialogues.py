@@ -3,6 +3,7 @@
 A `Guide` says what is particular to a kind of entry: how an answer is read, which facts its questions show, and what is done
 at the end. Buttons carry `d:<kind>:<step>:<value>`; a press on a step that is over says so and changes nothing. Besides the
 steps there are `back`, `redo:<step>` (from the end), and `again`: another wording for a text that looked like case data.
+Without a value a press asks the same again: on another page of what there is to choose from.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -46,7 +47,7 @@ async def begin(context: Context, guide: Guide, answers: Answers) -> None:
 
 async def pressed(_update: Update, context: Context, guides: Mapping[str, Guide]) -> None:
     """A button of a guided entry."""
-    kind, step, value = (*(context.query.data or "").split(":", 3), "", "", "")[1:4]
+    kind, step, value = (*":".join(context.codes).split(":", 3), "", "", "")[1:4]
     entry = await _open(context)
     guide = guides.get(kind)
     if guide is None or entry is None or entry.kind != kind:
@@ -64,6 +65,8 @@ async def _press(context: Context, guide: Guide, entry: dialogues.OpenEntry, ste
         await _ask(context, guide, entry.person_id, guide.flow.redo(entry.data, value))
     elif step == "again" and current == "kept":
         await _step_back(context, guide, entry)
+    elif step == current and context.page is not None and not value:
+        await _ask(context, guide, entry.person_id, dict(entry.data))
     elif step == current:
         await _take(context, guide, entry, step, value, pressed=True)
     else:

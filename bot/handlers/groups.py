@@ -23,7 +23,7 @@ async def begin(update: Update, context: Context) -> None:
 
 async def offer(_update: Update, context: Context) -> None:
     """Ask whose group this is."""
-    context.reply("group_choice", await groups.choices(by=await context.speaker(), now=context.now))
+    context.show("group_choice", await groups.choices(by=await context.speaker(), now=context.now))
 
 
 async def link(_update: Update, context: Context) -> None:
@@ -59,4 +59,4 @@ async def migrated(_update: Update, context: Context) -> None:
         await groups.moved(network=network, chat_id=new, now=context.now)
 
 
-BUTTONS = {"gl": Button(link, "body")}
+BUTTONS = {"gl": Button(link, "body"), "go": Button(offer)}

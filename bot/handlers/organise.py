@@ -22,20 +22,19 @@ async def one_body(_update: Update, context: Context) -> None:
 
 async def town(_update: Update, context: Context) -> None:
     """The town's bodies, for inviting people to Faden."""
-    (page,) = context.given
-    context.show("town_bodies", await inviting.bodies(by=await context.speaker(), page=page, now=context.now))
+    context.show("town_bodies", await inviting.bodies(by=await context.speaker(), now=context.now))
 
 
 async def town_body(_update: Update, context: Context) -> None:
     """Who sits in one of them, and who has joined."""
-    body, page = context.given
-    context.show("town_body", await _seated(context, body=body, page=page))
+    body, _ = context.given
+    context.show("town_body", await _seated(context, body))
 
 
 async def ask_all(_update: Update, context: Context) -> None:
     """Ask once more before many mails leave."""
     (body,) = context.given
-    context.show("town_invite_all", await _seated(context, body=body, page=0))
+    context.show("town_invite_all", await _seated(context, body))
 
 
 async def invite_all(_update: Update, context: Context) -> None:
@@ -45,17 +44,16 @@ async def invite_all(_update: Update, context: Context) -> None:
     context.show("town_invited", facts)
 
 
-async def _seated(context: Context, *, body: int, page: int) -> Facts:
-    return await inviting.body(
-        by=await context.speaker(), body=body, page=page, mails=context.town.mails, now=context.now
-    )
+async def _seated(context: Context, body: int) -> Facts:
+    return await inviting.body(by=await context.speaker(), body=body, mails=context.town.mails, now=context.now)
 
 
+# What stands in the place of a page is passed over: buttons in older messages open the first one.
 BUTTONS = {
     "o": Button(organise),
     "ob": Button(one_body, "body"),
-    "tl": Button(town, "page"),
-    "tb": Button(town_body, "body page"),
+    "tl": Button(town, "page?"),
+    "tb": Button(town_body, "body page?"),
     "ta": Button(ask_all, "body"),
     "taa": Button(invite_all, "body"),
 }

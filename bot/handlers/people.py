@@ -26,8 +26,8 @@ PATIENCE = timedelta(minutes=5)
 
 async def seats(_update: Update, context: Context) -> None:
     """The seats of a body."""
-    body, page = context.given
-    facts = await leaving.seats(by=await context.speaker(), body=body, page=page or 0, now=context.now)
+    body, _ = context.given
+    facts = await leaving.seats(by=await context.speaker(), body=body, now=context.now)
     context.show("seats", facts)
 
 
@@ -130,12 +130,11 @@ async def page(_update: Update, context: Context) -> None:
     """Another page of what the import would do."""
     from bot.actions import people_reports  # noqa: PLC0415  # loaded with the first list that comes
 
-    (wanted,) = context.given
     facts = await people_reports.shown(
         by=await context.speaker(),
         network=context.turn.network,
         chat_id=context.turn.chat_id,
-        page=wanted,
+        page=context.page or 0,
         zone=context.town.zone,
         now=context.now,
     )
@@ -164,13 +163,14 @@ async def drop(_update: Update, context: Context) -> None:
     context.show("people_file_dropped")
 
 
+# What stands in the place of a page is passed over: buttons in older messages open the first one.
 BUTTONS = {
     "os": Button(seats, "body page?"),
     "op": Button(seat, "seat"),
     "oe": Button(ask_end, "seat"),
     "oee": Button(end, "seat"),
     "oi": Button(invite, "person"),
-    "pf": Button(page, "page"),
+    "pf": Button(page, "page?"),
     "pfi": Button(confirm),
     "pfd": Button(drop),
 }

@@ -154,7 +154,8 @@ class Words:
         frame = {"town": self.settings.town, "calendar_missing": calendar_missing}
         if notice.kind is NoticeKind.CALENDAR_MAIL or not messages.exists(f"chat/{notice.template}.html"):
             return messages.mail(notice.template, {**frame, **shown}, voice)
-        said = messages.chat(notice.template, shown, replace(voice, start_url=self._start_url(Network.WEBCHAT, "")))
+        at_our_chat = replace(voice, start_url=self._start_url(Network.WEBCHAT, ""))
+        said = messages.chat(notice.template, shown, at_our_chat, whole=True)
         text = texts.plain(said.text)
         framed = {
             **frame,

@@ -218,15 +218,13 @@ async def test_administrator_sees_the_bodies_and_how_many_are_there(town: Town, 
     town.nora.administrator = True
     await has_read(town.ben, now)
 
-    facts = await inviting.bodies(by=town.nora, page=0, now=now)
+    facts = await inviting.bodies(by=town.nora, now=now)
 
     assert facts == {
         "bodies": [
             {"id": town.srt.id, "level": 3, "code": "SRT", "name": "Sozialraumteam", "seats": 2, "joined": 0},
             {"id": town.tk.id, "level": 2, "code": "TK", "name": "Trägerkonferenz", "seats": 6, "joined": 1},
         ],
-        "page": 0,
-        "pages": 1,
     }
     assert list(untyped(facts)) == []
 
@@ -235,7 +233,7 @@ async def test_administrator_sees_who_sits_in_a_body_and_nothing_of_what_they_do
     town.nora.administrator = True
     await has_read(town.ben, now)
 
-    facts = await inviting.body(by=town.nora, body=town.tk.id, page=0, mails=True, now=now)
+    facts = await inviting.body(by=town.nora, body=town.tk.id, mails=True, now=now)
 
     assert [(person["name"], person["joined"]) for person in facts["people"]] == [
         ("Anna Arendt", False),
@@ -246,7 +244,7 @@ async def test_administrator_sees_who_sits_in_a_body_and_nothing_of_what_they_do
         ("Ben Özdemir", True),
     ]
     assert (facts["seats"], facts["joined"], facts["mailable"]) == (6, 1, 1)
-    assert set(facts) == {"body", "people", "seats", "joined", "mailable", "page", "pages"}
+    assert set(facts) == {"body", "people", "seats", "joined", "mailable"}
     assert list(untyped(facts)) == []
 
 
@@ -274,8 +272,8 @@ async def test_town_is_for_administrators_only(town: Town, now: datetime, name: 
     by, body = town.person(name), town.tk.id
 
     for refused in (
-        inviting.bodies(by=by, page=0, now=now),
-        inviting.body(by=by, body=body, page=0, mails=True, now=now),
+        inviting.bodies(by=by, now=now),
+        inviting.body(by=by, body=body, mails=True, now=now),
         inviting.invite_all(by=by, body=body, mails=True, now=now),
     ):
         with pytest.raises(NotFoundHere):
@@ -287,10 +285,10 @@ async def test_body_that_is_not_there(town: Town, now: datetime) -> None:
     town.nora.administrator = True
 
     with pytest.raises(NotFoundHere):
-        await inviting.body(by=town.nora, body=999, page=0, mails=True, now=now)
+        await inviting.body(by=town.nora, body=999, mails=True, now=now)
 
 
-async def test_long_lists_come_in_pages_and_cost_no_more(
+async def test_long_lists_cost_no_more(
     town: Town, now: datetime, statements: Callable[[], AbstractContextManager[Counted]]
 ) -> None:
     town.nora.administrator = True
@@ -300,10 +298,9 @@ async def test_long_lists_come_in_pages_and_cost_no_more(
         await a_body(f"X{number}", f"Kreis {number:02}")
 
     with statements() as bodies:
-        listed = await inviting.bodies(by=town.nora, page=1, now=now)
+        listed = await inviting.bodies(by=town.nora, now=now)
     with statements() as seats:
-        last = await inviting.body(by=town.nora, body=big.id, page=9, mails=True, now=now)
+        everybody = await inviting.body(by=town.nora, body=big.id, mails=True, now=now)
 
-    assert (len(listed["bodies"]), listed["page"], listed["pages"]) == (24, 1, 3)
-    assert ([str(person["name"]) for person in last["people"]], last["page"]) == (["Vor Nach48", "Vor Nach49"], 2)
+    assert (len(listed["bodies"]), len(everybody["people"])) == (53, 50)
     assert (len(bodies.statements), len(seats.statements)) == (4, 8)

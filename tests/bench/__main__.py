@@ -10,7 +10,7 @@ import sys
 
 from tests.bench.measure import Bench, judged
 
-BENCHES = ("submit", "updates", "mailing", "due", "start", "feed", "backup")
+BENCHES = ("submit", "updates", "mailing", "due", "start", "feed", "pages", "backup")
 
 
 def main(names: list[str]) -> int:

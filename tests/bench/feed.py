@@ -23,7 +23,7 @@ KEY = b"k" * 32
 REQUESTS = 300
 
 
-async def _serve(application: web.Application) -> tuple[web.AppRunner, str]:
+async def serve(application: web.Application) -> tuple[web.AppRunner, str]:
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -65,8 +65,8 @@ async def _measured() -> Figure:
 
     bare = web.Application()
     bare.router.add_get("/", nothing)
-    our_runner, our_address = await _serve(ours)
-    bare_runner, bare_address = await _serve(bare)
+    our_runner, our_address = await serve(ours)
+    bare_runner, bare_address = await serve(bare)
     async with aiohttp.ClientSession() as client:
         feed_address = f"{our_address}/kalender/{secret}.ics"
         async with client.get(feed_address) as first:

@@ -12,9 +12,9 @@ import pytest
 from bot.actions import groups, invitations, meetings
 from bot.post import outbox
 from storage import db
-from storage.models import Channel, GroupChat, InboxUpdate, Meeting, Notice
+from storage.models import Body, Channel, GroupChat, InboxUpdate, Meeting, Membership, Notice
 from storage.models.webchat import ChatType, WebchatChat, WebchatUpdate
-from storage.vocabulary import ChannelState, MeetingFormat, Network, NoticeKind, NoticeState
+from storage.vocabulary import BodyKind, ChannelState, MeetingFormat, Network, NoticeKind, NoticeState, Role
 from tests.stage import Button, Stage, raise_curtain
 
 PETRA, MONIKA, STEFAN = "Petra Wimmer", "Monika Zeiler", "Stefan Aumüller"
@@ -345,3 +345,15 @@ async def test_blocking_faden_is_no_act_that_opens_the_chat(stage: Stage) -> Non
 
     mine = await Channel.get(person_id=stage.people[STEFAN].id, network=Network.TELEGRAM)
     assert (mine.state, await InboxUpdate.all().count()) == (ChannelState.BLOCKED, 2)
+
+
+async def test_whoever_leads_many_bodies_leafs_through_them_in_the_group(stage: Stage) -> None:
+    for number in range(12):
+        body = await Body.create(code=f"X{number}", name=f"Zirkel {number:02}", kind=BodyKind.WORKING_GROUP, level=3)
+        await Membership.create(body=body, person=stage.people[PETRA], role=Role.CHAIR, begins_on=stage.clock().date())
+    await opened(stage)
+
+    await chooses(stage, "Weitere ▶")
+    await chooses(stage, "Zirkel 11")
+
+    assert (await GroupChat.get(chat_id=GROUP).select_related("body")).body.code == "X11"

@@ -65,18 +65,18 @@ async def test_xlsx_is_fetched_shown_and_imported(stage: Stage) -> None:
 
 
 async def test_pages_are_turned(stage: Stage) -> None:
-    lines = [f"Mara;Neuner{number};RLK" for number in range(13)]
+    lines = [f"Mara;Neuner{number};RLK" for number in range(11)]
     await stage.sends(RAINER, "leute.csv", "\n".join(["Vorname;Nachname;Gremium", *lines]).encode())
     chat = stage.chat(RAINER)
 
-    await stage.presses(RAINER, await stage.button(chat, "▶"))
+    await stage.presses(RAINER, await stage.button(chat, "Weitere ▶"))
     turned = (await stage.heard(chat))[-1]
-    await stage.presses(RAINER, await stage.button(chat, "◀"))
+    await stage.presses(RAINER, await stage.button(chat, "◀ Vorige"))
 
     labels = [[button.label for button in row] for row in turned.buttons]
-    assert turned.text.splitlines()[2:4] == ["🆕 Zeile 14 · neu: Mara Neuner12", "– neuer Sitz in RLK"]
-    assert labels == [["◀", "2/2"], ["✅ Übernehmen", "Verwerfen"]]
-    assert [button.label for button in (await stage.heard(chat))[-1].buttons[0]] == ["1/2", "▶"]
+    assert turned.text.splitlines()[2:4] == ["🆕 Zeile 12 · neu: Mara Neuner10", "– neuer Sitz in RLK"]
+    assert labels == [["◀ Vorige", "2/2"], ["✅ Übernehmen", "Verwerfen"]]
+    assert [button.label for button in (await stage.heard(chat))[-1].buttons[0]] == ["1/2", "Weitere ▶"]
 
 
 async def test_list_that_would_do_something_else_by_now_is_shown_again(stage: Stage) -> None:
@@ -183,11 +183,11 @@ async def test_seats_of_a_large_body_come_in_pages(stage: Stage) -> None:
     await crowd(body, 110)
 
     first = await pressed(stage, PETRA, f"os:{body.id}")
-    await stage.presses(PETRA, await stage.button(stage.chat(PETRA), "▶"))
-    last = await pressed(stage, PETRA, f"os:{body.id}:99")
+    await stage.presses(PETRA, await stage.button(stage.chat(PETRA), "Weitere ▶"))
+    last = await pressed(stage, PETRA, f"p:99:os:{body.id}")
 
-    assert first[-2:] == [["1/5", "▶"], ["‹ Zurück"]]
-    assert last[-2:] == [["◀", "5/5"], ["‹ Zurück"]]
+    assert first[-2:] == [["1/12", "Weitere ▶"], ["‹ Zurück"]]
+    assert last[-2:] == [["◀ Vorige", "12/12"], ["‹ Zurück"]]
     assert last[-3][-1].endswith("Zoe Zz109")
     assert await Notice.filter(state=NoticeState.DEAD).count() == 0
 
@@ -200,12 +200,12 @@ async def test_administrator_finds_everybody_to_invite(stage: Stage) -> None:
 
     await stage.says(RAINER, "/organisieren")
     await stage.presses(RAINER, await stage.button(chat, "👥 Zu Faden einladen"))
-    bodies = await pressed(stage, RAINER, "tl:1")
-    seats = await pressed(stage, RAINER, f"tb:{body.id}:4")
+    bodies = await pressed(stage, RAINER, "p:1:tl")
+    seats = await pressed(stage, RAINER, f"p:11:tb:{body.id}")
     await stage.presses(RAINER, await stage.button(chat, "Zoe Zz109"))
 
-    assert bodies[-2][0] == "◀"
-    assert seats[-2] == ["◀", "5/5"]
+    assert bodies[-2][0] == "◀ Vorige"
+    assert seats[-2] == ["◀ Vorige", "12/12"]
     assert (await stage.heard(chat))[-1].text.splitlines()[1].startswith("⚠️ Es ist nichts verschickt")
     assert await Notice.filter(state=NoticeState.DEAD).count() == 0
 

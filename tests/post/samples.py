@@ -132,7 +132,6 @@ def _person(name: str, **more: Any) -> Facts:  # noqa: ANN401  # facts of every 
 def _town_body() -> Facts:
     return {
         "body": body(), "people": [_person("town", joined=True, hindrance=Plain("no_address"))], "seats": 3, "joined": 1, "mailable": 2,
-        "page": 0, "pages": 2,
     }  # fmt: skip
 
 
@@ -586,7 +585,6 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "seat_lost": lambda: {"level": 3, "body": sentinel(Title, "seat.body"), "meetings": [meeting()]},
     "seats": lambda: {
         "body": body(), "seats": [_person("seats", person=7, role=Plain("member"), reachable=False)],
-        "page": 0, "pages": 2,
     },
     "settings": lambda: {
         "speaks": Plain("de"), "quiet_from": Plain("19:00"), "quiet_until": Plain("07:00"), "quiet": True,
@@ -595,7 +593,7 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "told_again": lambda: {"meeting": meeting(), "people": 2},
     "told_at_once": lambda: {"meeting": meeting(), "told": True},
     "topics": lambda: {"items": [item(meeting=meeting())], "stored": [item()]},
-    "town_bodies": lambda: {"bodies": [body(seats=3, joined=1)], "page": 1, "pages": 3},
+    "town_bodies": lambda: {"bodies": [body(seats=3, joined=1)]},
     "town_body": _town_body,
     "town_invite_all": _town_body,
     "town_invited": lambda: {"body": body(), "invited": 2, "left": 1},

@@ -511,7 +511,7 @@ async def test_message_to_somebody_without_chat_becomes_a_mail_that_says_the_sam
 async def test_mail_leads_where_the_buttons_lead_that_have_a_page(
     office: Office, nora: Person, mailbox: Mailbox, mailer: Mailer
 ) -> None:
-    due = [samples.commitment(id=number, number=number) for number in (5, 6)]
+    due = [samples.commitment(id=number, number=number) for number in range(5, 17)]
     facts = {"commitments": due}
 
     await sent(office, mailer, to(nora, kind=NoticeKind.MESSAGE, template="check_in", facts=facts))
@@ -519,7 +519,7 @@ async def test_mail_leads_where_the_buttons_lead_that_have_a_page(
     text = read(mailbox.messages()[0]).get_body(("plain",))
     assert text is not None
     links = [line for line in text.get_content().splitlines() if "/commitment/" in line]
-    assert links == [f"RLK C{number}: /commitment/{number}.{nora.id}" for number in (5, 6)]
+    assert links == [f"RLK C{number}: /commitment/{number}.{nora.id}" for number in range(5, 17)]
 
 
 @pytest.mark.parametrize("template", sorted(samples.TEMPLATES))
