@@ -379,13 +379,14 @@ def _excerpt(message: Json, reader: int) -> Json:
 
 
 def _room_json(room: rooms.Room, reader: int) -> Json:
+    place, reading = room
     return {
-        "id": room.chat_id,
-        "title": room.title,
-        "unread": room.unread,
-        "read": room.read,
-        "pinned": _excerpt(room.pinned.message, reader) if room.pinned else None,
-        "latest": _excerpt(room.latest.message, reader) if room.latest else None,
+        "id": place.chat_id,
+        "title": place.title,
+        "unread": reading.unread,
+        "read": reading.read,
+        "pinned": _excerpt(place.pinned.message, reader) if place.pinned else None,
+        "latest": _excerpt(place.latest.message, reader) if place.latest else None,
     }
 
 

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bot.webchat import rows, updates
 from bot.webchat.objects import Answer, ChatView, Seen, seen
@@ -24,6 +24,7 @@ from storage.models.webchat import (
     WebchatPress,
     WebchatUser,
 )
+from storage.rows import places
 
 if TYPE_CHECKING:
     from bot.webchat.server import BotServer
@@ -47,13 +48,14 @@ async def messages(
     server: BotServer, chat_id: int, *, after: int = 0, before: int | None = None, limit: int | None = None
 ) -> list[Seen]:
     """The chat's messages between the ids `after` and `before`, oldest first; at most the `limit` newest of them."""
-    found = WebchatMessage.filter(
-        chat__network=server.network, chat__chat_id=chat_id, message_id__gt=after, deleted=False
-    )
-    if before is not None:
-        found = found.filter(message_id__lt=before)
-    newest_first = found.order_by("-message_id").select_related(*rows.MESSAGE_ROWS)
-    return await _seen(server, list(reversed(await (newest_first if limit is None else newest_first.limit(limit)))))
+    condition = "c.network = ? AND c.chat_id = ? AND m.message_id > ? AND NOT m.deleted"
+    values: list[Any] = [server.network.value, chat_id, after]
+    for more, value in ((" AND m.message_id < ?", before), (" ORDER BY m.message_id DESC LIMIT ?", limit)):
+        if value is not None:
+            condition += more
+            values.append(value)
+    found = await rows.read_messages(condition, values)
+    return await seen_together(server, sorted(found, key=lambda one: one.message_id))
 
 
 async def message(server: BotServer, chat_id: int, message_id: int) -> Seen | None:
@@ -62,17 +64,16 @@ async def message(server: BotServer, chat_id: int, message_id: int) -> Seen | No
     return found[0] if found else None
 
 
-async def _seen(server: BotServer, found: list[WebchatMessage]) -> list[Seen]:
+async def seen_together(server: BotServer, found: list[WebchatMessage]) -> list[Seen]:
     """The rows as people see them, each with the message that it replies to, in one more query."""
     wanted = {one.reply_to for one in found if one.reply_to is not None}
-    replied: dict[tuple[int, int], WebchatMessage] = {}
+    replied: dict[tuple[int, int | None], WebchatMessage] = {}
     if wanted:
-        chats = {one.chat.id for one in found}
-        for one in await WebchatMessage.filter(
-            chat_id__in=list(chats), message_id__in=list(wanted), deleted=False
-        ).select_related(*rows.MESSAGE_ROWS):
-            replied[one.chat.id, one.message_id] = one
-    return [seen(one, server.bot, reply_to=replied.get((one.chat.id, one.reply_to or 0))) for one in found]
+        chats = {one.chat_id for one in found}
+        condition = f"m.chat_id IN ({places(chats)}) AND m.message_id IN ({places(wanted)}) AND NOT m.deleted"
+        for one in await rows.read_messages(condition, [*chats, *wanted]):
+            replied[one.chat_id, one.message_id] = one
+    return [seen(one, server.bot, reply_to=replied.get((one.chat_id, one.reply_to))) for one in found]
 
 
 async def chats(server: BotServer, user_id: int) -> list[ChatView]:
@@ -123,7 +124,7 @@ async def _since(server: BotServer, user_id: int, after: int, number: int, typin
         user__network=server.network, user__user_id=user_id, change__gt=after, change__lte=number
     ).exclude(answered_at=None)
     answers = [_answer(press) for press in await answered.order_by("id").select_related("message__chat")]
-    return Changes(number, changed, await _seen(server, found), answers, typing)
+    return Changes(number, changed, await seen_together(server, found), answers, typing)
 
 
 def _answer(press: WebchatPress) -> Answer:

@@ -973,7 +973,7 @@ async def test_list_of_chats_costs_the_same_for_one_and_three_groups(
         found = await got(client, town.anna, "chats")
 
     assert [one["unread"] for one in found["chats"]] == [0] + [1] * groups
-    assert len(counted.statements) == 9
+    assert len(counted.statements) == 8
     assert counted.commits == 0
 
 
