@@ -7,6 +7,7 @@ from functools import partial
 import structlog
 
 from bot.actions import sessions
+from storage import statistics
 from storage.db import execute, transaction, unit_of_work
 from storage.erasing import erased
 from storage.models import InboxUpdate
@@ -29,7 +30,8 @@ async def tidy(*, machine_now: datetime) -> None:
 
     What never arrived is shown to the operator and the organiser for 30 days.
     A done update's row is kept for two days because Telegram delivers an update again for up to 24 hours.
-    Each of these is a unit of work of its own, and one that fails is logged and keeps none of the others.
+    Each of these is a unit of work of its own, and one that fails is logged and keeps none of the others. What is then in the
+    database's tables is looked at.
     """
     done = InboxUpdate.filter(state=UpdateState.DONE, done_at__lt=machine_now - DONE_KEPT)
     parked = InboxUpdate.filter(
@@ -46,6 +48,7 @@ async def tidy(*, machine_now: datetime) -> None:
             await unit_of_work(partial(_in_transaction, erase))
         except Exception:
             log.exception("not tidied")
+    await statistics.refresh()
 
 
 async def _in_transaction(erase: Callable[..., Awaitable[object]]) -> None:

@@ -148,3 +148,12 @@ async def test_what_cannot_be_erased_keeps_nothing_else(now: datetime, monkeypat
 
     assert (await InboxUpdate.all().count(), await OneTimeToken.all().count()) == (0, 0)
     assert [line["event"] for line in logged] == ["not tidied"] * 2
+
+
+@pytest.mark.only_on("sqlite")
+async def test_database_knows_afterwards_what_is_in_its_tables(now: datetime) -> None:
+    await an_update(1, UpdateState.WAITING, now)
+
+    await housekeeping.tidy(machine_now=now)
+
+    assert await execute("SELECT DISTINCT tbl FROM sqlite_stat1 WHERE tbl = 'inbox_update'") != []
