@@ -132,6 +132,8 @@ class Faden:
         if self.timer.running:
             self.timer.shutdown(wait=False)
         await _ended(self._doors)
+        for server in self.servers.values():
+            await server.stop()
         await self.inbox.stop()
         await self.post.stop()
         await _ended(self._sending)

@@ -441,5 +441,4 @@ WRITING: dict[str, Writing] = {
     "deletemycommands": delete_my_commands,
     "leavechat": leave_chat,
 }
-TELLING = {"leavechat"}  # the bot hears of what it did itself
 PACED = {"sendmessage", "senddocument", "editmessagetext", "editmessagecaption", "editmessagereplymarkup"}

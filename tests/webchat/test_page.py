@@ -42,7 +42,7 @@ Client = TestClient[web.Request, web.Application]
 
 @dataclass
 class Town:
-    """Anna and Ben sit in the Trägerkonferenz, which has a group. `updates` is what reached the bot."""
+    """Anna and Ben sit in the Trägerkonferenz, which has a group. `updates` is what was handed over to the bot."""
 
     anna: Person
     ben: Person
@@ -69,9 +69,11 @@ async def town(store: str, clock: Clock) -> Town:  # noqa: ARG001  # the store i
 
 
 @pytest.fixture
-def server(town: Town, clock: Clock) -> BotServer:
+async def server(town: Town, clock: Clock) -> AsyncIterator[BotServer]:
     """The web chat's own network."""
-    return BotServer(Network.WEBCHAT, TOKEN, clock, on_update=town.remember, options=Options(first_contact=False))
+    server = BotServer(Network.WEBCHAT, TOKEN, clock, on_update=town.remember, options=Options(first_contact=False))
+    yield server
+    await server.drain()
 
 
 @pytest.fixture
@@ -393,8 +395,9 @@ async def test_request_that_no_page_makes_is_refused(client: Client, town: Town,
 # Sending
 
 
-async def test_text_reaches_the_bot_and_comes_back(client: Client, town: Town) -> None:
+async def test_text_reaches_the_bot_and_comes_back(client: Client, town: Town, server: BotServer) -> None:
     sent = await posted(client, town.anna, "send", chat=town.anna.id, text=" /termine ", key="a")
+    await server.drain()
 
     assert (sent["message"]["text"], sent["message"]["own"]) == ("/termine", True)
     assert [update["message"]["text"] for update in town.updates] == ["/termine"]
@@ -427,9 +430,11 @@ async def test_text_without_a_key_is_refused_and_no_second_one_is_lost(
 
 async def test_key_is_known_after_a_restart(client: Client, town: Town, server: BotServer, chat: ChatPage) -> None:
     before = await posted(client, town.anna, "send", chat=town.anna.id, text="Hallo", key="a")
+    await server.drain()
     chat.server = BotServer(server.network, TOKEN, server.clock, on_update=town.remember, options=server.options)
 
     after = await posted(client, town.anna, "send", chat=town.anna.id, text="Hallo", key="a")
+    await chat.server.drain()
 
     assert before["message"]["id"] == after["message"]["id"]
     assert len(town.updates) == 1
@@ -444,10 +449,11 @@ async def test_key_names_one_message_in_one_chat(client: Client, town: Town) -> 
     assert await error(response) == (409, "refused")
 
 
-async def test_two_tries_at_once_are_one_message(client: Client, town: Town) -> None:
+async def test_two_tries_at_once_are_one_message(client: Client, town: Town, server: BotServer) -> None:
     sent = await asyncio.gather(
         *(posted(client, town.anna, "send", chat=town.anna.id, text="Hallo", key="a") for _ in range(3))
     )
+    await server.drain()
 
     assert [one["message"]["id"] for one in sent] == [1, 1, 1]
     assert len(town.updates) == 1
@@ -468,6 +474,7 @@ async def test_what_is_kept_is_acknowledged_whatever_becomes_of_it(
     file = await client.post("/chat/api/send", data=form, headers=who(town.anna))
     press = await posted(client, town.anna, "press", chat=town.anna.id, message=message, data="yes")
 
+    await server.drain()
     server.on_update = town.remember
     await server.catch_up()
     assert (text["message"]["text"], file.status, press["answer"]) == ("Hallo", 200, None)
@@ -492,13 +499,16 @@ async def test_what_cannot_be_read_back_is_acknowledged_all_the_same(
 
     text = await posted(client, town.anna, "send", chat=town.anna.id, text="Hallo", key="a")
     press = await posted(client, town.anna, "press", chat=town.anna.id, message=message, data="yes")
+    await server.drain()
 
     assert (text, press["answer"]) == ({"message": None}, None)
     assert len(town.updates) == 2
 
 
 @pytest.mark.only_on("sqlite")
-async def test_what_cannot_be_kept_is_not_acknowledged_and_not_there(client: Client, town: Town, store: str) -> None:
+async def test_what_cannot_be_kept_is_not_acknowledged_and_not_there(
+    client: Client, town: Town, server: BotServer, store: str
+) -> None:
     await got(client, town.anna, "chats")
     await db.execute("PRAGMA busy_timeout = 20")
     other = sqlite3.connect(f"{db.sqlite_path(store)}", isolation_level=None)
@@ -510,6 +520,7 @@ async def test_what_cannot_be_kept_is_not_acknowledged_and_not_there(client: Cli
     other.close()
     kept = await WebchatMessage.all().count()
     free = await client.post("/chat/api/send", json=body, headers=who(town.anna))
+    await server.drain()
 
     assert (locked.status, kept, free.status) == (500, 0, 200)
     assert await WebchatMessage.all().count() == len(town.updates) == 1
@@ -549,6 +560,7 @@ async def sent_before(town: Town, server: BotServer, times: int, clock: Clock, *
     for _ in range(times):
         clock.passes(**apart)
         await server.person_writes(user, user.id, "Hallo")
+    await server.drain()
 
 
 async def test_three_hundred_and_first_text_within_an_hour_waits_after_a_restart_too(
