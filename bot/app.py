@@ -305,6 +305,7 @@ async def assemble(
             action=lambda _now: _catch_up(servers.values()),
             own_work=True,
         ),
+        Tick(name="look again", seconds=60, action=lambda _now: chat_page.telling.look_again(), own_work=True),
         Tick(name="signed out", seconds=1, action=lambda _now: chat_page.end_signed_out(), own_work=True),
         Tick(
             name="tidy", seconds=3600, action=lambda _now: housekeeping.tidy(machine_now=machine_now()), own_work=True

@@ -274,13 +274,13 @@ async def _open_groups(server: BotServer, titles: Mapping[int, str], change: int
 
 
 async def mark_read(server: BotServer, person_id: int, chat_id: int, message_id: int) -> None:
-    """The person has seen the chat's messages up to this one; other windows of theirs learn of it."""
+    """The person has seen the chat's messages up to this one."""
 
-    async def mark(_change: int) -> None:
-        await db.execute(_READ_UP_TO, _read_up_to(server, person_id, chat_id, message_id))
-        server.touched(person_id)
+    async def mark() -> None:
+        async with db.transaction():
+            await db.execute(_READ_UP_TO, _read_up_to(server, person_id, chat_id, message_id))
 
-    await server.unit(mark)
+    await db.unit_of_work(mark)
 
 
 def _read_up_to(server: BotServer, person_id: int, chat_id: int, message_id: int) -> list[object]:
@@ -289,6 +289,8 @@ def _read_up_to(server: BotServer, person_id: int, chat_id: int, message_id: int
 
 async def places(server: BotServer, chat_ids: Collection[int]) -> dict[int, Place]:
     """Chats as they are for everybody."""
+    if not chat_ids:
+        return {}
     condition = f" AND c.chat_id IN ({question_marks(chat_ids)})"
     found = await db.execute(_PLACES + condition, [server.network.value, *chat_ids])
     keys = {row[name] for row in found for name in ("latest", "pinned") if row[name] is not None}
@@ -301,7 +303,9 @@ async def places(server: BotServer, chat_ids: Collection[int]) -> dict[int, Plac
 
 
 async def readings(server: BotServer, pairs: Collection[tuple[int, int]]) -> dict[tuple[int, int], Reading]:
-    """How far these people have read these chats."""
+    """How far these people have read these chats; each pair is a person and a chat."""
+    if not pairs:
+        return {}
     network = server.network.value
     wanted = ", ".join(["(CAST(? AS BIGINT), CAST(? AS BIGINT))"] * len(pairs))
     values = [number for pair in pairs for number in pair]

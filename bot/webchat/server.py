@@ -112,7 +112,6 @@ class BotServer:
     messages = reading.messages
     message = reading.message
     chats = reading.chats
-    changes = reading.changes
     commands_for = reading.commands_for
     answer_of = reading.answer_of
     file_for = reading.file_for
@@ -266,7 +265,7 @@ class BotServer:
                 raise failure
 
     def touched(self, chat_id: int) -> None:
-        """Tell the readers of a chat, once the change is committed."""
+        """Wake the chat, once the change is committed."""
         db.when_kept(partial(self.feed.wake, chat_id))
 
 

@@ -369,8 +369,8 @@ function toast(text, url = null) {
 
 // What arrives
 
-function take({ messages, answers, typing, chats: listedNow }) {
-  chats = listedNow;
+function take({ messages, answers, typing, chats: changed, complete }) {
+  chats = complete ? changed : chats.map((chat) => ({ ...chat, ...changed.find(({ id }) => id === chat.id) }));
   stuck = isAtEnd(); // the event of the latest scrolling may still be on its way
   const announced = [];
   for (const message of messages) {
