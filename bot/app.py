@@ -39,7 +39,7 @@ from bot.webchat import rooms, tidying
 from bot.webchat.page import ChatPage
 from bot.webchat.page import routes as routes_of
 from bot.webchat.server import BotServer, Options
-from storage import db
+from storage import db, statistics
 from storage.current import open_current
 from storage.leadership import Leadership
 from storage.vocabulary import Network
@@ -121,6 +121,8 @@ class Faden:
         if self.timer.running:
             self.timer.shutdown(wait=False)
         await _ended(self._doors)
+        for server in self.servers.values():
+            await server.stop()
         await self.inbox.stop()
         await self.post.stop()
         await _ended(self._sending)
@@ -292,6 +294,8 @@ def _ticks(
             action=lambda _now: _catch_up(servers.values()),
             own_work=True,
         ),
+        Tick(name="look again", seconds=60, action=lambda _now: chat_page.telling.look_again(), own_work=True),
+        Tick(name="statistics", seconds=3600, action=lambda _now: statistics.refresh(), own_work=True),
         Tick(
             name="signed out",
             seconds=1,

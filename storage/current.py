@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tortoise.exceptions import OperationalError
 
-from storage import db
+from storage import db, statistics
 from storage.private import close_files_in
 
 _APPLIED = "SELECT name FROM tortoise_migrations WHERE app = 'models'"
@@ -18,13 +18,13 @@ async def open_current(url: str, *, backup_dir: Path | None) -> None:
     if backup_dir is not None:
         close_files_in(backup_dir)
     await db.open_store(url)
-    if await _is_current():
-        return
-    await db.close_store()
-    from storage.migrate import migrate  # noqa: PLC0415  # see above
+    if not await _is_current():
+        await db.close_store()
+        from storage.migrate import migrate  # noqa: PLC0415  # see above
 
-    await migrate(url, backup_dir=backup_dir)
-    await db.open_store(url)
+        await migrate(url, backup_dir=backup_dir)
+        await db.open_store(url)
+    await statistics.refresh()
 
 
 async def _is_current() -> bool:

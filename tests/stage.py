@@ -254,10 +254,14 @@ class Stage:
 
     async def settle(self) -> None:
         """Until nothing is under way: updates handled, lists fetched, answers and due notices sent."""
-        await self.faden.inbox.drain()
         bots = {network: desk.bot for network, desk in self.faden.desks.items()}
-        await fetch(bots, zone="Europe/Berlin", now=self.clock())
-        await self.faden.post.drain()
+        while True:
+            await self.server.drain()
+            await self.faden.inbox.drain()
+            await fetch(bots, zone="Europe/Berlin", now=self.clock())
+            await self.faden.post.drain()
+            if not self.server.busy:  # what was sent may have been news to the bot
+                return
 
     async def is_now(self, moment: datetime) -> None:
         """Set the clocks, and let the timer look once."""

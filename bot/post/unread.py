@@ -23,7 +23,7 @@ async def bundle_unread(now: datetime, unread: Callable[[datetime], Awaitable[Se
     Who has read them since gets none: what still waits for them is taken back.
     """
     lying = [(person, since, newest) for person, since, newest in await unread(now) if now - since >= LIES_FOR]
-    told = await _told([person for person, _, _ in lying])
+    told = await _told([person for person, _, _ in lying], since=now - AGAIN_AFTER)
     drafts = [
         Draft(
             key=f"{TEMPLATE}:{person}:{newest}",
@@ -47,12 +47,14 @@ async def bundle_unread(now: datetime, unread: Callable[[datetime], Awaitable[Se
         await unit_of_work(write)
 
 
-async def _told(people: Sequence[int]) -> dict[int, datetime]:
-    """When these people were last told."""
-    sent = Notice.filter(about__in=[_about(person) for person in people], template=TEMPLATE, kind=NoticeKind.MAIL)
+async def _told(people: Sequence[int], *, since: datetime) -> dict[int, datetime]:
+    """When these people were told after that moment, the last time; by an index, however long they have been here."""
+    recent = Notice.filter(person_id__in=people, state__in=list(NoticeState), due_at__gte=since)
     last: dict[int, datetime] = {}
-    for person, created_at in await sent.values_list("person_id", "created_at"):
-        last[person] = max(created_at, last.get(person, created_at))
+    for person, due_at in await recent.filter(template=TEMPLATE, kind=NoticeKind.MAIL).values_list(
+        "person_id", "due_at"
+    ):
+        last[person] = max(due_at, last.get(person, due_at))
     return last
 
 

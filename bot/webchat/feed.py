@@ -1,58 +1,54 @@
-"""Who waits for what happens next: the pages of people, getUpdates and the webhook.
+"""Who waits for what happens next: pages for their rooms, a press for its answer, getUpdates and the webhook for updates.
 
-Nothing is handed over here. A waiter is woken and reads the rows again, from the change number that it had reached: so
-nothing can be lost, and a thousand changes in a row are one waking.
+Nothing is handed over here. Whoever waits is woken and reads the rows: so nothing can be lost, and a thousand changes in a row
+are one waking.
 """
 
 import asyncio
 import contextlib
-from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
-
-@dataclass(eq=False)
-class Reader:
-    """One open page. `typing` collects the chats in which the bot began to type since the last look."""
-
-    woken: asyncio.Event = field(default_factory=asyncio.Event)
-    typing: set[int] = field(default_factory=set)
+from bot.hub import Hub
 
 
 class Feed:
-    """Wakes readers; a private chat (positive id) concerns one person, a group anybody."""
+    """Wakes those who wait. A chat is a room of the hub, under its id."""
 
     def __init__(self) -> None:
-        self._readers: defaultdict[int, set[Reader]] = defaultdict(set)
+        self.hub = Hub()
+        self._typing: set[int] = set()
+        self._presses: dict[str, asyncio.Event] = {}
         self._updates = asyncio.Event()
-
-    @contextlib.contextmanager
-    def reader(self, user_id: int) -> Iterator[Reader]:
-        """A reader for as long as the page is open."""
-        reader = Reader()
-        self._readers[user_id].add(reader)
-        try:
-            yield reader
-        finally:
-            self._readers[user_id].discard(reader)
-            if not self._readers[user_id]:
-                del self._readers[user_id]
 
     def wake(self, chat_id: int) -> None:
         """Something changed in the chat."""
-        for reader in self._concerned(chat_id):
-            reader.woken.set()
+        self.hub.wake([chat_id])
 
     def typing(self, chat_id: int) -> None:
         """The bot is writing. Nobody misses it later, so there is no row."""
-        for reader in self._concerned(chat_id):
-            reader.typing.add(chat_id)
-            reader.woken.set()
+        if self.hub.listeners:
+            self._typing.add(chat_id)
+            self.hub.wake([chat_id])
 
-    def _concerned(self, chat_id: int) -> list[Reader]:
-        if chat_id > 0:
-            return list(self._readers.get(chat_id, ()))
-        return [reader for readers in self._readers.values() for reader in readers]
+    def typed(self, chat_ids: set[int]) -> set[int]:
+        """In which of these chats the bot has begun to write since they were looked at."""
+        typed = self._typing & chat_ids
+        self._typing -= typed
+        return typed
+
+    @contextlib.contextmanager
+    def answer_to(self, callback_query_id: str) -> Iterator[asyncio.Event]:
+        """Set when the press is answered. Take it first, then look for the answer, then wait."""
+        self._presses[callback_query_id] = answered = asyncio.Event()
+        try:
+            yield answered
+        finally:
+            del self._presses[callback_query_id]
+
+    def answered(self, callback_query_id: str) -> None:
+        """A press was answered."""
+        if waiting := self._presses.get(callback_query_id):
+            waiting.set()
 
     def update_queued(self) -> None:
         """An update waits for getUpdates or the webhook."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.webchat import limits, rows, updates
 from bot.webchat.errors import bad_request, forbidden, upgraded
 from bot.webchat.formatting import Entity, Formatted, cleaned, utf16_length
 from bot.webchat.objects import Json, chat_json, member_json, user_json
+from storage import db
 from storage.erasing import erased
 from storage.models.webchat import (
     ChatType,
@@ -362,6 +364,7 @@ async def answer_callback_query(server: BotServer, call: Call, change: int) -> b
     press.change = change
     await press.save(update_fields=["answered_at", "answer", "url", "show_alert", "change"])
     server.touched(press.user.user_id)
+    db.when_kept(partial(server.feed.answered, query_id))
     return True
 
 
@@ -441,5 +444,4 @@ WRITING: dict[str, Writing] = {
     "deletemycommands": delete_my_commands,
     "leavechat": leave_chat,
 }
-TELLING = {"leavechat"}  # the bot hears of what it did itself
 PACED = {"sendmessage", "senddocument", "editmessagetext", "editmessagecaption", "editmessagereplymarkup"}

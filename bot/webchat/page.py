@@ -7,8 +7,7 @@ import contextlib
 import hashlib
 import html
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from functools import cache, partial
@@ -16,23 +15,22 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
 import structlog
 from aiohttp import web
 
 from bot import messages
+from bot.hub import Hub, Listener, event
 from bot.rules.limits import MEGABYTE, OtherMessage
 from bot.rules.refusals import Refusal
-from bot.webchat import requests, rooms, updates
+from bot.webchat import requests, rooms
 from bot.webchat.bounds import Bounds
 from bot.webchat.errors import NotAllowed
-from bot.webchat.feed import Reader
-from bot.webchat.objects import Answer, Json, Seen
-from bot.webchat.reading import Changes
+from bot.webchat.objects import Answer
 from bot.webchat.requests import Refused
 from bot.webchat.server import BotServer
-from bot.webchat.streams import Reason, Streams, event
+from bot.webchat.shown import message_json, room_json
+from bot.webchat.telling import Telling
 from storage.models import Person
 
 T = TypeVar("T")
@@ -43,7 +41,6 @@ STATIC: Final = Path(__file__).parent / "static"
 STATIC_TYPES: Final = {".css": "text/css", ".js": "text/javascript"}
 
 PAGE_LENGTH: Final = 50
-EXCERPT: Final = 200
 START_PAYLOAD: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -65,22 +62,32 @@ class ChatPage:
     press_seconds: float = 3.0
     heartbeat_seconds: float = 15.0
     file_bytes: int = 500 * MEGABYTE
-    streams: Streams = field(default_factory=Streams)
+    telling: Telling = field(init=False)
+
+    def __post_init__(self) -> None:
+        """From now on this page is told what changes in the server's chats."""
+        self.telling = Telling(server=self.server, clock=self.clock, signed_in=self.signed_in)
+        self.hub.look = self.telling.look
+
+    @property
+    def hub(self) -> Hub:
+        """Which pages are open."""
+        return self.server.feed.hub
 
     async def shut_down(self, _application: web.Application) -> None:
         """End the open streams, which would otherwise hold up the end; for `on_shutdown`."""
-        self.streams.end()
+        self.hub.end()
 
     async def end_signed_out(self) -> None:
         """End the streams of those who have signed out, wherever they did; asks once for all of them."""
-        streams = self.streams.listening
-        for stream, holds in zip(streams, await self.signed_in([one.request for one in streams]), strict=True):
+        pages = self.hub.listeners
+        for page, holds in zip(pages, await self.signed_in([page.request for page in pages]), strict=True):
             if not holds:
-                stream.end("signed_out")
+                page.end("signed_out")
 
     def today(self, person: Person) -> date:
         """The day it is for the person."""
-        return self.clock().astimezone(ZoneInfo(person.zone)).date()
+        return self.telling.day(person.zone)
 
     # The page
 
@@ -117,8 +124,8 @@ class ChatPage:
     async def chats(self, request: web.Request) -> web.Response:
         """The list of chats, and the number from which to follow what changes."""
         person, mine = await self._enter(request)
-        number = (await updates.settings(self.server)).change
-        listed = [_room_json(room, person.id) for room in await rooms.rooms(self.server, person.id, mine)]
+        number = await self.telling.number()
+        listed = [room_json(*room, person.id) for room in await rooms.rooms(self.server, person.id, mine)]
         return web.json_response({"number": number, "now": self.server.dated().isoformat(), "chats": listed})
 
     async def messages(self, request: web.Request) -> web.Response:
@@ -184,85 +191,60 @@ class ChatPage:
         fields = await requests.body(request)
         chat_id, message_id = _allowed(mine, requests.integer(fields, "chat")), requests.integer(fields, "message")
         data = requests.text(fields, "data")
-        with self.server.feed.reader(person.id) as reader:
-            with _refusing(request):
-                user, bounds = rooms.user_of(person), self._bounds()
-                query = await self.server.person_presses(user, chat_id, message_id, data, bounds=bounds)
-            answer = await _if_it_can_be(self._answer_in_time(query, reader))
+        with _refusing(request):
+            user, bounds = rooms.user_of(person), self._bounds()
+            query = await self.server.person_presses(user, chat_id, message_id, data, bounds=bounds)
+        answer = await _if_it_can_be(self._answer_in_time(query))
         return web.json_response({"query": query, "answer": asdict(answer) if answer else None})
 
-    async def _answer_in_time(self, query: str, reader: Reader) -> Answer | None:
-        answer = None
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self.press_seconds):
-                while (answer := await self.server.answer_of(query)) is None:
-                    await reader.woken.wait()
-                    reader.woken.clear()
-        return answer
+    async def _answer_in_time(self, query: str) -> Answer | None:
+        with self.server.feed.answer_to(query) as answered:
+            if (answer := await self.server.answer_of(query)) is not None:
+                return answer
+            try:
+                await asyncio.wait_for(answered.wait(), self.press_seconds)
+            except TimeoutError:
+                return None
+            return await self.server.answer_of(query)
 
     def _bounds(self) -> Bounds:
         return Bounds(now=self.server.clock(), file_bytes=self.file_bytes)
 
     async def read(self, request: web.Request) -> web.Response:
-        """The messages of a chat have been seen, up to this one."""
+        """The messages of a chat have been seen, up to this one; the person's windows learn of it."""
         person, mine = await self._enter(request)
         fields = await requests.body(request)
         chat_id = _allowed(mine, requests.integer(fields, "chat"))
         await rooms.mark_read(self.server, person.id, chat_id, requests.integer(fields, "message"))
+        await _if_it_can_be(self.telling.read(person.id, chat_id))
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
     # What happens meanwhile
 
     async def changes(self, request: web.Request) -> web.StreamResponse:
         """What is new since a change number, as it happens, until the session ends."""
-        person, _ = await self._enter(request)
+        person, mine = await self._enter(request)
         last = {"after": request.headers.get("Last-Event-ID") or request.query.get("after", "0")}
         after = requests.integer(last, "after")
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         response = web.StreamResponse(headers=headers)
-        await response.prepare(request)
-        with contextlib.suppress(ConnectionResetError), self.streams.open(person.id, request) as ended:
-            async with aclosing(self._events(request, person.id, after, ended)) as events:
-                async for told in events:
-                    await response.write(told)
+        with contextlib.suppress(ConnectionResetError):  # a page may go before its stream has begun, or at any time
+            await response.prepare(request)
+            listener = Listener(person.id, request, mine, await self.telling.number())
+            async with self.hub.listening(listener):
+                await response.write(event("beat"))
+                await response.write(await self.telling.missed(listener, after))
+                await self._tell(listener, response)
         return response
 
-    async def _events(
-        self, request: web.Request, person_id: int, after: int, ended: asyncio.Future[Reason]
-    ) -> AsyncGenerator[bytes, None]:
+    async def _tell(self, listener: Listener, response: web.StreamResponse) -> None:
         """The stream's events: `news`, a `beat` when there are none, and at the end why it ends."""
-        yield event("beat", after, None)
-        listed: list[Json] | None = None
-        async with aclosing(self.server.changes(person_id, after)) as changes:
-            coming = asyncio.ensure_future(anext(changes))
-            try:
-                while True:
-                    either: set[asyncio.Future[Any]] = {coming, ended}
-                    await asyncio.wait(either, timeout=self.heartbeat_seconds, return_when=asyncio.FIRST_COMPLETED)
-                    person = await Person.get_or_none(id=person_id, left_at=None)
-                    if person is None or not all(await self.signed_in([request])):
-                        yield event("signed_out", after, None)
-                        return
-                    if ended.done():
-                        yield event(ended.result(), after, None)
-                        return
-                    if not coming.done():
-                        yield event("beat", after, None)
-                        continue
-                    found = coming.result()
-                    coming = asyncio.ensure_future(anext(changes))
-                    after = found.number
-                    mine = await rooms.enter(self.server, person, self.today(person))
-                    list_now = [_room_json(room, person_id) for room in await rooms.rooms(self.server, person_id, mine)]
-                    news = _news_json(found, person_id, mine)
-                    if any(news.values()) or list_now != listed:
-                        yield event("news", after, news | {"chats": list_now})
-                        listed = list_now
-                    else:
-                        yield f"id: {after}\n\n".encode()
-            finally:
-                coming.cancel()
-                await asyncio.wait({coming})
+        while True:
+            told = await listener.heard(self.heartbeat_seconds)
+            if listener.ended is not None:
+                await response.write(event(listener.ended))
+                return
+            await response.write(told or event("beat"))
 
     # Behind the doors
 
@@ -342,60 +324,3 @@ async def _if_it_can_be(reading: Awaitable[T]) -> T | None:
     except Exception:
         log.exception("kept, and cannot be read")
         return None
-
-
-# What the page is told
-
-
-def message_json(seen: Seen, reader: int) -> Json | None:
-    """A message as its reader sees it; None for a service message, of which there is nothing to show."""
-    identity = {"chat": seen.chat_id, "id": seen.message_id, "change": seen.change}
-    if seen.deleted:
-        return identity | {"deleted": True}
-    message = seen.message
-    if not seen.html and "document" not in message:
-        return None
-    file = message.get("document")
-    return identity | {
-        **_excerpt(message, reader),
-        "html": seen.html,
-        "edited": "edit_date" in message,
-        "file": file and {"id": file["file_id"], "name": file["file_name"], "size": file["file_size"]},
-        "keyboard": message.get("reply_markup", {}).get("inline_keyboard", []),
-        "reply": _excerpt(message["reply_to_message"], reader) if "reply_to_message" in message else None,
-    }
-
-
-def _excerpt(message: Json, reader: int) -> Json:
-    """A message in a line: who, when, and how it begins. Without a sender's name it is Faden's."""
-    sender = message["from"]
-    name = None if sender["is_bot"] else f"{sender['first_name']} {sender.get('last_name', '')}".strip()
-    text = message.get("text") or message.get("caption") or message.get("document", {}).get("file_name", "")
-    return {
-        "message": message["message_id"],
-        "own": not sender["is_bot"] and sender["id"] == reader,
-        "sender": name,
-        "date": message["date"],
-        "text": text[:EXCERPT],
-    }
-
-
-def _room_json(room: rooms.Room, reader: int) -> Json:
-    return {
-        "id": room.chat_id,
-        "title": room.title,
-        "unread": room.unread,
-        "read": room.read,
-        "pinned": _excerpt(room.pinned.message, reader) if room.pinned else None,
-        "latest": _excerpt(room.latest.message, reader) if room.latest else None,
-    }
-
-
-def _news_json(found: Changes, reader: int, mine: frozenset[int]) -> Json:
-    shown = [message_json(one, reader) for one in found.messages if one.chat_id in mine]
-    answers: list[Answer] = [answer for answer in found.answers if answer.chat_id in mine]
-    return {
-        "messages": [message for message in shown if message is not None],
-        "answers": [asdict(answer) for answer in answers],
-        "typing": [chat_id for chat_id in found.typing if chat_id in mine],
-    }

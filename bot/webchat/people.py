@@ -39,7 +39,7 @@ SUPERGROUP_IDS = -1_000_000_000_000
 
 async def arrives(server: BotServer, user: User) -> None:
     """Make a person known to the network, with a private chat in which nobody has written yet."""
-    await server.write(partial(_private_chat, server, user))
+    await server.unit(partial(_private_chat, server, user))
 
 
 async def writes(
@@ -80,7 +80,7 @@ async def writes(
         )
         return await _tell(server, chat, message)
 
-    return await server.write(write)
+    return await server.unit(write)
 
 
 async def edits(server: BotServer, user: User, chat_id: int, message_id: int, text: str) -> None:
@@ -99,7 +99,7 @@ async def edits(server: BotServer, user: User, chat_id: int, message_id: int, te
         server.touched(chat_id)
         await _tell(server, chat, message, kind="edited_message")
 
-    await server.write(edit)
+    await server.unit(edit)
 
 
 async def sends_file(  # noqa: PLR0917  # a file's name, kind and content have no better order
@@ -136,7 +136,7 @@ async def sends_file(  # noqa: PLR0917  # a file's name, kind and content have n
         )
         return await _tell(server, chat, message)
 
-    return await server.write(send)
+    return await server.unit(send)
 
 
 async def presses(
@@ -176,7 +176,7 @@ async def presses(
             await server.emit("callback_query", query)
         return str(made.id)
 
-    return await server.write(press)
+    return await server.unit(press)
 
 
 def _data_of(message: WebchatMessage, number: int) -> str:
@@ -193,7 +193,7 @@ async def blocks_bot(server: BotServer, user: User) -> None:
         sender, chat = await _private_chat(server, user, change)
         await rows.move_bot(server, chat, change, by=user_json(sender), to=MemberStatus.KICKED)
 
-    await server.write(block)
+    await server.unit(block)
 
 
 # Groups
@@ -222,7 +222,7 @@ async def create_group(
         await WebchatMember.create(chat=chat, user=creator, status=MemberStatus.CREATOR)
         server.touched(chat_id)
 
-    await server.write(create)
+    await server.unit(create)
 
 
 async def open_topic(
@@ -252,7 +252,7 @@ async def add_bot(server: BotServer, user: User, chat_id: int, *, administrator:
             message = await rows.add_message(server, chat, change, sender=adder, service=service)
             await _tell(server, chat, message)
 
-    await server.write(add)
+    await server.unit(add)
 
 
 async def kick_bot(server: BotServer, user: User, chat_id: int) -> None:
@@ -263,7 +263,7 @@ async def kick_bot(server: BotServer, user: User, chat_id: int) -> None:
         await rows.add_message(server, chat, change, sender=kicker, service={"left_chat_member": server.bot.user()})
         await rows.move_bot(server, chat, change, by=user_json(kicker), to=MemberStatus.KICKED)
 
-    await server.write(kick)
+    await server.unit(kick)
 
 
 async def join_group(server: BotServer, user: User, chat_id: int) -> None:
@@ -280,7 +280,7 @@ async def join_group(server: BotServer, user: User, chat_id: int) -> None:
         message = await rows.add_message(server, chat, change, sender=joiner, service=service)
         await _tell(server, chat, message)
 
-    await server.write(join)
+    await server.unit(join)
 
 
 async def leave(server: BotServer, user: User, chat_id: int) -> None:
@@ -294,7 +294,7 @@ async def leave(server: BotServer, user: User, chat_id: int) -> None:
         await _tell(server, chat, message)
         await _move(server, chat, leaver, change, before=before, after=MemberStatus.LEFT)
 
-    await server.write(go)
+    await server.unit(go)
 
 
 async def upgrade_group_to_supergroup(server: BotServer, user: User, chat_id: int) -> int:
@@ -325,7 +325,7 @@ async def upgrade_group_to_supergroup(server: BotServer, user: User, chat_id: in
         await rows.save_chat(server, chat, change, "migrated_to")
         return int(upgraded.chat_id)
 
-    return await server.write(upgrade)
+    return await server.unit(upgrade)
 
 
 # Behind the doors

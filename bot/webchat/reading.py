@@ -5,15 +5,13 @@ Everything here is a method of `BotServer`.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
 
-from bot.webchat import rows, updates
+from bot.webchat import rows
 from bot.webchat.objects import Answer, ChatView, Seen, seen
 from bot.webchat.people import PRESENT
+from storage import db
 from storage.models.webchat import (
     MemberStatus,
     WebchatChat,
@@ -24,36 +22,36 @@ from storage.models.webchat import (
     WebchatPress,
     WebchatUser,
 )
+from storage.rows import places
 
 if TYPE_CHECKING:
     from bot.webchat.server import BotServer
 
-# Another process may have written: then nobody wakes us, and we look ourselves.
-LOOK_AGAIN_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class Changes:
-    """What is new for one person, up to and with `number`, and in which chats the bot is writing."""
-
-    number: int
-    chats: list[ChatView]
-    messages: list[Seen]
-    answers: list[Answer]
-    typing: list[int]
+_NEWEST = """
+SELECT c.chat_id, (SELECT MAX(m.change) FROM webchat_message m WHERE m.chat_id = c.id) AS newest
+FROM webchat_chat c WHERE c.network = ?
+"""
+_ANSWERS = """
+SELECT u.user_id, p.id, c.chat_id, m.message_id, p.answer, p.show_alert, p.url
+FROM (VALUES %s) AS w CROSS JOIN webchat_user u CROSS JOIN webchat_press p
+JOIN webchat_message m ON m.id = p.message_id JOIN webchat_chat c ON c.id = m.chat_id
+WHERE u.network = ? AND u.user_id = w.column1 AND p.user_id = u.id
+AND p.change > w.column2 AND p.change <= ? AND p.answered_at IS NOT NULL ORDER BY p.id
+"""
 
 
 async def messages(
     server: BotServer, chat_id: int, *, after: int = 0, before: int | None = None, limit: int | None = None
 ) -> list[Seen]:
     """The chat's messages between the ids `after` and `before`, oldest first; at most the `limit` newest of them."""
-    found = WebchatMessage.filter(
-        chat__network=server.network, chat__chat_id=chat_id, message_id__gt=after, deleted=False
-    )
-    if before is not None:
-        found = found.filter(message_id__lt=before)
-    newest_first = found.order_by("-message_id").select_related(*rows.MESSAGE_ROWS)
-    return await _seen(server, list(reversed(await (newest_first if limit is None else newest_first.limit(limit)))))
+    condition = "c.network = ? AND c.chat_id = ? AND m.message_id > ? AND NOT m.deleted"
+    values: list[Any] = [server.network.value, chat_id, after]
+    for more, value in ((" AND m.message_id < ?", before), (" ORDER BY m.message_id DESC LIMIT ?", limit)):
+        if value is not None:
+            condition += more
+            values.append(value)
+    found = await rows.read_messages(condition, values)
+    return await seen_together(server, sorted(found, key=lambda one: one.message_id))
 
 
 async def message(server: BotServer, chat_id: int, message_id: int) -> Seen | None:
@@ -62,17 +60,16 @@ async def message(server: BotServer, chat_id: int, message_id: int) -> Seen | No
     return found[0] if found else None
 
 
-async def _seen(server: BotServer, found: list[WebchatMessage]) -> list[Seen]:
+async def seen_together(server: BotServer, found: list[WebchatMessage]) -> list[Seen]:
     """The rows as people see them, each with the message that it replies to, in one more query."""
     wanted = {one.reply_to for one in found if one.reply_to is not None}
-    replied: dict[tuple[int, int], WebchatMessage] = {}
+    replied: dict[tuple[int, int | None], WebchatMessage] = {}
     if wanted:
-        chats = {one.chat.id for one in found}
-        for one in await WebchatMessage.filter(
-            chat_id__in=list(chats), message_id__in=list(wanted), deleted=False
-        ).select_related(*rows.MESSAGE_ROWS):
-            replied[one.chat.id, one.message_id] = one
-    return [seen(one, server.bot, reply_to=replied.get((one.chat.id, one.reply_to or 0))) for one in found]
+        chats = {one.chat_id for one in found}
+        condition = f"m.chat_id IN ({places(chats)}) AND m.message_id IN ({places(wanted)}) AND NOT m.deleted"
+        for one in await rows.read_messages(condition, [*chats, *wanted]):
+            replied[one.chat_id, one.message_id] = one
+    return [seen(one, server.bot, reply_to=replied.get((one.chat_id, one.reply_to))) for one in found]
 
 
 async def chats(server: BotServer, user_id: int) -> list[ChatView]:
@@ -93,37 +90,52 @@ def _view(server: BotServer, chat: WebchatChat, *, member: bool = True) -> ChatV
     return ChatView(chat.chat_id, chat.type, chat.title or server.bot.first_name, chat.pinned_message_id, member)
 
 
-async def changes(server: BotServer, user_id: int, after: int) -> AsyncGenerator[Changes, None]:
-    """What is new for a person since the change number `after`, as it happens, for as long as one iterates.
-
-    Nothing is lost between two looks: everything is read from rows by its change number. Start with the number of an
-    earlier `Changes`, or 0 for everything; close the generator (`contextlib.aclosing`) when the page goes away.
-    """
-    with server.feed.reader(user_id) as reader:
-        while True:
-            reader.woken.clear()
-            typing, reader.typing = sorted(reader.typing), set()
-            number = (await updates.settings(server)).change
-            if number > after:
-                yield await _since(server, user_id, after, number, typing)
-                after = number
-            elif typing:
-                yield Changes(after, [], [], [], typing)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(reader.woken.wait(), LOOK_AGAIN_SECONDS)
+async def news(server: BotServer, since: Mapping[int, int], number: int) -> list[Seen]:
+    """What changed in each of these chats after its change number, up to and with `number`; deleted messages are among it."""
+    if not since:
+        return []
+    found = await rows.read_messages(
+        "c.network = ? AND c.chat_id = w.column1 AND m.chat_id = c.id AND m.change > w.column2 AND m.change <= ? "
+        "ORDER BY c.id, m.message_id",
+        [*_flat(since), server.network.value, number],
+        tables=f"(VALUES {_pairs(since)}) AS w CROSS JOIN webchat_chat c CROSS JOIN webchat_message m",
+    )
+    return await seen_together(server, found)
 
 
-async def _since(server: BotServer, user_id: int, after: int, number: int, typing: list[int]) -> Changes:
-    places = await _places(server, user_id)
-    mine = [chat.id for chat, member in places if member]
-    changed = [_view(server, chat, member=member) for chat, member in places if chat.change > after]
-    new = WebchatMessage.filter(chat_id__in=mine, change__gt=after, change__lte=number)
-    found = await new.order_by("chat_id", "message_id").select_related(*rows.MESSAGE_ROWS)
-    answered = WebchatPress.filter(
-        user__network=server.network, user__user_id=user_id, change__gt=after, change__lte=number
-    ).exclude(answered_at=None)
-    answers = [_answer(press) for press in await answered.order_by("id").select_related("message__chat")]
-    return Changes(number, changed, await _seen(server, found), answers, typing)
+async def newest(server: BotServer, chat_ids: Collection[int]) -> dict[int, int]:
+    """The number of the newest change to a message of each of these chats."""
+    if not chat_ids:
+        return {}
+    found = await db.execute(f"{_NEWEST} AND c.chat_id IN ({places(chat_ids)})", [server.network.value, *chat_ids])
+    return {row["chat_id"]: row["newest"] or 0 for row in found}
+
+
+async def answers(server: BotServer, since: Mapping[int, int], number: int) -> dict[int, list[Answer]]:
+    """By person, what the bot has answered to their presses after their change number, up to and with `number`."""
+    told: dict[int, list[Answer]] = {}
+    if not since:
+        return told
+    network = server.network.value
+    for row in await db.execute(_ANSWERS % _pairs(since), [*_flat(since), network, number]):
+        answer = Answer(
+            callback_query_id=str(row["id"]),
+            chat_id=row["chat_id"],
+            message_id=row["message_id"],
+            text=row["answer"],
+            show_alert=bool(row["show_alert"]),
+            url=row["url"],
+        )
+        told.setdefault(row["user_id"], []).append(answer)
+    return told
+
+
+def _pairs(since: Mapping[int, int]) -> str:
+    return ", ".join(["(CAST(? AS BIGINT), CAST(? AS BIGINT))"] * len(since))
+
+
+def _flat(since: Mapping[int, int]) -> list[int]:
+    return [number for pair in since.items() for number in pair]
 
 
 def _answer(press: WebchatPress) -> Answer:

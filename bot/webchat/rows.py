@@ -9,12 +9,20 @@ from bot.webchat.calls import Upload
 from bot.webchat.formatting import cleaned
 from bot.webchat.objects import Json, chat_json, member_json, message_json, unix
 from storage import db
-from storage.models.webchat import MemberStatus, WebchatChat, WebchatFile, WebchatMessage
+from storage.models.webchat import MemberStatus, WebchatChat, WebchatFile, WebchatMessage, WebchatUser
+from storage.rows import select
 
 if TYPE_CHECKING:
     from bot.webchat.server import BotServer
 
 MESSAGE_ROWS = ("chat__person", "sender", "file")
+
+MESSAGES = "webchat_message m JOIN webchat_chat c ON c.id = m.chat_id"
+# A file's content is never shown with its message: it is read when somebody asks for it.
+_WITH_ALL_THAT_IS_SHOWN = """
+LEFT JOIN webchat_user p ON p.id = c.person_id LEFT JOIN webchat_user s ON s.id = m.sender_id
+LEFT JOIN (SELECT id, network, file_id, name, mime, size, NULL AS content FROM webchat_file) f ON f.id = m.file_id
+"""
 
 
 async def find_chat(server: BotServer, chat_id: int) -> WebchatChat | None:
@@ -28,6 +36,25 @@ async def find_message(chat: WebchatChat, message_id: int | None) -> WebchatMess
         return None
     found = WebchatMessage.get_or_none(chat=chat, message_id=message_id, deleted=False)
     return await found.select_related(*MESSAGE_ROWS)
+
+
+async def read_messages(condition: str, values: list[Any], *, tables: str = MESSAGES) -> list[WebchatMessage]:
+    """Messages `m` in chats `c` with everything that is shown of them; their files without content."""
+    found = await select(
+        f"FROM {tables} {_WITH_ALL_THAT_IS_SHOWN} WHERE {condition}",
+        values,
+        m=WebchatMessage,
+        c=WebchatChat,
+        p=WebchatUser,
+        s=WebchatUser,
+        f=WebchatFile,
+    )
+    messages: list[WebchatMessage] = []
+    for message, chat, person, sender, file in found:
+        chat.person = person
+        message.chat, message.sender, message.file = chat, sender, file
+        messages.append(message)
+    return messages
 
 
 async def add_message(server: BotServer, chat: WebchatChat, change: int, **fields: Any) -> WebchatMessage:  # noqa: ANN401  # columns

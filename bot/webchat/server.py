@@ -59,11 +59,11 @@ class BotServer:
     """A Bot API server for one bot on one network.
 
     `clock` gives the machine's time, aware; `town_clock` what people take for the time, where that is another: in a trial,
-    whose messages carry it. Leases, pace and the life of a press follow the machine's. An update is a row, committed together with what it tells of; then `on_update`
-    takes it, and only when that returns is the row forgotten. So a crash loses no update, but may hand one over twice: the
-    receiver knows it by its `update_id`. Call `hand_over` at the start, for what the last run left, and `catch_up` now and
-    then: what was written counts, whether or not it could be handed over at once. Without `on_update` the rows wait for
-    getUpdates or the webhook.
+    whose messages carry it. Leases, pace and the life of a press follow the machine's. An update is a row, committed together with what it tells of, and whoever wrote it has their
+    answer then; a task of its own gives it to `on_update`, and only when that returns is the row forgotten. So a crash loses no
+    update, but may hand one over twice: the receiver knows it by its `update_id`. Call `hand_over` at the start, for what the
+    last run left, `catch_up` now and then, for what could not be handed over at once, and `stop` at the end. Without `on_update`
+    the rows wait for getUpdates or the webhook.
     """
 
     network: Network
@@ -83,6 +83,7 @@ class BotServer:
     _pace: Pace | None = field(init=False)
     _handing_over: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
     _behind: bool = field(init=False, default=False)
+    _at_work: asyncio.Task[None] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         """The bot's id is the part of its token before the colon, as with Telegram."""
@@ -111,7 +112,6 @@ class BotServer:
     messages = reading.messages
     message = reading.message
     chats = reading.chats
-    changes = reading.changes
     commands_for = reading.commands_for
     answer_of = reading.answer_of
     file_for = reading.file_for
@@ -132,8 +132,6 @@ class BotServer:
         if name in methods.WRITING:
             self._check_pace(name, call)
             result: object = await self.unit(partial(methods.WRITING[name], self, call))
-            if name in methods.TELLING:
-                await self._hand_over_now_or_later()
         elif name in methods.READING:
             result = await methods.READING[name](self, call)
         else:
@@ -164,15 +162,6 @@ class BotServer:
             raise bad_request("chat_id is empty")
         if seconds := self._pace.wait(chat_id, self.clock()):
             raise too_many_requests(seconds)
-
-    async def write(self, work: Callable[[int], Awaitable[T]]) -> T:
-        """Run `work(change)` as `unit` does, then hand over the updates that it made.
-
-        Raises what `unit` raises, and nothing of what becomes of the updates: once the work is kept, it has been done.
-        """
-        result = await self.unit(work)
-        await self._hand_over_now_or_later()
-        return result
 
     async def unit(self, work: Callable[[int], Awaitable[T]]) -> T:
         """Run `work(change)` in a unit of work of its own; `change` is the number of what it changes."""
@@ -209,12 +198,36 @@ class BotServer:
     def _queued(self) -> None:
         self._behind = True
         self.feed.update_queued()
+        if self.on_update is not None and self._at_work is None:
+            self._at_work = asyncio.create_task(self._hand_over_all())
 
-    async def _hand_over_now_or_later(self) -> None:
+    async def _hand_over_all(self) -> None:
+        """Hand over what is there and what comes meanwhile; what cannot be waits for `catch_up`."""
         try:
-            await self.hand_over()
+            while self._behind:
+                await self.hand_over()
         except Exception:  # the database may be away or full; the rows wait
             log.exception("updates wait to be handed over", network=self.network)
+        finally:
+            self._at_work = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether updates are being handed over."""
+        return self._at_work is not None
+
+    async def drain(self) -> None:
+        """Wait until what was written has been handed over, or could not be."""
+        while (at_work := self._at_work) is not None:
+            await asyncio.wait([at_work])
+
+    async def stop(self) -> None:
+        """Hand nothing over any more; what is left stays rows."""
+        self.on_update = None
+        if (at_work := self._at_work) is not None:
+            at_work.cancel()
+            await asyncio.wait([at_work])
+            self._at_work = None
 
     async def catch_up(self) -> None:
         """Hand over what could not be handed over when it was written."""
@@ -222,22 +235,37 @@ class BotServer:
             await self.hand_over()
 
     async def hand_over(self) -> None:
-        """Give the updates that wait to `on_update`, in their order."""
+        """Give the updates that wait to `on_update`: those of a chat in their order, chats side by side.
+
+        Raises what `on_update` raises, once the other chats have had theirs.
+        """
         if self.on_update is None:
             return
         async with self._handing_over:
             self._behind = False
             try:
                 while waiting := await updates.waiting_updates(self, updates.MOST_UPDATES):
-                    for update in waiting:
-                        await self.on_update(update)
-                    await updates.delivered(self, [update["update_id"] for update in waiting])
+                    await self._give(waiting, self.on_update)
             except BaseException:
                 self._behind = True
                 raise
 
+    async def _give(self, waiting: list[Json], take: Callable[[Json], Awaitable[None]]) -> None:
+        taken: list[int] = []
+
+        async def give(chat: list[Json]) -> None:
+            for update in chat:
+                await take(update)
+                taken.append(update["update_id"])
+
+        ended = await asyncio.gather(*map(give, updates.by_chat(waiting)), return_exceptions=True)
+        await updates.delivered(self, taken)
+        for failure in ended:
+            if failure is not None:
+                raise failure
+
     def touched(self, chat_id: int) -> None:
-        """Tell the readers of a chat, once the change is committed."""
+        """Wake the chat, once the change is committed."""
         db.when_kept(partial(self.feed.wake, chat_id))
 
 

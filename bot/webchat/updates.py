@@ -112,14 +112,24 @@ async def waiting_updates(server: BotServer, limit: int) -> list[Json]:
     return await waiting_updates(server, limit)
 
 
+def by_chat(waiting: list[Json]) -> list[list[Json]]:
+    """Updates, given in their order, chat by chat."""
+    chats: dict[int, list[Json]] = {}
+    for update in waiting:
+        [body] = [update[kind] for kind in update if kind != "update_id"]
+        chats.setdefault(body.get("message", body)["chat"]["id"], []).append(update)
+    return list(chats.values())
+
+
 async def delivered(server: BotServer, update_ids: list[int]) -> None:
     """Forget updates."""
 
-    async def forget(_change: int) -> None:
-        await WebchatUpdate.filter(network=server.network, update_id__in=update_ids).delete()
+    async def forget() -> None:
+        async with db.transaction():
+            await WebchatUpdate.filter(network=server.network, update_id__in=update_ids).delete()
 
     if update_ids:
-        await server.unit(forget)
+        await db.unit_of_work(forget)
 
 
 async def settings(server: BotServer) -> WebchatServer:

@@ -4,7 +4,7 @@ from tortoise.migrations import operations as ops
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models", "0004_captions")]
+    dependencies = [("models", "0005_webchat_members")]
 
     initial = False
 

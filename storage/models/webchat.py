@@ -115,6 +115,7 @@ class WebchatMember(Model):
     class Meta:
         table = "webchat_member"
         unique_together = (("chat", "user"),)
+        indexes = (("user",),)
 
 
 class WebchatFile(Model):

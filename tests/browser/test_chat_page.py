@@ -327,7 +327,7 @@ def test_only_what_is_new_is_announced(anna: Visitor, house: House) -> None:
 
 def test_typing_and_deleting_are_seen(anna: Visitor, house: House) -> None:
     anna.waits_for(
-        lambda: len(house.chat.streams.listening) == 1 or None
+        lambda: len(house.chat.hub.listeners) == 1 or None
     )  # who is not listening misses that somebody types
     message = house.bot_says(anna.id, "Gleich weg")
     anna.reads("Gleich weg")

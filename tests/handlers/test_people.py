@@ -47,6 +47,7 @@ async def comes(stage: Stage, content: bytes = LIST, name: str = "leute.csv") ->
     """Rainer's file comes in, and nothing is fetched yet."""
     chat = stage.chat(RAINER)
     await stage.server.person_sends_file(stage.user(RAINER), chat, name, "text/csv", content)
+    await stage.server.drain()
     await stage.faden.inbox.drain()
 
 

@@ -1,11 +1,14 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
 import pytest
 
 from bot.post import bundle_unread
+from storage import db
 from storage.models import Notice, Person
 from storage.vocabulary import NoticeKind, NoticeState
+from tests.conftest import Counted
 from tests.post.conftest import person
 
 MINUTES = timedelta(minutes=1)
@@ -82,3 +85,17 @@ async def test_who_reads_before_the_mail_is_sent_gets_none(nora: Person, inboxes
 
     notice = await Notice.get()
     assert (notice.state, notice.error) == (NoticeState.DROPPED, "read")
+
+
+@pytest.mark.only_on("sqlite")  # it says in words how it finds rows
+async def test_earlier_mails_are_not_read_again(
+    nora: Person, inboxes: Inboxes, now: datetime, statements: Callable[[], AbstractContextManager[Counted]]
+) -> None:
+    inboxes.lying = [(nora.id, now, 7)]
+
+    with statements() as counted:
+        await bundle_unread(now + 15 * MINUTES, inboxes)
+
+    [asked] = [said for said in counted.statements if said.startswith("SELECT") and "template" in said]
+    plan = await db.execute(f"EXPLAIN QUERY PLAN {asked.replace('?', '1')}")
+    assert "(person_id=? AND state=? AND due_at>?)" in plan[0]["detail"]

@@ -96,7 +96,7 @@ async def test_stream_of_who_is_signed_in_goes_on(house: House) -> None:
     await house.chat.end_signed_out()
 
     assert not stream.content.at_eof()
-    assert len(house.chat.streams.listening) == 1
+    assert len(house.chat.hub.listeners) == 1
 
 
 @pytest.mark.parametrize(

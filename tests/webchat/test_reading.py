@@ -1,15 +1,13 @@
 """What people read, and how they learn of what is new."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, aclosing
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
 
-from bot.webchat import reading
+from bot.webchat import reading, updates
 from bot.webchat.calls import Call
 from bot.webchat.objects import User
-from bot.webchat.reading import Changes
 from bot.webchat.server import BotServer
 from storage import db
 from storage.vocabulary import Network
@@ -25,10 +23,9 @@ async def send(server: BotServer, chat_id: int, text: str = "Hallo", **params: o
     return int(message["message_id"])
 
 
-async def latest(server: BotServer, user_id: int, after: int = 0) -> Changes:
-    """The first look at what is new."""
-    async with aclosing(server.changes(user_id, after)) as looks:
-        return await anext(looks)
+async def number_of(server: BotServer) -> int:
+    """The newest change."""
+    return int((await updates.settings(server)).change)
 
 
 async def test_messages_are_read_in_order_and_in_parts(server: BotServer, anna: User) -> None:
@@ -74,115 +71,97 @@ async def test_messages_survive_a_restart(store: str, clock: Clock) -> None:
     assert await send(after, ANNA.id) == 3
 
 
-async def test_first_look_shows_everything(server: BotServer, group: int) -> None:
+async def test_news_are_of_the_chats_that_are_asked_for(server: BotServer, group: int) -> None:
     await send(server, group)
     await server.person_writes(User(103, "Cem"), 103, "nicht für Anna")
 
-    changes = await latest(server, ANNA.id)
+    found = await reading.news(server, {ANNA.id: 0, group: 0}, await number_of(server))
 
-    assert [(chat.chat_id, chat.title, chat.member) for chat in changes.chats] == [
-        (ANNA.id, "Faden", True),
-        (group, "Sozialraumteam Mitte", True),
-    ]
-    assert {seen.chat_id for seen in changes.messages} == {ANNA.id, group}
+    assert {seen.chat_id for seen in found} == {ANNA.id, group}
+    assert await reading.news(server, {}, 99) == []
 
 
-async def test_next_look_shows_what_is_new_edited_deleted_and_answered(server: BotServer, anna: User) -> None:
+async def test_news_are_what_is_new_edited_and_deleted_since(server: BotServer, anna: User) -> None:
     edited, deleted = await send(server, anna.id, reply_markup=YES), await send(server, anna.id)
-    query_id = await server.person_presses(anna, anna.id, edited, 0)
-    before = await latest(server, anna.id)
+    before = await number_of(server)
 
     await server.call(Call("editMessageText", {"chat_id": anna.id, "message_id": edited, "text": "Neu"}))
     await server.call(Call("deleteMessage", {"chat_id": anna.id, "message_id": deleted}))
     new = await send(server, anna.id)
-    await server.call(Call("answerCallbackQuery", {"callback_query_id": query_id, "text": "Zugesagt"}))
-    changes = await latest(server, anna.id, before.number)
+    found = await reading.news(server, {anna.id: before}, await number_of(server))
 
-    assert [(seen.message_id, seen.html, seen.deleted) for seen in changes.messages] == [
+    assert [(seen.message_id, seen.html, seen.deleted) for seen in found] == [
         (edited, "Neu", False),
         (deleted, "", True),
         (new, "Hallo", False),
     ]
-    assert [(answer.callback_query_id, answer.text) for answer in changes.answers] == [(query_id, "Zugesagt")]
-    assert changes.chats == []
 
 
-async def test_pin_and_departure_show_in_the_chats(server: BotServer, group: int) -> None:
-    await server.add_bot(ANNA, group, administrator=True)
-    card = await send(server, group)
-    start = (await latest(server, BEN.id)).number
-    await server.call(Call("pinChatMessage", {"chat_id": group, "message_id": card}))
-    pinned = await latest(server, BEN.id, start)
-    await server.leave(BEN, group)
-    left = await latest(server, BEN.id, pinned.number)
-
-    assert [(chat.pinned_message_id, chat.member) for chat in pinned.chats] == [(card, True)]
-    assert [(chat.chat_id, chat.member) for chat in left.chats] == [(group, False)]
-    assert left.messages == []
-    assert await server.chats(BEN.id) == []
-
-
-async def woken(looks: AsyncIterator[Changes]) -> asyncio.Task[Changes]:
-    """A look that waits for what is new."""
-    task = asyncio.ensure_future(anext(looks))
-    await asyncio.sleep(0)
-    return task
-
-
-async def test_waiting_reader_is_woken_by_a_commit(server: BotServer, group: int) -> None:
-    start = (await latest(server, ANNA.id)).number
-    async with aclosing(server.changes(ANNA.id, start)) as looks:
-        private = await woken(looks)
-        await send(server, ANNA.id, "für Anna")
-        first = await private
-        public = await woken(looks)
-        await server.person_writes(BEN, group, "für alle")
-        second = await public
-
-    assert [seen.html for seen in first.messages] == ["für Anna"]
-    assert [seen.html for seen in second.messages] == ["für alle"]
-
-
-async def test_burst_is_read_without_a_gap(server: BotServer, anna: User) -> None:
-    read: list[str] = []
-
-    async def read_to_the_end() -> None:
-        async with aclosing(server.changes(anna.id, 0)) as looks:
-            async for changes in looks:
-                read.extend(seen.html for seen in changes.messages)
-                if "49" in read:
-                    return
-
-    async with asyncio.TaskGroup() as both:
-        both.create_task(read_to_the_end())
-        for number in range(50):
-            await send(server, anna.id, str(number))
-
-    assert read == ["/start", *map(str, range(50))]
-
-
-async def test_typing_is_shown_to_who_looks(server: BotServer, anna: User) -> None:
-    start = (await latest(server, anna.id)).number
-    async with aclosing(server.changes(anna.id, start)) as looks:
-        look = await woken(looks)
-
-        await server.call(Call("sendChatAction", {"chat_id": anna.id, "action": "typing"}))
-
-        assert await look == Changes(start, [], [], [], [anna.id])
-
-
-async def test_reader_looks_again_when_another_process_wrote(
-    server: BotServer, anna: User, clock: Clock, monkeypatch: pytest.MonkeyPatch
+async def test_news_begin_for_each_chat_where_it_was_read_and_end_with_the_number(
+    server: BotServer, anna: User, group: int
 ) -> None:
-    monkeypatch.setattr(reading, "LOOK_AGAIN_SECONDS", 0.01)
-    elsewhere = BotServer(server.network, TOKEN, clock)
-    start = (await latest(server, anna.id)).number
-    async with aclosing(server.changes(anna.id, start)) as looks:
-        look = await woken(looks)
+    await send(server, anna.id, "A1")
+    await send(server, group, "G1")
+    middle = await number_of(server)
+    await send(server, anna.id, "A2")
+    await send(server, group, "G2")
+    end = await number_of(server)
+    await send(server, group, "G3")
 
-        await send(elsewhere, anna.id, "von nebenan")
+    found = await reading.news(server, {anna.id: middle, group: middle - 1}, end)
 
-        assert [seen.html for seen in (await look).messages] == ["von nebenan"]
+    assert sorted(seen.html for seen in found) == ["A2", "G1", "G2"]
+
+
+async def test_answers_are_those_to_ones_own_presses_since(server: BotServer, anna: User) -> None:
+    message = await send(server, anna.id, reply_markup=YES)
+    first, second = [await server.person_presses(anna, anna.id, message, 0) for _ in range(2)]
+    await server.call(Call("answerCallbackQuery", {"callback_query_id": first, "text": "Notiert"}))
+    middle = await number_of(server)
+
+    waiting = await reading.answers(server, {anna.id: middle, BEN.id: 0}, middle)
+    await server.call(Call("answerCallbackQuery", {"callback_query_id": second, "text": "Gut", "show_alert": True}))
+    end = await number_of(server)
+    found = await reading.answers(server, {anna.id: middle, BEN.id: 0}, end)
+
+    assert waiting == {}
+    assert [(one.callback_query_id, one.text, one.show_alert) for one in found[anna.id]] == [(second, "Gut", True)]
+    assert len((await reading.answers(server, {anna.id: 0}, end))[anna.id]) == 2
+    assert await reading.answers(server, {}, end) == {}
+
+
+async def test_newest_change_of_a_chat_is_that_of_its_messages(server: BotServer, anna: User, group: int) -> None:
+    await send(server, group)
+    newest = await number_of(server)
+    await server.person_arrives(User(103, "Cem"))
+
+    found = await reading.newest(server, [anna.id, group, 103])
+
+    assert (found[group], found[103]) == (newest, 0)
+    assert 0 < found[anna.id] < newest
+    assert await reading.newest(server, []) == {}
+
+
+@pytest.mark.only_on("sqlite")  # it says in words how it finds rows
+async def test_news_are_found_by_the_index_of_changes(
+    server: BotServer, anna: User, statements: Callable[[], AbstractContextManager[Counted]]
+) -> None:
+    with statements() as counted:
+        await reading.news(server, {anna.id: 1}, 2)
+        await reading.newest(server, [anna.id])
+        await reading.answers(server, {anna.id: 1}, 2)
+
+    plans = [await db.execute(f"EXPLAIN QUERY PLAN {said.replace('?', '1')}") for said in counted.statements]
+    found = [step["detail"] for plan in plans for step in plan if step["detail"].split()[1] in {"m", "p"}]
+    assert [step for step in found if step.startswith("SCAN")] == []
+    assert any("(chat_id=? AND change>? AND change<?)" in step for step in found)
+
+
+async def test_who_has_left_a_group_has_it_no_more(server: BotServer, group: int) -> None:
+    assert [chat.title for chat in await server.chats(BEN.id)] == ["Sozialraumteam Mitte"]
+    await server.leave(BEN, group)
+
+    assert await server.chats(BEN.id) == []
 
 
 async def test_commands_come_from_the_narrowest_scope(server: BotServer, group: int) -> None:

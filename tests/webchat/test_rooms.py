@@ -10,6 +10,7 @@ from bot.webchat import rooms
 from bot.webchat.calls import Call
 from bot.webchat.rooms import Unread
 from bot.webchat.server import BotServer, Options
+from storage import db
 from storage.models import Body, Channel, GroupChat, Membership, Person
 from storage.models.webchat import WebchatChat, WebchatMessage, WebchatUser
 from storage.vocabulary import BodyKind, ChannelState, Network, Role
@@ -56,7 +57,7 @@ async def bot_says(server: BotServer, chat_id: int, text: str = "Hallo") -> int:
 async def listed(server: BotServer, person: Person) -> list[tuple[int, int]]:
     """The person's chats and how much is unread in each."""
     mine = await rooms.enter(server, person, TODAY)
-    return [(room.chat_id, room.unread) for room in await rooms.rooms(server, person.id, mine)]
+    return [(room.place.chat_id, room.reading.unread) for room in await rooms.rooms(server, person.id, mine)]
 
 
 async def test_chats_follow_the_seats(server: BotServer, body: Body, anna: Person) -> None:
@@ -75,7 +76,7 @@ async def test_second_visit_writes_nothing(
     with statements() as counted:
         await rooms.enter(server, anna, TODAY)
 
-    assert (len(counted.statements), counted.commits) == (4, 0)
+    assert (len(counted.statements), counted.commits) == (3, 0)
 
 
 async def test_new_names_arrive(server: BotServer, body: Body, anna: Person) -> None:
@@ -204,3 +205,78 @@ async def test_first_message_of_faden_can_be_answered_by_its_button(server: BotS
     waiting = await server.call(Call("getUpdates"))
     assert isinstance(waiting, list)
     assert [update["callback_query"]["data"] for update in waiting] == ["yes"]
+
+
+async def another_group(anna: Person, number: int, clock: Clock) -> int:
+    """One more body in which Anna sits; its group."""
+    body = await Body.create(code=f"AG{number}", name=f"AG {number}", kind=BodyKind.WORKING_GROUP)
+    await Membership.create(body=body, person=anna, role=Role.MEMBER, begins_on=date(2026, 1, 1))
+    await GroupChat.create(body=body, network=Network.WEBCHAT, chat_id=-number, linked_at=clock())
+    return -number
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+async def test_unread_of_all_costs_the_same_for_one_and_three_groups(
+    server: BotServer,
+    anna: Person,
+    clock: Clock,
+    statements: Callable[[], AbstractContextManager[Counted]],
+    groups: int,
+) -> None:
+    more = [await another_group(anna, number, clock) for number in range(2, groups + 1)]
+    await rooms.enter(server, anna, TODAY)
+    for group in (GROUP, *more):
+        await bot_says(server, group)
+
+    with statements() as counted:
+        found = await rooms.unread(server, clock())
+
+    assert [one.person for one in found] == [anna.id]
+    assert len(counted.statements) == 2
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+async def test_rooms_are_opened_at_the_same_cost_for_one_and_three_groups_and_people(
+    server: BotServer,
+    anna: Person,
+    clock: Clock,
+    statements: Callable[[], AbstractContextManager[Counted]],
+    groups: int,
+) -> None:
+    for number in range(2, groups + 1):
+        await another_group(anna, number, clock)
+        person = await seated(await Body.get(code="TK"), f"Berta {number}")
+        await Channel.create(person=person, network=Network.WEBCHAT, address=f"{person.id}", linked_at=clock())
+    await Channel.create(person=anna, network=Network.WEBCHAT, address=f"{anna.id}", linked_at=clock())
+
+    with statements() as first:
+        await rooms.open_rooms(server)
+    with statements() as again:
+        await rooms.open_rooms(server)
+
+    assert await WebchatChat.all().count() == 2 * groups
+    assert (len(first.statements), len(again.statements)) == (11, 6)
+
+
+async def test_no_more_unread_are_counted_than_anybody_reads(server: BotServer, anna: Person) -> None:
+    await rooms.enter(server, anna, TODAY)
+    for _ in range(rooms.MOST_UNREAD + 2):
+        await bot_says(server, anna.id)
+
+    assert (await listed(server, anna))[0] == (anna.id, 100)
+
+
+@pytest.mark.only_on("sqlite")  # it says in words how it finds rows
+async def test_what_is_unread_is_found_by_its_index(
+    server: BotServer, anna: Person, clock: Clock, statements: Callable[[], AbstractContextManager[Counted]]
+) -> None:
+    await rooms.enter(server, anna, TODAY)
+
+    with statements() as counted:
+        await listed(server, anna)
+        await rooms.unread(server, clock())
+
+    plans = [await db.execute(f"EXPLAIN QUERY PLAN {said.replace('?', '1')}") for said in counted.statements]
+    found = {step["detail"] for plan in plans for step in plan if step["detail"].split()[1] == "m"}
+    assert {detail.split()[0] for detail in found} == {"SEARCH"}
+    assert "SEARCH m USING INDEX sqlite_autoindex_webchat_message_1 (chat_id=? AND message_id>?)" in found

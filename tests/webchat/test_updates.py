@@ -11,6 +11,7 @@ from bot.webchat.calls import Call
 from bot.webchat.errors import ApiError
 from bot.webchat.objects import User
 from bot.webchat.server import BotServer
+from storage.models.webchat import WebchatUpdate
 from storage.vocabulary import Network
 from tests.conftest import Counted
 from tests.webchat.conftest import ANNA, BEN, GROUP, TOKEN, Clock, refusal, updates
@@ -158,6 +159,7 @@ async def test_updates_are_handed_over_in_order_and_then_forgotten(clock: Clock)
     async with asyncio.TaskGroup() as people:
         people.create_task(write(server, "eins", "zwei"))
         people.create_task(server.person_writes(BEN, BEN.id, "Hello"))
+    await server.drain()
 
     assert sorted(taken) == ["Hello", "eins", "zwei"]
     assert taken.index("eins") < taken.index("zwei")
@@ -181,7 +183,9 @@ class Taker:
 async def test_update_that_could_not_be_handed_over_comes_with_the_next_start(clock: Clock) -> None:
     taker = Taker()
     taker.away = True
-    sent = await BotServer(Network.WEBCHAT, TOKEN, clock, taker).person_writes(ANNA, ANNA.id, "Hallo")
+    server = BotServer(Network.WEBCHAT, TOKEN, clock, taker)
+    sent = await server.person_writes(ANNA, ANNA.id, "Hallo")
+    await server.drain()
     taker.away = False
     restarted = BotServer(Network.WEBCHAT, TOKEN, clock, taker)
 
@@ -197,6 +201,7 @@ async def test_update_that_could_not_be_handed_over_is_as_soon_as_it_can(clock: 
     server = BotServer(Network.WEBCHAT, TOKEN, clock, taker)
     taker.away = True
     await server.person_writes(ANNA, ANNA.id, "Hallo")
+    await server.drain()
     with pytest.raises(ConnectionError):
         await server.catch_up()
     taker.away = False
@@ -212,6 +217,7 @@ async def test_nothing_is_asked_of_the_database_when_all_is_handed_over(
 ) -> None:
     server = BotServer(Network.WEBCHAT, TOKEN, clock, Taker())
     await server.person_writes(ANNA, ANNA.id, "Hallo")
+    await server.drain()
 
     with statements() as counted:
         await server.catch_up()
@@ -228,8 +234,91 @@ async def test_call_of_the_bot_that_took_effect_is_answered_whatever_becomes_of_
     taker.away = True
 
     left = await server.call(Call("leaveChat", {"chat_id": GROUP}))
+    await server.drain()
 
     assert left is True
+
+
+class SlowTaker(Taker):
+    """Takes nothing until it may; `asked` says for which updates it was called. One chat's it may refuse."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may = asyncio.Event()
+        self.asked: list[str] = []
+        self.refuses: set[int] = set()
+
+    async def __call__(self, update: dict[str, Any]) -> None:
+        self.asked.append(update["message"]["text"])
+        await self.may.wait()
+        self.away = update["message"]["chat"]["id"] in self.refuses
+        await super().__call__(update)
+
+
+@pytest.mark.usefixtures("store")
+async def test_who_writes_waits_for_nobody_who_takes_updates(clock: Clock) -> None:
+    taker = SlowTaker()
+    server = BotServer(Network.WEBCHAT, TOKEN, clock, taker)
+
+    await write(server, "eins", "zwei")
+    await server.person_writes(BEN, BEN.id, "Hello")
+    kept, busy = await WebchatUpdate.all().count(), server.busy
+    taker.may.set()
+    await server.drain()
+
+    assert (kept, busy) == (3, True)
+    assert (sorted(taker.taken), await WebchatUpdate.all().count(), server.busy) == ([1, 2, 3], 0, False)
+
+
+@pytest.mark.usefixtures("store")
+async def test_chats_are_handed_over_side_by_side_and_each_in_its_order(clock: Clock) -> None:
+    server = BotServer(Network.WEBCHAT, TOKEN, clock)
+    await write(server, "eins", "zwei")
+    await server.person_writes(BEN, BEN.id, "Hello")
+    taker = SlowTaker()
+    server.on_update = taker
+
+    over = asyncio.create_task(server.hand_over())
+    while len(taker.asked) < 2:  # noqa: ASYNC110  # a taker does not announce that it was asked
+        await asyncio.sleep(0)
+    first = [*taker.asked]
+    taker.may.set()
+    await over
+
+    assert (first, taker.asked) == (["eins", "Hello"], ["eins", "Hello", "zwei"])
+
+
+@pytest.mark.usefixtures("store")
+async def test_chat_whose_updates_are_not_taken_holds_up_no_other_and_keeps_its_order(clock: Clock) -> None:
+    taker = SlowTaker()
+    taker.may.set()
+    taker.refuses = {ANNA.id}
+    server = BotServer(Network.WEBCHAT, TOKEN, clock, taker)
+    await write(server, "eins", "zwei")
+    await server.person_writes(BEN, BEN.id, "Hello")
+    await server.drain()
+    while_refused = [*taker.taken]
+    taker.refuses.clear()
+
+    await server.catch_up()
+
+    assert (while_refused, taker.taken) == ([3], [3, 1, 2])
+
+
+@pytest.mark.usefixtures("store")
+async def test_what_is_not_handed_over_at_the_end_comes_with_the_next_start(clock: Clock) -> None:
+    taker = SlowTaker()
+    server = BotServer(Network.WEBCHAT, TOKEN, clock, taker)
+    await write(server, "eins", "zwei")
+
+    await server.stop()
+    taker.may.set()
+    await write(server, "drei")
+    restarted = BotServer(Network.WEBCHAT, TOKEN, clock, taker)
+    await restarted.hand_over()
+    await restarted.stop()
+
+    assert (server.busy, taker.taken) == (False, [1, 2, 3])
 
 
 @pytest.mark.usefixtures("anna")

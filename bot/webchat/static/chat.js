@@ -12,6 +12,7 @@ const TYPING_FOR = 6000;
 const TOAST_FOR = 7000;
 const ANSWER_WITHIN = 20_000;
 const ANNOUNCED = 20;
+const MOST_COUNTED = 99; // the server counts no further than to the next
 
 const $ = (id) => document.getElementById(id);
 const [list, scroller, panel, switcher, news] = ["messages", "scroller", "rooms", "switch", "news"].map($);
@@ -29,6 +30,7 @@ const heard = new Set(); // presses whose answer was shown
 const roomOf = (id) => rooms.get(id) ?? rooms.set(id, new Room(id)).get(id);
 const chatOf = (id) => chats.find((chat) => chat.id === id);
 const titleOf = (chat) => chat.title ?? "Faden";
+const counted = (number) => (number > MOST_COUNTED ? `${MOST_COUNTED}+` : `${number}`);
 
 // The list of messages
 
@@ -213,9 +215,9 @@ function showChats() {
   const chat = chatOf(current.id);
   const unread = chats.reduce((sum, { unread }) => sum + unread, 0);
   const elsewhere = unread - (chat?.unread ?? 0);
-  document.title = (unread ? `(${unread}) ` : "") + document.title.replace(/^\(\d+\) /, "");
+  document.title = (unread ? `(${counted(unread)}) ` : "") + document.title.replace(/^\(\d+\+?\) /, "");
   $("elsewhere").hidden = elsewhere === 0;
-  $("elsewhere").textContent = elsewhere;
+  $("elsewhere").textContent = counted(elsewhere);
   $("title").textContent = chat ? titleOf(chat) : "Faden";
   $("pinned").hidden = !chat?.pinned;
   $("pinned-text").textContent = chat?.pinned ? chat.pinned.text.trim().split("\n").slice(0, 2).join(" · ") : "";
@@ -234,7 +236,7 @@ function chatButton(chat) {
     el("span", { className: "chat-title" }, titleOf(chat)),
     chat.latest ? el("span", { className: "chat-time" }, show.briefly(chat.latest.date)) : null,
     latest ? el("span", { className: "chat-latest" }, latest.split("\n")[0]) : null,
-    chat.unread ? el("span", { className: "count" }, `${chat.unread}`, el("span", { className: "hidden" }, ` ${words.unread}`)) : null,
+    chat.unread ? el("span", { className: "count" }, counted(chat.unread), el("span", { className: "hidden" }, ` ${words.unread}`)) : null,
   );
   button.dataset.chat = chat.id;
   if (chat.id === current.id) button.setAttribute("aria-current", "true");
@@ -367,8 +369,8 @@ function toast(text, url = null) {
 
 // What arrives
 
-function take({ messages, answers, typing, chats: listedNow }) {
-  chats = listedNow;
+function take({ messages, answers, typing, chats: changed, complete }) {
+  chats = complete ? changed : chats.map((chat) => ({ ...chat, ...changed.find(({ id }) => id === chat.id) }));
   stuck = isAtEnd(); // the event of the latest scrolling may still be on its way
   const announced = [];
   for (const message of messages) {
