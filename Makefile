@@ -56,7 +56,7 @@ environments: ## Install everything into empty environments, with the oldest pip
 
 crash: $(tools) ## Kill and cancel for a long time: nothing may be lost
 	.venv/bin/pytest tests/crash/test_kills.py tests/crash/test_fan_out.py tests/crash/test_cancels.py -m crash --numprocesses $(WORKERS) $(ARGS)
-	.venv/bin/pytest tests/crash/test_faults.py tests/crash/test_bad_days.py tests/crash/test_rush.py tests/crash/test_stopping.py -m crash $(ARGS)
+	.venv/bin/pytest tests/crash/test_faults.py tests/crash/test_bad_days.py tests/crash/test_rush.py tests/crash/test_stopping.py tests/crash/test_database_away.py -m crash $(ARGS)
 
 bench: $(tools) ## Measure, and fail where a bar is missed
 	.venv/bin/python -m tests.bench $(ARGS)
