@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -41,6 +42,7 @@ COMMAND_LINES = (*(f"/{command.german}" for command in COMMANDS), *LINES)
 HAND_IN, START = LINES[0], "/start"
 TOKEN = "the-session-of-a-benchmark"
 MINUTE = timedelta(minutes=1)
+TRIES = 2
 LOOKS = 3
 VISITS = 5
 TICK_TIMES = 12.0
@@ -142,7 +144,7 @@ async def looks(url: str) -> dict[str, float]:
         for look in range(LOOKS + 1):
             visit.clock.moment += MINUTE
             for tick in visit.ticks():
-                took = await _seconds(lambda tick=tick: _once(tick, visit.clock()))  # type: ignore[misc]  # bound at once
+                took = await _seconds(tick.name, partial(_once, tick, visit.clock()))
                 if look:
                     best[tick.name] = min(took, best.get(tick.name, took))
     return best
@@ -155,13 +157,13 @@ async def _once(tick: Tick, now: datetime) -> None:
         await db.unit_of_work(lambda: tick.action(now))
 
 
-async def _seconds(work: Callable[[], Awaitable[None]]) -> float:
+async def _seconds(name: str, work: Callable[[], Awaitable[None]]) -> float:
     """How long it takes; without end when it fails."""
     began = time.perf_counter()
     try:
         await work()
     except Exception as error:  # noqa: BLE001  # a tick that is given up is no quick tick
-        print(f"       {type(error).__name__}: {error}")
+        print(f"       {name}: {type(error).__name__} {error}", flush=True)
         return float("inf")
     return time.perf_counter() - began
 
@@ -196,7 +198,7 @@ async def waits(url: str, person: Person, body: str) -> dict[str, float]:
         }
         for turn in range(VISITS + 1):
             for name, work in works.items():
-                took = await _seconds(work)
+                took = await _seconds(name, work)
                 if turn:
                     best[name] = min(took, best.get(name, took))
     return best

@@ -3,6 +3,8 @@
 from tests.bench import flat, towns
 from tests.bench.measure import Figure
 
+TRIES = 1
+
 
 async def bench() -> list[Figure]:
     """On both databases."""

@@ -81,10 +81,10 @@ def wait_for_the_machine(patience: float = PATIENCE_SECONDS) -> None:
         time.sleep(SPIN_SECONDS)
 
 
-async def judged(bench: Bench) -> list[Figure]:
-    """Each figure of the first run of five in which its bar is met, or of the last."""
+async def judged(bench: Bench, *, tries: int = TRIES) -> list[Figure]:
+    """Each figure of the first run of so many in which its bar is met, or of the last."""
     kept: dict[str, Figure] = {}
-    for _ in range(TRIES):
+    for _ in range(tries):
         wait_for_the_machine()
         for figure in await bench():
             if figure.name not in kept or not kept[figure.name].met:
