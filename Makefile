@@ -29,10 +29,10 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test coverage check environments crash bench pictures words lock
+.PHONY: help run test coverage check environments crash bench bench-large pictures words lock
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: $(runtime) ## Start Faden; without any settings the trial with a sample town (ARGS="--port 8090")
 	@exec .venv/bin/python -m bot serve $(trial) $(ARGS)
@@ -56,10 +56,13 @@ environments: ## Install everything into empty environments, with the oldest pip
 
 crash: $(tools) ## Kill and cancel for a long time: nothing may be lost
 	.venv/bin/pytest tests/crash/test_kills.py tests/crash/test_fan_out.py tests/crash/test_cancels.py -m crash --numprocesses $(WORKERS) $(ARGS)
-	.venv/bin/pytest tests/crash/test_faults.py tests/crash/test_bad_days.py tests/crash/test_rush.py tests/crash/test_stopping.py -m crash $(ARGS)
+	.venv/bin/pytest tests/crash/test_faults.py tests/crash/test_bad_days.py tests/crash/test_rush.py tests/crash/test_stopping.py tests/crash/test_database_away.py -m crash $(ARGS)
 
 bench: $(tools) ## Measure, and fail where a bar is missed
 	.venv/bin/python -m tests.bench $(ARGS)
+
+bench-large: $(tools) ## Measure the largest town, which takes a quarter of an hour
+	.venv/bin/python -m tests.bench large
 
 pictures: $(tools) ## Take the README's pictures of the web chat into docs/pictures
 	.venv/bin/python -m tests.pictures $(ARGS)

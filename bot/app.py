@@ -1,17 +1,16 @@
 """Puts the parts together in the right order and takes them apart again. The only place that owns the system clock."""
 
 import asyncio
-import contextlib
 import errno
 import gc
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import structlog
@@ -42,7 +41,10 @@ from bot.webchat.server import BotServer, Options
 from storage import db, statistics
 from storage.current import open_current
 from storage.leadership import Leadership
+from storage.postgres import DatabaseAway
 from storage.vocabulary import Network
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +59,7 @@ TRIAL_GREETING = """
 """
 SHUTDOWN_SECONDS = 2.0  # of the ten that an operator waits, for the pages; inbox and post have their own share
 LEAD_SECONDS = 0.5
+PATIENCE_SECONDS = 7.0  # with a database that has fallen silent; as much as pages, inbox and post have together
 
 
 class ServedAlready(Exception):
@@ -118,16 +121,24 @@ class Faden:
 
     async def stop(self) -> None:
         """Close the doors, give what is under way a few seconds, and leave the rest as rows."""
+        await self._close()
+        await self.post.stop()
+        await _ended(self._sending)
+        for desk in self.desks.values():
+            await desk.shutdown()
+
+    async def see_off(self) -> None:
+        """Close the doors, and wait for a database that is away: what has left would otherwise leave once more. Then `stop`."""
+        await self._close()
+        await self.post.see_off()
+
+    async def _close(self) -> None:
         if self.timer.running:
             self.timer.shutdown(wait=False)
         await _ended(self._doors)
         for server in self.servers.values():
             await server.stop()
         await self.inbox.stop()
-        await self.post.stop()
-        await _ended(self._sending)
-        for desk in self.desks.values():
-            await desk.shutdown()
 
 
 async def _ended(tasks: list[asyncio.Task[Any]]) -> None:
@@ -361,52 +372,63 @@ async def serve(settings: Settings) -> int:
 
     Raises BadSetting, ServedAlready, and what the database raises.
     """
-    stopping = asyncio.Event()
+    asked = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        asyncio.get_running_loop().add_signal_handler(number, asked.set)
     key = config.secret_key(settings)
     leadership = Leadership(settings.database.url)
     try:
-        if await _leads(leadership, stopping, waits=not settings.trial):
+        if await _unless(asked, _leads(leadership, waits=not settings.trial)):
             with _listening(settings) as door:
                 host, port = door.getsockname()[:2]
                 settings = config.with_address(settings, host if settings.trial else None, port)
                 await leadership.announce(settings.web.public_url)
-                losing = asyncio.create_task(_stop_without_lead(leadership, stopping))
-                try:
-                    await _keep_house(settings, key, door, stopping)
-                finally:
-                    losing.cancel()
+                await _keep_house(settings, key, door, asked, leadership)
         return 1 if leadership.lost.is_set() else 0
     finally:
         await leadership.release()
 
 
-async def _leads(leadership: Leadership, stopping: asyncio.Event, *, waits: bool) -> bool:
-    """One process leads; a second one waits and says where the first serves. False when it is to stop before it may.
+async def _leads(leadership: Leadership, *, waits: bool) -> bool:
+    """True once this process leads. A second one waits and says where the first serves; a database that is away is waited for.
 
     Raises ServedAlready where nobody would want it to wait.
     """
-    if await leadership.acquire():
-        return True
-    address = await leadership.leader()
-    if not waits:
-        raise ServedAlready(address)
-    log.warning("another process serves this database; waiting until it ends", address=address or "not known yet")
-    while not stopping.is_set():
-        if await leadership.acquire():
-            log.info("the other process has ended; taking over")
-            return True
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), LEAD_SECONDS)
-    return False
+    waited = away = False
+    while True:
+        try:
+            if await leadership.acquire():
+                if waited or away:
+                    log.info(
+                        "nobody else serves this database any more; taking over" if waited else "the database is there"
+                    )
+                return True
+            if not waited:
+                address = await leadership.leader()
+                if not waits:
+                    raise ServedAlready(address)
+                log.warning(
+                    "another process serves this database; waiting until it ends", address=address or "not known yet"
+                )
+                waited = True
+        except DatabaseAway as error:
+            if not away:
+                log.warning("the database takes nobody at the moment; waiting for it", error=str(error.__cause__))
+            away = True
+        else:
+            away = False
+        await asyncio.sleep(LEAD_SECONDS)
 
 
-async def _stop_without_lead(leadership: Leadership, stopping: asyncio.Event) -> None:
-    """With the connection the lock is gone; whoever has it now would send what is on its way here."""
-    await leadership.lost.wait()
-    log.error("the connection that holds the lead is lost; ending, to be started again")
-    stopping.set()
+async def _unless(event: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """What comes of it; None when it is given up because the event has come."""
+    coming, working = asyncio.create_task(event.wait()), asyncio.create_task(work)
+    await asyncio.wait({coming, working}, return_when=asyncio.FIRST_COMPLETED)
+    coming.cancel()
+    if working.done():
+        return working.result()
+    await _ended([working])
+    return None
 
 
 def _listening(settings: Settings) -> socket.socket:
@@ -424,19 +446,31 @@ def _listening(settings: Settings) -> socket.socket:
         raise refusal("web.port", shown, "an address of this machine that nobody else listens on") from error
 
 
-async def _keep_house(settings: Settings, key: bytes, door: socket.socket, stopping: asyncio.Event) -> None:
+async def _keep_house(
+    settings: Settings, key: bytes, door: socket.socket, asked: asyncio.Event, leadership: Leadership
+) -> None:
     await open_current(settings.database.url, backup_dir=settings.directory / "backups")
+    ending = asyncio.Event()
+    breaking = asyncio.create_task(_break_off(ending))
     try:
         clock = DomainClock(system_clock, await trial.clock_offset() if settings.trial else timedelta())
         if settings.trial and not await trial.is_lived_in():
             await _furnish(settings, clock())
         faden = await assemble(settings, key=key, domain_now=clock, machine_now=system_clock, clock_moved=clock.moved)
-        await _run(faden, door, stopping)
+        await _run(faden, door, asked, leadership, ending)
     finally:
+        ending.set()
         await db.close_store()
+        breaking.cancel()
 
 
-async def _run(faden: Faden, door: socket.socket, stopping: asyncio.Event) -> None:
+async def _run(
+    faden: Faden, door: socket.socket, asked: asyncio.Event, leadership: Leadership, ending: asyncio.Event
+) -> None:
+    """Run until it is asked to end, or leads no longer: whoever has the lead then would send what is on its way here.
+
+    Without the lead, what has left is seen off first, unless it is asked to end meanwhile.
+    """
     runner = web.AppRunner(faden.application, shutdown_timeout=SHUTDOWN_SECONDS, **wire.options())
     try:
         await runner.setup()
@@ -445,11 +479,31 @@ async def _run(faden: Faden, door: socket.socket, stopping: asyncio.Event) -> No
         await site.start()
         gc.freeze()  # what was made by now stays: going through it again held everybody up for a fifth of a second
         _announce(faden.settings)
-        await stopping.wait()
-        log.info("stopping")
+        await _unless(asked, leadership.lost.wait())
+        if asked.is_set():
+            log.info("stopping")
+        else:
+            log.error("the connection that holds the lead is lost; ending, to be started again")
     finally:
+        lost = leadership.lost.is_set()
+        if lost:
+            db.break_off()
+        else:
+            ending.set()
         await runner.cleanup()
+        if lost:
+            await _unless(asked, faden.see_off())
+            ending.set()
         await faden.stop()
+
+
+async def _break_off(ending: asyncio.Event) -> None:
+    """Some seconds after the end has begun, nobody waits any more for a database that has fallen silent."""
+    await ending.wait()
+    await asyncio.sleep(PATIENCE_SECONDS)
+    while True:
+        db.break_off()
+        await asyncio.sleep(LEAD_SECONDS)
 
 
 def _announce(settings: Settings) -> None:

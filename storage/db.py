@@ -50,6 +50,11 @@ class WorkTookTooLong(Exception):
     """The work did not finish in time; nothing of it was kept."""
 
 
+def is_drivers(error: Exception) -> bool:
+    """Whether the database's driver has raised it, past the library: PostgreSQL's does when a connection breaks."""
+    return type(error).__module__.partition(".")[0] == "asyncpg"
+
+
 def is_sqlite(url: str) -> bool:
     """Whether the URL names the embedded database."""
     return url.startswith("sqlite:")
@@ -198,6 +203,16 @@ async def close_store() -> None:
         await _store.context.close_connections()
     finally:
         _store = None
+
+
+def break_off() -> None:
+    """Break PostgreSQL's connections that somebody waits at: a server that has fallen silent would hold them up for ever.
+
+    Whoever waits fails, and who comes next connects anew. Does nothing for SQLite, or when nothing is open.
+    """
+    pool = getattr(_store.context.connections.get(_store.name), "_pool", None) if _store is not None else None
+    for holder in pool._holders if pool is not None else ():  # noqa: SLF001  # asyncpg has no other way to what is in use
+        holder.terminate()
 
 
 def _opened() -> _Store:

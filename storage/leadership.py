@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from storage.db import sqlite_path
-from storage.postgres import connect
+from storage.postgres import connect, telling_when_away
 from storage.private import make_folder
 
 if TYPE_CHECKING:
     import asyncpg
 
+GOODBYE_SECONDS = 1.0
 _HOLDER = """
 SELECT application_name FROM pg_stat_activity JOIN pg_locks USING (pid)
 WHERE locktype = 'advisory' AND granted AND objsubid = 1
@@ -60,13 +61,14 @@ class Leadership:
         self.lost = asyncio.Event()
 
     async def acquire(self) -> bool:
-        """Try once; True when this process leads now."""
+        """Try once; True when this process leads now. Raises DatabaseAway."""
         path = sqlite_path(self._url)
         if path is not None:
             return self._lock_file(self._lock(path))
         if self._url.startswith("sqlite:"):
             return True  # in memory nobody else is there
-        return await self._lock_connection()
+        with telling_when_away():
+            return await self._lock_connection()
 
     def _lock(self, path: Path) -> Path:
         return path.with_name(f"{path.name}.{self._name}.lock")
@@ -113,17 +115,18 @@ class Leadership:
             await self._connection.execute(statement, f"{self._name} lead {address}")
 
     async def leader(self) -> str:
-        """The address that the leader has announced; empty when there is none."""
+        """The address that the leader has announced; empty when there is none. Raises DatabaseAway."""
         path = sqlite_path(self._url)
         if path is not None:
             with contextlib.suppress(FileNotFoundError):
                 return self._lock(path).read_text(encoding="utf-8", errors="replace")
             return ""
-        connection = await connect(self._url, f"{self._name} waiting")
-        try:
-            name = await connection.fetchval(_HOLDER, self._name)
-        finally:
-            await connection.close()
+        with telling_when_away():
+            connection = await connect(self._url, f"{self._name} waiting")
+            try:
+                name = await connection.fetchval(_HOLDER, self._name)
+            finally:
+                await connection.close()
         return str(name or "").removeprefix(f"{self._name} lead").strip()
 
     async def release(self) -> None:
@@ -137,5 +140,5 @@ class Leadership:
             await asyncio.wait([self._beating])
         if self._connection is not None:
             with contextlib.suppress(OSError):  # a server that does not answer, TimeoutError among others
-                await self._connection.close(timeout=self._pulse.patience)
+                await self._connection.close(timeout=GOODBYE_SECONDS)
             self._connection = None

@@ -219,6 +219,16 @@ class Spoken:
             if place is not None and not place.is_relative_to(TESTS):
                 self.outside.append(f"{place.relative_to(HOUSE)}: {statement}")
 
+    @contextmanager
+    def counting(self) -> Iterator[Counted]:
+        """Counts while the block runs."""
+        counted = Counted()
+        self.listening.append(counted)
+        try:
+            yield counted
+        finally:
+            self.listening.remove(counted)
+
     def commit(self, client: TransactionalDBClient) -> None:
         if not isinstance(client._parent, TransactionalDBClient):  # noqa: SLF001  # else it is a savepoint, kept
             for counted in self.listening:
@@ -239,9 +249,8 @@ def _nearest_own_file() -> Path | None:
     return nearest
 
 
-@pytest.fixture
-def spoken(monkeypatch: pytest.MonkeyPatch) -> Spoken:
-    """Listens on Tortoise's clients for the time of a test."""
+def listening(patch: pytest.MonkeyPatch) -> Spoken:
+    """Listens on Tortoise's clients until the patch is undone."""
     spoken = Spoken()
 
     def listen(owner: type[BaseDBAsyncClient], name: str) -> None:
@@ -251,7 +260,7 @@ def spoken(monkeypatch: pytest.MonkeyPatch) -> Spoken:
             spoken.statement(self, query)
             return await original(self, query, *values)
 
-        monkeypatch.setattr(owner, name, heard)
+        patch.setattr(owner, name, heard)
 
     def listen_to_commits(owner: type[TransactionalDBClient]) -> None:
         original = owner.commit
@@ -260,7 +269,7 @@ def spoken(monkeypatch: pytest.MonkeyPatch) -> Spoken:
             await original(self)
             spoken.commit(self)
 
-        monkeypatch.setattr(owner, "commit", heard)
+        patch.setattr(owner, "commit", heard)
 
     for name in ("execute_insert", "execute_many", "execute_query", "execute_query_dict"):
         listen(SqliteClient, name)
@@ -275,20 +284,16 @@ def spoken(monkeypatch: pytest.MonkeyPatch) -> Spoken:
 
 
 @pytest.fixture
+def spoken(monkeypatch: pytest.MonkeyPatch) -> Spoken:
+    """Listens for the time of a test."""
+    return listening(monkeypatch)
+
+
+@pytest.fixture
 def statements(spoken: Spoken) -> Callable[[], AbstractContextManager[Counted]]:
     """Counts what is said to the database.
 
     `with statements() as counted: …`, then compare `len(counted.statements)` (without BEGIN, COMMIT, SAVEPOINT) and
     `counted.commits`.
     """
-
-    @contextmanager
-    def counting() -> Iterator[Counted]:
-        counted = Counted()
-        spoken.listening.append(counted)
-        try:
-            yield counted
-        finally:
-            spoken.listening.remove(counted)
-
-    return counting
+    return spoken.counting

@@ -14,7 +14,7 @@ import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -51,12 +51,43 @@ class FreshDatabase(Protocol):
     async def __call__(self, template: str | None = None) -> str: ...
 
 
-@dataclass(frozen=True)
+@dataclass
 class Server:
-    """A running server; its socket lies in `directory`."""
+    """A running server; its socket lies in `directory`. It can be ended and started again."""
 
     directory: Path
+    programs: Path
+    settings: Mapping[str, str]
+    account: pwd.struct_passwd | None = None
     numbers: Iterator[int] = field(default_factory=itertools.count)
+    process: subprocess.Popen[bytes] = field(init=False)
+
+    def start(self) -> None:
+        """Start, and wait until it answers, after a kill also for those whom it has left behind.
+
+        On the main thread: with the thread that has started it, it ends.
+        """
+        deadline = time.monotonic() + START_SECONDS
+        self.process = self._begin()
+        ready = [f"{self.programs}/pg_isready", "--quiet", "--host", f"{self.directory}"]
+        while subprocess.run(ready, check=False).returncode != 0:
+            if time.monotonic() > deadline:
+                pytest.fail(_log(self.directory), pytrace=False)
+            if self.process.poll() is not None:
+                self.process = self._begin()
+            time.sleep(0.02)
+
+    def _begin(self) -> subprocess.Popen[bytes]:
+        settings = [f"--{name}={value}" for name, value in self.settings.items()]
+        command = [f"{self.programs}/postgres", "-D", f"{self.directory}/data", "-k", str(self.directory), *settings]
+        if setpriv := shutil.which("setpriv"):  # where there is one, the server ends even if we are killed
+            command = [setpriv, "--pdeathsig", "QUIT", "--", *command]
+        return _process(command, self.directory, self.account)
+
+    def end(self, number: signal.Signals = signal.SIGQUIT) -> None:
+        """End it: by SIGQUIT at once, by SIGINT in order, by SIGKILL without a word."""
+        self.process.send_signal(number)
+        self.process.wait(STOP_SECONDS)
 
     def url(self, name: str) -> str:
         """The database's address, as the settings take it."""
@@ -108,9 +139,9 @@ class Server:
         )
 
 
-def running() -> AbstractContextManager[Server]:
-    """A server for as long as the block lasts."""
-    return _running(programs())
+def running(settings: Mapping[str, str] | None = None) -> AbstractContextManager[Server]:
+    """A server for as long as the block lasts; with further settings, or others."""
+    return _running(programs(), {**SETTINGS, **(settings or {})})
 
 
 @pytest.fixture(scope="session")
@@ -156,7 +187,7 @@ def programs() -> Path:
 
 
 @contextmanager
-def _running(installed: Path) -> Iterator[Server]:
+def _running(installed: Path, settings: Mapping[str, str]) -> Iterator[Server]:
     with (
         tempfile.TemporaryDirectory(prefix="faden-", dir=memory.directory()) as name,
         tempfile.TemporaryDirectory(prefix="faden-") as copies,
@@ -168,13 +199,12 @@ def _running(installed: Path) -> Iterator[Server]:
             os.chown(directory, account.pw_uid, account.pw_gid)
             installed = _for_everybody(installed, Path(copies))
         _initialise(installed / "bin", directory, account)
-        process = _start(installed / "bin", directory, account)
+        server = Server(directory, installed / "bin", settings, account)
         try:
-            _wait_until_ready(installed / "bin", directory, process)
-            yield Server(directory)
+            server.start()
+            yield server
         finally:
-            process.send_signal(signal.SIGQUIT)  # at once: nothing in it is worth a clean end
-            process.wait(STOP_SECONDS)
+            server.end()  # at once: nothing in it is worth a clean end
 
 
 def _for_everybody(installed: Path, copies: Path) -> Path:
@@ -198,14 +228,6 @@ def _initialise(bin_: Path, directory: Path, account: pwd.struct_passwd | None) 
             pytest.fail(_log(directory), pytrace=False)
 
 
-def _start(bin_: Path, directory: Path, account: pwd.struct_passwd | None) -> subprocess.Popen[bytes]:
-    settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
-    command = [f"{bin_}/postgres", "-D", f"{directory}/data", "-k", str(directory), *settings]
-    if setpriv := shutil.which("setpriv"):  # where there is one, the server ends even if we are killed
-        command = [setpriv, "--pdeathsig", "QUIT", "--", *command]
-    return _process(command, directory, account)
-
-
 def _process(command: list[str], directory: Path, account: pwd.struct_passwd | None) -> subprocess.Popen[bytes]:
     with (directory / "log").open("ab") as log:
         return subprocess.Popen(
@@ -218,14 +240,6 @@ def _process(command: list[str], directory: Path, account: pwd.struct_passwd | N
             group=account and account.pw_gid,
             extra_groups=account and [],
         )
-
-
-def _wait_until_ready(bin_: Path, directory: Path, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while subprocess.run([bin_ / "pg_isready", "--quiet", "--host", directory], check=False).returncode != 0:
-        if process.poll() is not None or time.monotonic() > deadline:
-            pytest.fail(_log(directory), pytrace=False)
-        time.sleep(0.02)
 
 
 def _log(directory: Path) -> str:

@@ -30,7 +30,7 @@ from bot.rules import facts as typed
 from bot.rules.channels import Way
 from bot.rules.facts import NOTHING, NUDGE, TITLES
 from bot.rules.quiet import Rest, next_moment
-from storage.db import WorkTookTooLong, unit_of_work
+from storage.db import WorkTookTooLong, is_drivers, unit_of_work
 from storage.models import Notice
 from storage.together import Together
 from storage.vocabulary import Lane, Network, NoticeKind, NoticeState
@@ -92,10 +92,10 @@ class Courier:
                 except Astray:
                     reader = (await readers.of([notice], today=self.today(moment)))[notice.id]
             return Outcome(state=NoticeState.DEAD, error=UNREACHABLE)
-        except STORE_TROUBLE as error:
-            log.warning("notice put off", notice=notice.id, error=type(error).__name__)
-            return _again(notice, "store", self.turns.now())
         except Exception as error:
+            if isinstance(error, STORE_TROUBLE) or is_drivers(error):
+                log.warning("notice put off", notice=notice.id, error=type(error).__name__)
+                return _again(notice, "store", self.turns.now())
             log.exception("notice cannot be sent", notice=notice.id, template=notice.template)
             return Outcome(state=NoticeState.DEAD, error=type(error).__name__)
 

@@ -88,6 +88,7 @@ class Post:
         self._domain_now, self._machine_now = domain_now, machine_now
         self._started_at = machine_now()
         self._took_over = False
+        self._stopped = asyncio.Event()
         self._wakes = {desk: asyncio.Event() for desk in DESKS}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._in_hand: set[int] = set()
@@ -113,15 +114,26 @@ class Post:
             working.create_task(self._watch_leases())
             for network in self._weathers:
                 working.create_task(self._watch_weather(network))
+        await self._stopped.wait()  # what is seen off has more time
         await self._finish()  # a desk may have claimed in the very moment of `stop`
 
     async def stop(self) -> None:
         """Take nothing new, and give what is on its way a few seconds; the rest stays a row."""
+        self._close()
+        self._stopped.set()
+        await self._finish()
+
+    async def see_off(self) -> None:
+        """Take nothing new, and wait until what is on its way is settled, for minutes while the database is away; then `stop`."""
+        self._close()
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _close(self) -> None:
         self._turns.closing.set()
         self.wake()
         for weather in self._weathers.values():
             weather.changed.set()
-        await self._finish()
 
     async def _finish(self) -> None:
         if self._tasks:
@@ -332,10 +344,10 @@ class Post:
             try:
                 await self._settle(notice, outcome)
             except Exception as error:
-                if self._turns.closing.is_set() or asyncio.get_running_loop().time() >= gives_up:
+                if asyncio.get_running_loop().time() >= gives_up:
                     raise
                 log.warning("notice not settled, again later", notice=notice.id, error=type(error).__name__)
-                await _wait(self._turns.closing, SETTLE_AGAIN_SECONDS)
+                await asyncio.sleep(SETTLE_AGAIN_SECONDS)
             else:
                 return
 

@@ -23,7 +23,8 @@ def system_now() -> datetime:
 class Figure:
     """A measured value; `at_least` says on which side of the bar it must lie.
 
-    The bar is what must never get worse again; where `aim` is given, the work is not done before that is reached.
+    The bar is what must never get worse again; where `aim` is given, the work is not done before that is reached. `detail` is
+    what the figure is made of.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Figure:
     at_least: bool
     aim: float | None = None
     unit: str = ""
+    detail: str = ""
 
     @property
     def met(self) -> bool:
@@ -46,7 +48,8 @@ class Figure:
         margin = self.value / self.bar if self.at_least else self.bar / self.value if self.value else float("inf")
         sign, aim = ("≥" if self.at_least else "≤"), ("" if self.aim is None else f", aim {self.aim:g}")
         verdict = "ok" if self.met else "MISSED"
-        return f"{verdict:6} {self.name:58} {self.value:9.3f}{self.unit} (bar {sign} {self.bar:g}{aim}; margin ×{margin:.2f})"
+        line = f"{verdict:6} {self.name:58} {self.value:9.3f}{self.unit} (bar {sign} {self.bar:g}{aim}; margin ×{margin:.2f})"
+        return f"{line}\n       {self.detail}" if self.detail else line
 
 
 Bench = Callable[[], Awaitable[list[Figure]]]
@@ -78,10 +81,10 @@ def wait_for_the_machine(patience: float = PATIENCE_SECONDS) -> None:
         time.sleep(SPIN_SECONDS)
 
 
-async def judged(bench: Bench) -> list[Figure]:
-    """Each figure of the first run of five in which its bar is met, or of the last."""
+async def judged(bench: Bench, *, tries: int = TRIES) -> list[Figure]:
+    """Each figure of the first run of so many in which its bar is met, or of the last."""
     kept: dict[str, Figure] = {}
-    for _ in range(TRIES):
+    for _ in range(tries):
         wait_for_the_machine()
         for figure in await bench():
             if figure.name not in kept or not kept[figure.name].met:

@@ -174,10 +174,6 @@ def no_database(directory: Path) -> dict[str, str]:
     return {}
 
 
-def no_server(_directory: Path) -> dict[str, str]:
-    return {"FADEN_DATABASE__URL": f"postgresql://faden@127.0.0.1:{house.free_port()}/faden"}
-
-
 def file_as_directory(directory: Path) -> dict[str, str]:
     (directory / "file").touch()
     return {"FADEN_DATABASE__URL": f"sqlite:///{directory}/file/faden.sqlite3"}
@@ -202,7 +198,6 @@ def no_address(_directory: Path) -> dict[str, str]:
     ("spoil", "sentence"),
     [
         (no_database, "The database cannot be used: file is not a database"),
-        (no_server, "The database cannot be used: "),
         (file_as_directory, "The database cannot be used: "),
         (key_cut_short, "{directory}/secret.key is 0 bytes long; expected 32 bytes; restore it from the backup."),
         (key_for_everybody, "{directory}/secret.key is readable by others; expected a file of its owner alone: "),

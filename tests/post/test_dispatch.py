@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 from telegram.error import NetworkError, TimedOut
@@ -273,11 +274,15 @@ async def test_template_that_fails_kills_the_notice_and_nothing_else(office: Off
     assert good.state is NoticeState.SENT
 
 
+@pytest.mark.parametrize(
+    "error",
+    [db.WorkTookTooLong(), asyncpg.AdminShutdownError("the operator ends it"), asyncpg.InterfaceError("it is closed")],
+)
 async def test_notice_waits_when_the_store_fails_it(
-    office: Office, nora: Person, tk: Body, monkeypatch: pytest.MonkeyPatch
+    error: Exception, office: Office, nora: Person, tk: Body, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def failing(_link: OneTimeLink, _person: int) -> str:
-        raise db.WorkTookTooLong
+        raise error
 
     monkeypatch.setattr(office, "one_time", failing)
 
@@ -1268,6 +1273,39 @@ async def test_what_has_left_is_settled_once_the_database_is_back_and_does_not_l
 
     assert len(office.telegram.taken) == 1
     assert [line["event"] for line in logged] == ["notice not settled, again later"] * 3
+
+
+async def test_what_has_left_is_seen_off_although_the_database_is_away_at_the_end(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "STOP_SECONDS", 0)
+    unsettling(monkeypatch, times=20)
+    (row,) = await queue(chat("a"), now=office.clock.now)
+    post = office.open()
+    running = asyncio.create_task(post.run())
+    await until(lambda: len(office.telegram.taken) == 1)
+
+    await post.see_off()
+    await post.stop()
+    await running
+
+    await row.refresh_from_db()
+    assert row.state is NoticeState.SENT
+
+
+async def test_end_does_not_wait_for_a_database_that_is_away(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "STOP_SECONDS", 0)
+    unsettling(monkeypatch, times=10**9)
+    (row,) = await queue(chat("a"), now=office.clock.now)
+    post = office.open()
+    running = asyncio.create_task(post.run())
+    await until(lambda: len(office.telegram.taken) == 1)
+
+    await post.stop()
+    await running
+
+    await row.refresh_from_db()
+    assert row.state is NoticeState.SENDING
 
 
 async def test_notice_that_cannot_be_settled_is_taken_up_again_when_its_lease_is_over(

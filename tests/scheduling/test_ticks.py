@@ -65,7 +65,11 @@ async def test_no_tick_costs_more_than_a_question_while_nothing_happens(
         cost[tick.name] = (len(counted.statements), counted.commits)
 
     asking = {name: number for name, (number, _) in cost.items() if number > 1}
-    assert asking.keys() <= {"tidy", "unread", "statistics"}  # several kinds of rows, several questions, and all indexes
+    assert asking.keys() <= {
+        "tidy",
+        "unread",
+        "statistics",
+    }  # several kinds of rows, several questions, and all indexes
     assert asking["tidy"] <= 10
     assert {name for name, (number, _) in cost.items() if number == 0} >= {
         "hand over",

@@ -473,3 +473,26 @@ async def test_once_in_a_task_that_outlived_its_unit_reads_anew() -> None:
     go_on.set()
 
     assert (first, await started[0]) == ("after: False", "after: True")
+
+
+async def test_who_waits_for_a_silent_server_fails_when_connections_are_broken_and_the_next_connects_anew() -> None:
+    if not db.is_postgres():
+        db.break_off()
+        assert await db.execute("SELECT 1 AS one") == [{"one": 1}]
+        return
+    waiting = [asyncio.create_task(db.execute("SELECT pg_sleep(100)")) for _ in range(2)]
+    sleeping = "SELECT count(*) AS n FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    while (await db.execute(sleeping))[0]["n"] < len(waiting):  # noqa: ASYNC110  # nobody tells
+        await asyncio.sleep(0.01)
+
+    db.break_off()
+
+    failed = await asyncio.gather(*waiting, return_exceptions=True)
+    assert all(isinstance(error, Exception) and db.is_drivers(error) for error in failed)
+    assert await db.execute("SELECT 1 AS one") == [{"one": 1}]
+
+
+async def test_breaking_connections_is_nothing_where_no_store_is_open() -> None:
+    await db.close_store()
+
+    db.break_off()

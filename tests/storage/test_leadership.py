@@ -7,13 +7,15 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 import asyncpg
 import pytest
 
 from storage.leadership import Leadership, Pulse
-from storage.postgres import connect
+from storage.postgres import DatabaseAway, connect
 from tests.conftest import HOUSE
+from tests.postgres import FreshDatabase, Server
 
 PULSE = Pulse(every=0.1, patience=10, silence=1.5)
 ENOUGH_SECONDS = 60
@@ -64,6 +66,36 @@ async def test_one_leads_until_it_lets_go(lead: Lead) -> None:
     assert before == (True, False, False)
     assert await second.acquire()
     assert (first.lost.is_set(), second.lost.is_set()) == (True, False)
+
+
+@pytest.mark.postgres
+async def test_database_that_cannot_be_reached_is_away_and_one_that_nobody_has_made_is_not(
+    postgres_server: Server, tmp_path: Path
+) -> None:
+    unreachable = Leadership(f"postgresql://faden@/faden?host={tmp_path}")
+
+    with pytest.raises(DatabaseAway) as away:
+        await unreachable.acquire()
+    with pytest.raises(DatabaseAway):
+        await unreachable.leader()
+    with pytest.raises(asyncpg.InvalidCatalogNameError):
+        await Leadership(postgres_server.url("nobody_has_made_it")).acquire()
+
+    assert isinstance(away.value.__cause__, OSError)
+
+
+@pytest.mark.postgres
+async def test_database_that_takes_nobody_is_away(fresh_database: FreshDatabase, postgres_server: Server) -> None:
+    url = await fresh_database()
+    name = url.partition("?")[0].rpartition("/")[2]
+    operator = await connect(postgres_server.url("postgres"), "operator")
+    try:
+        await operator.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+
+        with pytest.raises(DatabaseAway):
+            await Leadership(url).acquire()
+    finally:
+        await operator.close()
 
 
 async def test_who_wishes_to_lead_learns_where_the_leader_serves(lead: Lead) -> None:
