@@ -5,7 +5,8 @@ at the end. Buttons carry `d:<kind>:<step>:<value>`; a press on a step that is o
 steps there are `back`, `redo:<step>` (from the end), and `again`: another wording for a text that looked like case data.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from bot.actions import carrying, dialogues
 from bot.handlers.context import Context
 from bot.rules import guard
 from bot.rules.dialogue import PAPERS, Flow
-from bot.rules.refusals import ChangedMeanwhile, Outdated, TooLong
+from bot.rules.refusals import ChangedMeanwhile, Outdated, Refusal, TooLong
 from storage.db import savepoint
 from storage.vocabulary import Network
 
@@ -28,12 +29,14 @@ class Guide:
 
     `take(context, answers, step, text, pressed)` gives the answers to add; it raises NotUnderstood or another refusal, and the
     question stays open. `facts(context, answers)` is what the step's template `guided/<kind>_<step>` shows. `finish` does it.
+    A refusal of the kinds `over` says that what the entry is about is over: that ends the entry, too.
     """
 
     flow: Flow
     take: Callable[[Context, Answers, str, str, bool], Awaitable[Answers]]
     facts: Callable[[Context, Answers], Awaitable[Mapping[str, Any]]]
     finish: Callable[[Context, Answers, str], Awaitable[None]]
+    over: tuple[type[Refusal], ...] = ()
 
 
 async def begin(context: Context, guide: Guide, answers: Answers) -> None:
@@ -52,6 +55,11 @@ async def pressed(_update: Update, context: Context, guides: Mapping[str, Guide]
         raise Outdated
     if await _closed(context, guide, entry):
         return
+    async with _ending(context, guide):
+        await _press(context, guide, entry, step, value)
+
+
+async def _press(context: Context, guide: Guide, entry: dialogues.OpenEntry, step: str, value: str) -> None:
     current = guide.flow.current(entry.data)
     if current == "kept" and step in {"kept", "again"}:
         _about_this_text(entry, value)
@@ -74,7 +82,8 @@ async def typed(_update: Update, context: Context, guides: Mapping[str, Guide]) 
     if entry is None or guide is None:
         return False
     if not await _closed(context, guide, entry):
-        await _take(context, guide, entry, guide.flow.current(entry.data), context.text, pressed=False)
+        async with _ending(context, guide):
+            await _take(context, guide, entry, guide.flow.current(entry.data), context.text, pressed=False)
     return True
 
 
@@ -85,7 +94,8 @@ async def back(context: Context, guides: Mapping[str, Guide]) -> bool:
     if entry is None or guide is None:
         return False
     if not await _closed(context, guide, entry):
-        await _step_back(context, guide, entry)
+        async with _ending(context, guide):
+            await _step_back(context, guide, entry)
     return True
 
 
@@ -115,6 +125,16 @@ async def _closed(context: Context, guide: Guide, entry: dialogues.OpenEntry) ->
     return False
 
 
+@asynccontextmanager
+async def _ending(context: Context, guide: Guide) -> AsyncIterator[None]:
+    """Give the entry up when what it is about is over; that is said in its place."""
+    try:
+        yield
+    except guide.over as refusal:
+        await give_up(context)
+        context.show(refusal.template, refusal.facts)
+
+
 async def _take(
     context: Context, guide: Guide, entry: dialogues.OpenEntry, step: str, text: str, *, pressed: bool
 ) -> None:
@@ -137,7 +157,7 @@ async def _finish(context: Context, guide: Guide, entry: dialogues.OpenEntry, ch
         await dialogues.end(await context.speaker(), context.turn.network, context.turn.chat_id)
         await guide.finish(context, dict(entry.data), choice)
 
-    if "seen" not in entry.data:
+    if "seen" not in entry.data and not guide.over:
         await done()
         return
     try:
