@@ -44,12 +44,16 @@ Handler = Callable[[Update, Context], Coroutine[Any, Any, None]]
 
 @dataclass(frozen=True)
 class Command:
-    """A command by its German and English name; both always work, the menu shows the reader's."""
+    """A command by its German and English name; both always work, the menu shows the reader's.
+
+    `takes_text` says that what stands behind its name can be a whole entry.
+    """
 
     german: str
     english: str
     handler: Handler
     in_groups: bool = False
+    takes_text: bool = False
 
 
 async def _back(_update: Update, context: Context) -> None:
@@ -61,11 +65,11 @@ async def _back(_update: Update, context: Context) -> None:
 COMMANDS = (
     Command("start", "start", joining.begin, in_groups=True),
     Command("termine", "meetings", meetings.upcoming, in_groups=True),
-    Command("top", "item", agenda.submit),
+    Command("top", "item", agenda.submit, takes_text=True),
     Command("tagesordnung", "agenda", agenda.agenda_, in_groups=True),
     Command("themen", "topics", agenda.topics),
     Command("commitments", "commitments", commitments.listed),
-    Command("commitment", "commitment", commitments.record),
+    Command("commitment", "commitment", commitments.record, takes_text=True),
     Command("organisieren", "organise", organise.organise),
     Command("kalender", "calendar", settings.calendar),
     Command("einstellungen", "settings", settings.settings),
@@ -222,18 +226,22 @@ def _watched(handler: Handler) -> Handler:
 def _is_a_date(refusal: Refusal, context: Context) -> bool:
     """Whether the answer to the question for a day or a time was one, and only a wrong one: "Mo 3.3.2027"."""
     why = refusal.facts.get("why", Reason.NOT_UNDERSTOOD.value)
-    answers = isinstance(refusal, NotUnderstood) and not context.written.startswith("/")
+    answers = isinstance(refusal, NotUnderstood) and not context.is_command
     return answers and why != Reason.NOT_UNDERSTOOD.value
 
 
 async def _typed(update: Update, context: Context) -> None:
     """Text or a file: the answer to an open question, a list of people, or else the menu; never silence.
 
-    Telegram takes no command with an umlaut for one: it comes as text.
+    Telegram takes no command with an umlaut for one: it comes as text. A command's name alone is the command with or without
+    its slash, whatever is being asked; with a text behind it where nothing is.
     """
     if re.match(r"/[^\W\d_]", context.written):
         command = _BY_NAME.get(fold(_name(context)))
         await (command.handler if command else _unknown_command)(update, context)
+        return
+    if alone := _BY_NAME.get(fold(context.written.strip(" .!?"))):
+        await _without_slash(alone, update, context)
         return
     try:
         if await dialogues.typed(update, context, GUIDES) or await people.sent(update, context):
@@ -243,11 +251,20 @@ async def _typed(update: Update, context: Context) -> None:
             raise
     if context.upload is not None:
         raise NothingToAttachTo
-    await start.menu(update, context)
+    command = _BY_NAME.get(fold(_name(context)))
+    if command is not None and command.takes_text:
+        await _without_slash(command, update, context)
+    else:
+        await start.menu(update, context)
+
+
+async def _without_slash(command: Command, update: Update, context: Context) -> None:
+    context.is_command = True
+    await command.handler(update, context)
 
 
 def _name(context: Context) -> str:
-    """What stands behind the slash."""
+    """The first word, without its slash."""
     return context.written.removeprefix("/").partition(" ")[0].partition("@")[0]
 
 

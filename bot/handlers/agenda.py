@@ -21,6 +21,7 @@ from storage.vocabulary import Purpose
 
 MINUTES = (5, 10, 15, 20, 30, 45)
 SLOTS = (1, 2, 3, 4)
+OVER = (agenda_items.ItemOver,)
 
 
 async def submit(_update: Update, context: Context) -> None:
@@ -401,9 +402,9 @@ async def _retitled(context: Context, answers: Answers, _choice: str) -> None:
 
 GUIDES = {
     "item": Guide(ITEM, _take, _facts, _submitted),
-    "reject": Guide(REJECT, _take, _facts, _rejected),
-    "retitle": Guide(RETITLE, _take, _facts, _retitled),
-    "papers": Guide(PAPERS, _attach, _attached, _all_attached),
+    "reject": Guide(REJECT, _take, _facts, _rejected, OVER),
+    "retitle": Guide(RETITLE, _take, _facts, _retitled, OVER),
+    "papers": Guide(PAPERS, _attach, _attached, _all_attached, OVER),
 }
 
 BUTTONS = {

@@ -56,6 +56,7 @@ class Context(CallbackContext[ExtBot[None], dict[Any, Any], dict[Any, Any], dict
         self._speaker: Person | None = None
         self.incoming: Update | None = None
         self.taken = False  # what was typed answered something, or is erased
+        self.is_command = False  # what was typed begins with a command's name
         self.given: tuple[Any, ...] = ()  # what the pressed button carries, as `bot.handlers.buttons` reads it
 
     @classmethod
@@ -63,6 +64,7 @@ class Context(CallbackContext[ExtBot[None], dict[Any, Any], dict[Any, Any], dict
         """Keep the update beside what the library keeps."""
         made = super().from_update(update, application)
         made.incoming = update if isinstance(update, Update) else None
+        made.is_command = made.written.startswith("/")
         return made
 
     @property
@@ -115,7 +117,7 @@ class Context(CallbackContext[ExtBot[None], dict[Any, Any], dict[Any, Any], dict
     def text(self) -> str:
         """What was typed; for a command, what stands behind it."""
         text = self.written
-        return text.partition(" ")[2].strip() if text.startswith("/") else text.strip()
+        return text.partition(" ")[2].strip() if self.is_command else text.strip()
 
     @property
     def codes(self) -> list[str]:

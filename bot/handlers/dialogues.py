@@ -30,12 +30,14 @@ class Guide:
 
     `take(context, answers, step, text, pressed)` gives the answers to add; it raises NotUnderstood or another refusal, and the
     question stays open. `facts(context, answers)` is what the step's template `guided/<kind>_<step>` shows. `finish` does it.
+    A refusal of the kinds `over` says that what the entry is about is over: that ends the entry, too.
     """
 
     flow: Flow
     take: Callable[[Context, Answers, str, str, bool], Awaitable[Answers]]
     facts: Callable[[Context, Answers], Awaitable[Mapping[str, Any]]]
     finish: Callable[[Context, Answers, str], Awaitable[None]]
+    over: tuple[type[Refusal], ...] = ()
 
 
 async def begin(context: Context, guide: Guide, answers: Answers) -> None:
@@ -108,13 +110,19 @@ async def _open(context: Context) -> dialogues.OpenEntry | None:
 async def _while_open(
     context: Context, guide: Guide, entry: dialogues.OpenEntry, answered: Callable[[], Awaitable[None]]
 ) -> None:
-    """Do what was answered. A refusal gives the entry up when it can ask nothing any more; on Telegram nothing is taken then."""
+    """Do what was answered. A refusal gives the entry up when what it is about is over, or it can ask nothing any more.
+
+    On Telegram nothing is taken then.
+    """
     try:
         if context.turn.network is Network.TELEGRAM:
             await _check_open(context, guide, entry)
         await answered()
-    except Refusal:
-        if not await _closed(context, guide, entry):
+    except Refusal as refusal:
+        if isinstance(refusal, guide.over):
+            await give_up(context)
+            context.show(refusal.template, refusal.facts)
+        elif not await _closed(context, guide, entry):
             raise
 
 

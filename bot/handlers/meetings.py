@@ -22,6 +22,7 @@ from storage.vocabulary import MeetingFormat
 
 DURATIONS = (60, 90, 120, 180)
 MONTH = r"20[0-9]{2}-(?:0[1-9]|1[0-2])"  # "2026-12"
+OVER = (meetings.MeetingOver,)
 FOLDS = {"": None, "A": 0, "B": 1}  # of two equal times
 
 
@@ -158,7 +159,7 @@ async def tell_now(_update: Update, context: Context) -> None:
 # --- the guided entries ---------------------------------------------------------------------------------------------
 
 
-async def _take(context: Context, answers: Answers, step: str, text: str, pressed: bool) -> Answers:  # noqa: C901, FBT001, PLR0911  # a guide's signature; one case for each step; one return for each step
+async def _take(context: Context, answers: Answers, step: str, text: str, pressed: bool) -> Answers:  # noqa: FBT001, PLR0911  # a guide's signature; one return for each step
     match step:
         case "body":
             wanted = buttons.number(text) if pressed else text
@@ -169,10 +170,7 @@ async def _take(context: Context, answers: Answers, step: str, text: str, presse
         case "when":
             return _when(context, answers, text, (await context.speaker()).zone, pressed=pressed)
         case "minutes":
-            length = reading.duration(text)
-            if length is None:
-                raise NotUnderstood(step=Plain("minutes"))
-            return {"minutes": int(length.total_seconds()) // 60}
+            return _minutes(context, answers, text, (await context.speaker()).zone)
         case "format":
             return {"format": buttons.word(MeetingFormat, text).value} if pressed else _typed_only("format")
         case "place" | "join_link" if pressed:
@@ -234,6 +232,21 @@ def _when(context: Context, answers: Answers, text: str, zone: str, *, pressed: 
     return added
 
 
+def _minutes(context: Context, answers: Answers, text: str, zone: str) -> Answers:
+    """A length, or the end ("bis 12", "10-12"); where an end may be one of two, or is none, the lengths to choose from."""
+    length = reading.duration(text)
+    if length is not None:
+        return {"minutes": int(length.total_seconds()) // 60, "ends": []}
+    clock = ZoneInfo(zone)
+    understood = reading.until(text, start=_exact(answers["when"]), now=context.now, zone=clock)
+    match understood:
+        case reading.Exact():
+            return {"minutes": understood.minutes(clock), "ends": []}
+        case reading.Choices(options=options, skipped=skipped):
+            return {"ends": [option.minutes(clock) for option in options], "skipped": skipped}
+    raise NotUnderstood(step=Plain("minutes"))
+
+
 def _stored(exact: reading.Exact) -> str:
     """A moment as text: 2026-11-24, 2026-11-24T14:30 or, with its end, 2026-11-24T14:30-16:00.
 
@@ -280,8 +293,9 @@ async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
     bodies = await access.bodies(person, context.now, permissions.may_schedule)
     chosen = next((body for body in bodies if body.id == answers.get("body")), None)
     today = context.now.astimezone(zone).date()
-    month = date.fromisoformat(f"{answers['month']}-01") if answers.get("month") else today.replace(day=1)
     existing = await _existing(context, answers)
+    held = existing["meeting"]["starts"].astimezone(zone).date() if existing else today
+    month = date.fromisoformat(f"{answers['month']}-01") if answers.get("month") else max(held, today).replace(day=1)
     link = existing["meeting"]["join_link"] if existing else None
     return {
         "bodies": [{"id": body.id, "name": Title(body.name), "level": body.level} for body in bodies],
@@ -296,6 +310,7 @@ async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
         "starts": _moment(answers["when"], zone) if "when" in answers else None,
         "minutes": answers.get("minutes"),
         "durations": list(DURATIONS),
+        "ends": answers.get("ends", []),
         "format": Plain(answers["format"]) if "format" in answers else None,
         "place": Place(answers["place"]) if answers.get("place") else None,
         "join_link": JoinLink(answers["join_link"]) if answers.get("join_link") else None,
@@ -428,10 +443,10 @@ async def _cancelled(context: Context, answers: Answers, choice: str) -> None:
 
 GUIDES = {
     "meeting": Guide(MEETING, _take, _facts, _scheduled),
-    "invite": Guide(INVITE, _take, _facts, _invited),
-    "move": Guide(MOVE, _take, _facts, _moved),
-    "place": Guide(PLACE, _take, _facts, _relocated),
-    "cancel": Guide(CANCEL, _take, _facts, _cancelled),
+    "invite": Guide(INVITE, _take, _facts, _invited, OVER),
+    "move": Guide(MOVE, _take, _facts, _moved, OVER),
+    "place": Guide(PLACE, _take, _facts, _relocated, OVER),
+    "cancel": Guide(CANCEL, _take, _facts, _cancelled, OVER),
 }
 
 BUTTONS = {

@@ -32,7 +32,7 @@ async def menu(_update: Update, context: Context) -> None:
     held = await access.memberships(person, context.now)
     seats = access.as_seats(held)
     next_meetings = (await meetings.upcoming(by=person, now=context.now, limit=meetings.SOONEST))["meetings"][:1]
-    typed = context.turn.callback_id is None and not (context.message and (context.message.text or "").startswith("/"))
+    typed = context.turn.callback_id is None and not context.is_command
     context.show(
         "menu",
         {

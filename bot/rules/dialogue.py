@@ -99,6 +99,7 @@ def _lacks(key: str, *values: object) -> Callable[[Data], bool]:
 
 
 _WHEN = Step("when", parts=("day", "options"))
+_MINUTES = Step("minutes", parts=("ends",))
 
 ITEM = Flow(
     "item",
@@ -122,7 +123,7 @@ MEETING = Flow(
         Step("kept", _is("suspicious")),
         Step("body"),
         _WHEN,
-        Step("minutes"),
+        _MINUTES,
         Step("format"),
         Step("place", _lacks("format", "online")),
         Step("join_link", _lacks("format", "presence")),
@@ -130,7 +131,7 @@ MEETING = Flow(
     ),
 )
 
-MOVE = Flow("move", (Step("meeting"), _WHEN, Step("minutes"), Step("confirm")))
+MOVE = Flow("move", (Step("meeting"), _WHEN, _MINUTES, Step("confirm")))
 
 PLACE = Flow(
     "place",

@@ -5,8 +5,9 @@ from datetime import datetime
 
 import pytest
 
+from bot.handlers import COMMANDS
 from bot.polling import ALLOWED_UPDATES
-from storage.models import InboxUpdate, Person
+from storage.models import Dialogue, InboxUpdate, Person
 from storage.vocabulary import Network, UpdateState
 from tests.stage import STRANGER, Stage, raise_curtain
 
@@ -96,3 +97,79 @@ async def test_blanks_that_once_held_everybody_up_are_answered(stage: Stage, who
 
     last = max(await stage.heard(stage.chat(who)), key=lambda message: message.change)
     assert last.text.splitlines()[0] == {PETRA: LOST, STRANGER: UNKNOWN}[who]
+
+
+NAMES = sorted({name for command in COMMANDS for name in (command.german, command.english)})
+
+
+async def said(stage: Stage, text: str) -> str:
+    await stage.says(PETRA, text)
+    return max(await stage.heard(stage.chat(PETRA)), key=lambda message: message.change).text
+
+
+async def test_name_of_a_command_does_without_its_slash_what_it_does_with_it(stage: Stage) -> None:
+    answers = {}
+    for name in NAMES:
+        for typed in (f"/{name}", name, f"{name.upper()}!"):
+            await stage.says(PETRA, "/abbrechen")
+            answers[typed] = await said(stage, typed)
+
+    assert {name: answers[name] for name in NAMES} == {name: answers[f"/{name}"] for name in NAMES}
+    assert {name: answers[f"{name.upper()}!"] for name in NAMES} == {name: answers[f"/{name}"] for name in NAMES}
+    assert [name for name in NAMES if LOST in answers[name]] == []
+
+
+async def test_name_of_a_command_is_never_taken_for_a_title(stage: Stage) -> None:
+    taken = []
+    for name in NAMES:
+        await stage.says(PETRA, "/abbrechen")
+        await stage.says(PETRA, "/top RLK")
+        await stage.says(PETRA, name.capitalize())
+        taken += [name for entry in await Dialogue.all() if "title" in entry.data]
+
+    assert taken == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        ("abbrechen", "Verworfen. Es wurde nichts gespeichert."),
+        ("Cancel", "Verworfen. Es wurde nichts gespeichert."),
+        ("Zurück", "In welcher Form?"),
+        ("back", "In welcher Form?"),
+    ],
+)
+async def test_way_out_and_way_back_are_typed_in_the_middle_of_an_entry(stage: Stage, typed: str, answer: str) -> None:
+    await stage.says(PETRA, "/organisieren")
+    for label in ("RLK", "➕ Sitzung planen"):
+        await stage.presses(PETRA, await stage.button(stage.chat(PETRA), label))
+    await stage.says(PETRA, "3.12. 9-11 Uhr")
+    await stage.presses(PETRA, await stage.button(stage.chat(PETRA), "In Präsenz"))
+
+    assert answer in await said(stage, typed)
+
+
+@pytest.mark.parametrize(
+    ("slash", "bare"),
+    [
+        ("/top RLK: Ferienprogramm, Beschluss", "Top RLK: Ferienprogramm, Beschluss"),
+        ("/item RLK: Ferienprogramm, Beschluss", "item RLK: Ferienprogramm, Beschluss"),
+        ("/commitment RLK: Fachtag", "Commitment RLK: Fachtag"),
+        ("/top RLK: Familie M., Beratung", "top RLK: Familie M., Beratung"),
+    ],
+)
+async def test_entry_in_one_line_needs_no_slash_where_nothing_is_asked(stage: Stage, slash: str, bare: str) -> None:
+    with_slash = await said(stage, slash)
+    await stage.says(PETRA, "/abbrechen")
+
+    without = await said(stage, bare)
+    await stage.says(PETRA, "/abbrechen")
+    await stage.says(PETRA, "/top RLK")
+    await stage.says(PETRA, bare)
+
+    assert without == with_slash
+    assert (await Dialogue.get()).data["title"] == bare
+
+
+async def test_sentence_that_begins_with_the_name_of_another_command_is_none(stage: Stage) -> None:
+    assert LOST in await said(stage, "Termine bitte")

@@ -180,6 +180,40 @@ async def test_hour_that_the_clock_change_skips_is_told_and_the_next_time_offere
     )
 
 
+@pytest.mark.parametrize(
+    ("acts", "begins", "ends"),
+    [
+        (("3.12.2026 10 Uhr", "bis 12:30"), "2026-12-03T09:00", "2026-12-03T11:30"),
+        (("3.12.2026 10 Uhr", "10-12"), "2026-12-03T09:00", "2026-12-03T11:00"),
+        (
+            ("28.3.2027 01:30", "bis 2:30", "[So, 28.03.2027 (KW 12), 01:30–03:30]"),
+            "2027-03-28T00:30",
+            "2027-03-28T01:30",
+        ),
+        (
+            ("31.10.2027 01:30", "bis 2:30", f"[{TWICE.format('01:30–02:30 (Winterzeit)')}]"),
+            "2027-10-30T23:30",
+            "2027-10-31T01:30",
+        ),
+    ],
+)
+async def test_end_is_an_answer_to_how_long(stage: Stage, acts: tuple[str, ...], begins: str, ends: str) -> None:
+    await planned_until(stage, *acts, "[In Präsenz]", "[Noch offen]", "[✅ So planen]")
+
+    meeting = await Meeting.get()
+    moments = tuple(datetime.fromisoformat(f"{moment}+00:00") for moment in (begins, ends))
+    assert (meeting.starts_at, meeting.ends_at) == moments
+
+
+async def test_back_from_two_ends_asks_how_long_once_more(stage: Stage) -> None:
+    await planned_until(stage, "31.10.2027 01:30", "bis 2:30")
+    offered = await heard(stage)
+    await presses(stage, "‹ Zurück")
+
+    assert "Das kann zweierlei heißen. Was ist gemeint?" in offered
+    assert (await heard(stage))[-1] == "Wie lange? Zum Beispiel 90 min, 2 Stunden oder bis 16 Uhr."
+
+
 async def test_option_after_a_skipped_one_says_nothing_of_the_clock(stage: Stage) -> None:
     await planned_until(stage, "28.3.2027 02:30", "[‹ Anderer Tag]", "nächsten Montag 14 Uhr")
 

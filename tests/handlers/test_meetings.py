@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from storage.models import Body, Channel, Dialogue, Meeting, Notice, Person
-from storage.vocabulary import Network, NoticeState
-from tests.stage import Heard, Stage, raise_curtain
+from storage.vocabulary import MeetingState, Network, NoticeState
+from tests.stage import Button, Heard, Stage, raise_curtain
 
 PETRA, UWE, MONIKA, RAINER = "Petra Wimmer", "Uwe Brenner", "Monika Zeiler", "Rainer Puchner"
 CHRISTINE, EMILY = "Christine Ammer", "Emily Carter"
@@ -168,3 +168,58 @@ async def test_form_from_before_there_were_marks_is_still_good(stage: Stage) -> 
     await does(stage, PETRA, "[↔️ Verlegen]")
 
     assert (await Meeting.get()).starts_local == "2026-12-04T09:00"
+
+
+async def planned(stage: Stage, when: str) -> Meeting:
+    acts = ("/termine", "[➕ Sitzung planen]", "[Regionalleiterkonferenz]", when, "[In Präsenz]", "[Noch offen]")
+    await does(stage, PETRA, *acts, "[✅ So planen]")
+    return await Meeting.get()
+
+
+async def presses_on(stage: Stage, code: str, meeting: Meeting) -> str:
+    await stage.presses(PETRA, Button(label=code, message_id=0, data=f"{code}:{meeting.id}"))
+    return (await last(stage, PETRA)).told(with_buttons=True)
+
+
+async def test_meeting_that_is_moved_shows_the_days_of_its_month(stage: Stage) -> None:
+    meeting = await planned(stage, "11.2.2027 10-12 Uhr")
+
+    assert "[Februar 2027]" in await presses_on(stage, "mm", meeting)
+
+
+async def test_reason_of_a_meeting_to_which_nobody_is_invited_is_for_the_record(stage: Stage) -> None:
+    meeting = await planned(stage, "3.12. 14:30-16 Uhr")
+    before = await presses_on(stage, "mc", meeting)
+    await does(stage, PETRA, "/abbrechen", "/termine")
+    await presses_on(stage, "mi", meeting)
+    await does(stage, PETRA, "[✉️ Einladen]")
+
+    after = await presses_on(stage, "mc", meeting)
+
+    assert "Es ist noch niemand eingeladen; der Grund wird nur festgehalten." in before
+    assert "Der Grund steht in der Nachricht an alle Eingeladenen." in after
+
+
+OFF = "Diese Sitzung fällt aus."
+
+
+@pytest.mark.parametrize(
+    ("code", "acts"),
+    [
+        ("mp", ("[Online]", "[Noch offen]", "off", "[✅ So ändern]")),
+        ("mm", ("4.12. 10-12 Uhr", "off", "[↔️ Verlegen]")),
+        ("mc", ("Krankheit", "off", "[🚫 Sitzung absagen]")),
+    ],
+)
+async def test_form_about_a_meeting_that_is_off_closes(stage: Stage, code: str, acts: tuple[str, ...]) -> None:
+    meeting = await planned(stage, "3.12. 14:30-16 Uhr")
+    await presses_on(stage, code, meeting)
+
+    for act in acts:
+        if act == "off":
+            await Meeting.filter(id=meeting.id).update(state=MeetingState.CANCELLED)
+        else:
+            said = await does(stage, PETRA, act)
+
+    assert said == OFF
+    assert await Dialogue.all().count() == 0

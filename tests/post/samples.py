@@ -230,6 +230,7 @@ def _guided_meeting(**more: Any) -> Facts:  # noqa: ANN401  # facts of every kin
         "skipped": True,
         "grid": GRID,
         "durations": [60, 90],
+        "ends": [60, 120],
         "starts": at,
         "minutes": 90,
         "format": Plain("hybrid"),

@@ -1,11 +1,12 @@
 """A time that is typed when the day is known, and the names of purposes."""
 
 import datetime as dt
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.rules.reading import Choices, Exact, NotADate, Reason, at, purpose
+from bot.rules.reading import Choices, Exact, NotADate, Reason, at, purpose, until
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = dt.datetime(2026, 11, 18, 9, 0, tzinfo=BERLIN)
@@ -80,6 +81,37 @@ def test_at_a_day_whose_clocks_skip_the_time_offers_the_next_one(
 
 def test_at_the_only_offered_day_still_asks() -> None:
     assert at("9", days=[CHOSEN], sure=False, now=NOW, zone=BERLIN) == Choices((on(CHOSEN, "09:00"),))
+
+
+TEN = on(CHOSEN, "10:00")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("bis 12", on(CHOSEN, "10:00", "12:00")),
+        (" bis 12 Uhr", on(CHOSEN, "10:00", "12:00")),
+        ("until 12", on(CHOSEN, "10:00", "12:00")),
+        ("bis halb zwei", on(CHOSEN, "10:00", "13:30")),
+        ("10-12", on(CHOSEN, "10:00", "12:00")),
+        ("von 10 bis 12 Uhr", on(CHOSEN, "10:00", "12:00")),
+        ("9-12", NotADate(Reason.NOT_UNDERSTOOD)),
+        ("bis 9", NotADate(Reason.NOT_UNDERSTOOD)),
+        ("morgen", NotADate(Reason.NOT_UNDERSTOOD)),
+        ("12 Uhr", NotADate(Reason.NOT_UNDERSTOOD)),
+    ],
+)
+def test_until_reads_the_end_of_what_begins_at_a_known_time(text: str, expected: object) -> None:
+    assert until(text, start=TEN, now=NOW, zone=BERLIN) == expected
+
+
+def test_until_offers_the_ends_that_the_clock_change_leaves_open() -> None:
+    spring, autumn = on(dt.date(2027, 3, 28), "01:30"), on(dt.date(2027, 10, 31), "01:30")
+
+    read = [until("bis 2:30", start=start, now=NOW, zone=BERLIN) for start in (spring, autumn)]
+
+    assert read[0] == Choices((replace(spring, end=dt.time(3, 30)),), skipped=True)
+    assert read[1] == Choices(tuple(replace(autumn, end=dt.time(2, 30), end_fold=fold) for fold in (0, 1)))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from bot.rules.reading.answers import Choices, Exact, NotADate, Reason
 from bot.rules.reading.durations import duration
 from bot.rules.reading.lines import AgendaLine, CommitmentLine, agenda_line, commitment_line, purpose
-from bot.rules.reading.moments import at, when
+from bot.rules.reading.moments import at, until, when
 
 __all__ = [
     "AgendaLine",
@@ -17,5 +17,6 @@ __all__ = [
     "commitment_line",
     "duration",
     "purpose",
+    "until",
     "when",
 ]

@@ -68,6 +68,25 @@ def at(
     return Choices(options, skipped=any(isinstance(one, Choices) and one.skipped for one in read))
 
 
+def until(text: str, *, start: Exact, now: dt.datetime, zone: ZoneInfo) -> Exact | Choices | NotADate:
+    """The same where the start is known: its end ("bis 12"), or both once more ("10-12"). Another start is not understood."""
+    read = [
+        when(f"{start.date} {said}", now=now, zone=zone)
+        for said in (f"{start.time:%H:%M} {text.strip()}", text.strip())
+    ]
+    begins = (start.date, start.time, start.fold)
+    ends = dict.fromkeys(
+        option
+        for one in read
+        for option in _found(one)
+        if (option.date, option.time, option.fold) == begins and option.end is not None
+    )
+    if not ends:
+        return NotADate(Reason.NOT_UNDERSTOOD)
+    skipped = any(isinstance(one, Choices) and one.skipped for one in read)
+    return next(iter(ends)) if len(ends) == 1 and not skipped else Choices(tuple(ends), skipped=skipped)
+
+
 def _found(read: Exact | Choices | NotADate) -> tuple[Exact, ...]:
     match read:
         case Exact():
