@@ -34,7 +34,6 @@ class Browser:
     token: str
     said: list[tuple[int, float]] = field(default_factory=list)
     heard: list[tuple[str, float]] = field(default_factory=list)  # of groups: what was written, and when it was there
-    news: int = 0
     failures: list[str] = field(default_factory=list)
     _keys: "count[int]" = field(default_factory=count)
     _events: aiohttp.StreamReader | None = None
@@ -67,26 +66,28 @@ class Browser:
         return b""
 
     async def open(self, opened: AsyncExitStack) -> None:
-        """Load the page, and listen from then on."""
+        """Load the page, and listen from then on; a page that is refused stays closed, and is a failure."""
         await self.get("/chat")
         after = json.loads(await self.get("/chat/api/chats") or b'{"number": 0}')["number"]
         address = f"{self.address}/chat/api/changes?after={after}"
         asking = self.session.get(address, headers=self._headers, timeout=FOR_EVER, read_bufsize=LINE_BYTES)
         answer = await opened.enter_async_context(asking)
-        assert answer.status == 200, answer.status
+        if answer.status != 200:
+            self.failures.append(f"GET /chat/api/changes: {answer.status}")
+            return
         await answer.content.readline()  # it says at once that it is there
         self._events = answer.content
 
     async def listen(self) -> None:
         """Take in what the page is told, until it is told no more."""
-        assert self._events is not None
+        if self._events is None:
+            return
         while line := await self._events.readline():
             if line.startswith(b"data: {"):
                 self._told(json.loads(line.removeprefix(b"data: ")), time.perf_counter())
         self.failures.append("the stream ended")
 
     def _told(self, news: Mapping[str, Any], at: float) -> None:
-        self.news += 1
         for message in news["messages"]:
             if message["chat"] == self.person and message.get("sender") is None and "deleted" not in message:
                 self.said.append((message["id"], at))
