@@ -486,7 +486,7 @@ def _value(row: Setting, found: _Given) -> object:
 
 def _shown(raw: object) -> str:
     """The value, for the operator's eyes; not where there may be a password in it."""
-    return "an address with a user name in it" if re.search(r":.*@", str(raw), re.DOTALL) else repr(raw)
+    return "an address with a user name in it" if ":" in str(raw).rpartition("@")[0] else repr(raw)
 
 
 def _nearest(name: str, known: Any) -> str:  # noqa: ANN401  # names, in whatever order

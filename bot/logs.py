@@ -3,7 +3,7 @@
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,13 +71,37 @@ def _redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> M
     return event
 
 
-def configure(settings: LogSettings) -> None:
-    """Send everything, the libraries' lines too, through one formatter. httpx never logs below WARNING: its lines name URLs."""
+WhyAway = Callable[[BaseException], BaseException | None]
+Processor = Callable[[object, str, MutableMapping[str, Any]], MutableMapping[str, Any]]
+
+
+def _away_in_a_line(why_away: WhyAway) -> Processor:
+    """While the database is away everything that asks it fails: a trace each would fill the disk that is full already."""
+
+    def process(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        given = event.get("exc_info")
+        told = given[1] if isinstance(given, tuple) else given
+        error = told if isinstance(told, BaseException) else sys.exc_info()[1] if told else None
+        away = why_away(error) if error is not None else None
+        if away is not None:
+            del event["exc_info"]
+            event["error"] = f"{type(away).__name__}: {away}".partition("\n")[0]
+        return event
+
+    return process
+
+
+def configure(settings: LogSettings, why_away: WhyAway = lambda _error: None) -> None:
+    """Send everything, the libraries' lines too, through one formatter. httpx never logs below WARNING: its lines name URLs.
+
+    Of an error behind which `why_away` finds that the database is away, only that is told, in a line.
+    """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _away_in_a_line(why_away),
         structlog.processors.format_exc_info,
         _redact,
     ]
@@ -112,6 +136,9 @@ def configure(settings: LogSettings) -> None:
     root.setLevel(settings.level.upper())
     for name in QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    logging.getLogger("apscheduler.scheduler").setLevel(
+        max(logging.ERROR, root.level)
+    )  # a tick that is still under way is looked at again; on a database that is away each would say so every second
     logging.getLogger("telegram.request").setLevel(
         logging.CRITICAL
     )  # an answer that is no JSON, each time; it is raised as well

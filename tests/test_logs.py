@@ -1,14 +1,20 @@
+import errno
 import json
 import logging
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 
+import asyncpg
 import pytest
 import structlog
+from tortoise.exceptions import DBConnectionError, OperationalError
 
 from bot import logs
 from bot.config import LogSettings
 from bot.logs import HIDDEN, redacted
 from bot.rules import tokens
+from storage.away import why_away
 from tests.overhearing import Overheard, secrets_in
 
 TOKEN = "123456789:AAFmZ0-invented_token_of_a_bot_12345"
@@ -151,6 +157,79 @@ def test_tracebacks_have_no_secrets(
     ] * 2
 
 
+def full() -> Exception:
+    """What SQLite says on a full disk."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute("PRAGMA max_page_count = 1")
+        try:
+            connection.execute("CREATE TABLE t (a)")
+        except sqlite3.OperationalError as error:
+            return error
+    raise AssertionError
+
+
+def mistaken() -> Exception:
+    """What SQLite says to a statement that is wrong."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        try:
+            connection.execute("SELECT a FROM nowhere")
+        except sqlite3.OperationalError as error:
+            return error
+    raise AssertionError
+
+
+def fails(cause: Exception) -> None:
+    raise RuntimeError from cause
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (full(), "OperationalError: database or disk is full"),
+        (OperationalError(full()), "OperationalError: database or disk is full"),
+        (asyncpg.DiskFullError("no room\non the disk"), "DiskFullError: no room"),
+        (OperationalError(asyncpg.ConnectionDoesNotExistError("gone")), "ConnectionDoesNotExistError: gone"),
+        (DBConnectionError("no database"), "DBConnectionError: no database"),
+        (OSError(errno.ENOSPC, "No space left on device"), "OSError: [Errno 28] No space left on device"),
+        (ConnectionRefusedError("refused"), "ConnectionRefusedError: refused"),
+    ],
+    ids=repr,
+)
+def test_database_that_is_away_is_a_line_and_no_trace(
+    root: logging.Logger,  # noqa: ARG001  # put back afterwards
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+    told: str,
+) -> None:
+    logs.configure(LogSettings(format="json", level="info"), why_away)
+    log = structlog.get_logger("bot.test")
+
+    log.error("not kept", exc_info=error)
+    logging.getLogger("library").error("not kept", exc_info=error)
+    try:
+        fails(error)
+    except RuntimeError:
+        log.exception("not kept")
+
+    assert [(line["event"], line["error"], "exception" in line) for line in said(capsys)] == [
+        ("not kept", told, False)
+    ] * 3
+
+
+@pytest.mark.parametrize("error", [mistaken(), OperationalError("syntax"), FileNotFoundError(2, "none"), KeyError("a")])
+def test_defect_of_ours_keeps_its_trace(
+    root: logging.Logger,  # noqa: ARG001  # put back afterwards
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+) -> None:
+    logs.configure(LogSettings(format="json", level="info"), why_away)
+
+    structlog.get_logger("bot.test").error("not kept", exc_info=error)
+
+    [line] = said(capsys)
+    assert "exception" in line
+
+
 def test_lines_for_people_have_no_secrets_either(
     root: logging.Logger,  # noqa: ARG001  # put back afterwards
     capsys: pytest.CaptureFixture[str],
@@ -169,6 +248,12 @@ def test_libraries_that_name_addresses_are_quiet_at_every_level(root: logging.Lo
 
     assert {logging.getLogger(name).level for name in logs.QUIET} == {least}
     assert root.level == getattr(logging, level.upper())
+
+
+def test_tick_that_is_still_under_way_is_no_line(root: logging.Logger) -> None:  # noqa: ARG001  # put back afterwards
+    logs.configure(LogSettings(level="debug"))
+
+    assert not logging.getLogger("apscheduler.scheduler").isEnabledFor(logging.WARNING)
 
 
 def test_suite_hears_what_is_logged_and_finds_a_secret_in_it(overheard: Overheard) -> None:

@@ -20,8 +20,9 @@ def serve(options: argparse.Namespace) -> int:
     import structlog
 
     from bot import app, logs
+    from storage.away import why_away
 
-    logs.configure(settings.log)
+    logs.configure(settings.log, why_away)
     try:
         return run(app.serve(settings), settings)
     except app.ServedAlready as error:

@@ -1,6 +1,7 @@
 """First contact, the menu, help, and the way out."""
 
 import re
+from collections.abc import Sequence
 
 from telegram import Update
 
@@ -10,6 +11,7 @@ from bot.handlers.context import Context
 from bot.rules import permissions
 from bot.rules.facts import Plain
 from bot.rules.refusals import Refusal
+from storage.models import Membership, Person
 
 
 class PrivateOnly(Refusal):
@@ -30,7 +32,6 @@ async def menu(_update: Update, context: Context) -> None:
     """What can be done here, and what is next."""
     person = await context.speaker()
     held = await access.memberships(person, context.now)
-    seats = access.as_seats(held)
     next_meetings = (await meetings.upcoming(by=person, now=context.now, limit=meetings.SOONEST))["meetings"][:1]
     typed = context.turn.callback_id is None and not context.is_command
     context.show(
@@ -38,10 +39,17 @@ async def menu(_update: Update, context: Context) -> None:
         {
             "name": Plain(access.name_of(person)),
             "meetings": next_meetings,
-            "may_organise": permissions.may_administer(administrator=person.administrator)
-            or any(permissions.may_schedule(seats, seat.body_id) for seat in held),
+            "may_organise": _may_organise(person, held),
             "lost": typed,
         },
+    )
+
+
+def _may_organise(person: Person, held: Sequence[Membership]) -> bool:
+    """Whether there is anything under /organisieren for them."""
+    seats = access.as_seats(held)
+    return permissions.may_administer(administrator=person.administrator) or any(
+        permissions.may_schedule(seats, seat.body_id) for seat in held
     )
 
 
@@ -55,8 +63,10 @@ async def in_group(_update: Update, context: Context) -> None:
 
 async def help_(_update: Update, context: Context) -> None:
     """/hilfe."""
-    speaker = await context.speaker()
-    context.show("help", {"administrator": permissions.may_administer(administrator=speaker.administrator)})
+    person = await context.speaker()
+    held = await access.memberships(person, context.now)
+    administrator = permissions.may_administer(administrator=person.administrator)
+    context.show("help", {"administrator": administrator, "may_organise": _may_organise(person, held)})
 
 
 async def privacy(_update: Update, context: Context) -> None:

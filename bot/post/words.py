@@ -23,6 +23,7 @@ NUDGE_TOAST = "nudge_toast"
 NUDGE_ANSWER = "refusals/hints_only"
 AS_MAIL = "message"  # the frame of the chat's words
 FILE_MISSING = "file_missing"
+ALSO_BY_MAIL = frozenset({"new_way"})  # in the chats' words, to people whom the chats reach, too
 OF_COMMITMENTS = frozenset({"c", "cc", "cs", "cx"})  # buttons that name a commitment: its page does what they do
 SUBJECT_UNITS = 120
 ATTACHED = ("document", "calendar")
@@ -163,6 +164,7 @@ class Words:
             "text": text,
             "html": Markup("<br>\n").join(Markup(line) for line in said.text.splitlines()),  # noqa: S704  # escaped before
             "links": [*self._pages(said, reader), *_answer_page(shown)],
+            "only_way": notice.template not in ALSO_BY_MAIL,
         }
         return messages.mail(AS_MAIL, framed, voice)
 

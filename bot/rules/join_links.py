@@ -5,7 +5,7 @@ import re
 from bot.rules.reading.words import fold
 
 _ADDRESS = re.compile(r"https?://[^\s/?#@][^\s/?#@.]*\.[^\s/?#@]+(?:[/?#]\S*)?", re.IGNORECASE)
-_HOST_WITH_PATH = re.compile(r"(?:[a-z0-9-]+\.)+[a-z]{2,}(?::[0-9]{1,5})?/\S*", re.IGNORECASE)
+_HOST_WITH_PATH = re.compile(r"(?:[\w-]+\.)+(?:[^\W\d_]{2,}|xn--[a-z0-9-]+)(?::[0-9]{1,5})?/\S*", re.IGNORECASE)
 _NONE = frozenset(
     (
         *("-", "kein", "keine", "keiner", "keins", "keinen", "kein link", "kein zugang", "keine einwahl", "nein"),

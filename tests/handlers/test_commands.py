@@ -173,3 +173,11 @@ async def test_entry_in_one_line_needs_no_slash_where_nothing_is_asked(stage: St
 
 async def test_sentence_that_begins_with_the_name_of_another_command_is_none(stage: Stage) -> None:
     assert LOST in await said(stage, "Termine bitte")
+
+
+@pytest.mark.parametrize(("who", "listed"), [(PETRA, True), ("Anna Lechner", False), ("Rainer Puchner", True)])
+async def test_help_lists_what_somebody_may_do(stage: Stage, who: str, *, listed: bool) -> None:
+    await stage.says(who, "/hilfe")
+
+    (answer,) = await stage.heard(stage.chat(who))
+    assert ("/organisieren" in answer.text) is listed

@@ -81,6 +81,7 @@ async def test_text_with_a_slash_that_is_no_command_is_not_taken_for_an_answer(s
     [
         ("Einwahl 0911 1234 PIN 44", "Einwahl 0911 1234 PIN 44", "💻 Einwahl 0911 1234 PIN 44"),
         ("meet.jit.si/abc", "https://meet.jit.si/abc", "💻 Zur Videokonferenz"),
+        ("meet.example.org/abc", "https://meet.example.org/abc", "💻 Zur Videokonferenz"),
         ("kein Link", None, "💻 online, der Zugang folgt"),
     ],
 )

@@ -187,6 +187,15 @@ async def test_meeting_that_is_moved_shows_the_days_of_its_month(stage: Stage) -
     assert "[Februar 2027]" in await presses_on(stage, "mm", meeting)
 
 
+async def test_link_without_its_scheme_can_be_pressed(stage: Stage) -> None:
+    meeting = await planned(stage, "3.12. 14:30-16 Uhr")
+    await presses_on(stage, "mp", meeting)
+
+    await does(stage, PETRA, "[Online]", "meet.example.org/abc", "[✅ So ändern]")
+
+    assert (await Meeting.get()).join_link == "https://meet.example.org/abc"
+
+
 async def test_reason_of_a_meeting_to_which_nobody_is_invited_is_for_the_record(stage: Stage) -> None:
     meeting = await planned(stage, "3.12. 14:30-16 Uhr")
     before = await presses_on(stage, "mc", meeting)

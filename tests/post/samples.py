@@ -505,7 +505,7 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "group_choice": lambda: {"bodies": [body()]},
     "group_lost": lambda: {"level": 3, "body": sentinel(Title, "group.lost")},
     "group_linked": lambda: {"level": 3, "body": sentinel(Title, "group.body")},
-    "help": lambda: {"administrator": True},
+    "help": lambda: {"administrator": True, "may_organise": True},
     "invitation": lambda: {"meeting": meeting(), "document": document()},
     "invitation_as_deputy": lambda: {
         "meeting": meeting(), "instead_of": sentinel(PersonName, "instead_of"), "document": document(),

@@ -508,6 +508,20 @@ async def test_message_to_somebody_without_chat_becomes_a_mail_that_says_the_sam
     assert_golden(f"mail/message.{language}.eml", content)
 
 
+async def test_mail_about_a_new_way_goes_beside_the_chats_and_does_not_say_that_it_is_the_only_one(
+    office: Office, nora: Person, mailbox: Mailbox, mailer: Mailer
+) -> None:
+    facts = samples.TEMPLATES["new_way"]()
+
+    await sent(office, mailer, to(nora, kind=NoticeKind.MAIL, template="new_way", facts=facts))
+
+    (content,) = mailbox.messages()
+    bodies = [part.get_content() for part in read(content).walk() if part.get_content_maintype() == "text"]
+    assert ["nur per Mail" in body for body in bodies] == [False, False]
+    lines = bodies[0].splitlines()
+    assert lines[lines.index("-- ") + 1] == "Was Sie wie bekommen, ändern Sie hier:"
+
+
 async def test_mail_leads_where_the_buttons_lead_that_have_a_page(
     office: Office, nora: Person, mailbox: Mailbox, mailer: Mailer
 ) -> None:
