@@ -204,6 +204,7 @@ async def check(
     assert house.in_order(arrival.message for arrival in arrivals)
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("trouble", [stopped, cut_off])
 async def test_60_updates_while_the_database_is_away_for_a_moment(
     trouble: Trouble, tmp_path: Path, dice: Random, report: Report
