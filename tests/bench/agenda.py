@@ -112,7 +112,7 @@ async def _help(url: str) -> Figure:
         )
     finally:
         await db.close_store()
-    return Figure(name="/hilfe / handing in an item", value=asked / handed_in, bar=0.5, at_least=False)
+    return Figure(name="/hilfe / handing in an item", value=asked / handed_in, bar=0.8, aim=0.5, at_least=False)
 
 
 async def bench() -> list[Figure]:
