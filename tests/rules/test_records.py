@@ -366,3 +366,24 @@ def test_people_are_told_of_nothing_that_no_column_is_kept_for() -> None:
     known = {what for what, _ in TOLD.values()} | OTHER_WORDS
 
     assert [row for row in privacy_rows() if not row.startswith(tuple(known))] == []
+
+
+# --- the page of the tables -------------------------------------------------------------------------------------------
+
+
+def models_page() -> Iterator[tuple[str, str, str]]:
+    """Each row of docs/models.md: the file that it stands under, the table, and why it is one."""
+    file = ""
+    for line in (DOCS / "models.md").read_text(encoding="utf-8").splitlines():
+        if line.startswith("## "):
+            file = line.removeprefix("## ")
+        elif line.startswith("| `"):
+            table, why = (cell.strip() for cell in line.strip("|").split("|"))
+            yield file, table.strip("`"), why
+
+
+def test_every_table_has_a_line_that_says_why_it_is_not_a_column() -> None:
+    written = [(file, table) for file, table, why in models_page() if len(why.split()) > 3]
+    there = [(model.__module__.rpartition(".")[2], table) for table, model in models().items()]
+
+    assert sorted(written) == sorted(there)
