@@ -1,5 +1,6 @@
 """How a figure is measured, judged and printed."""
 
+import os
 import statistics
 import time
 from collections.abc import Awaitable, Callable
@@ -40,9 +41,9 @@ class Figure:
         return self.value >= self.bar if self.at_least else self.value <= self.bar
 
     @property
-    def absolute(self) -> bool:
-        """Whether it says how quick the machine is, too."""
-        return self.unit == " s"
+    def passes(self) -> bool:
+        """Whether it stands: in CI, whose machine may be lent to others, what says how quick the machine is fails nothing."""
+        return self.met or (self.unit == " s" and "CI" in os.environ)
 
     def line(self) -> str:
         margin = self.value / self.bar if self.at_least else self.bar / self.value if self.value else float("inf")
@@ -89,6 +90,6 @@ async def judged(bench: Bench, *, tries: int = TRIES) -> list[Figure]:
         for figure in await bench():
             if figure.name not in kept or not kept[figure.name].met:
                 kept[figure.name] = figure
-        if all(figure.met for figure in kept.values()):
+        if all(figure.passes for figure in kept.values()):
             break
     return [*kept.values()]
