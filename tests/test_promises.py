@@ -83,6 +83,14 @@ def included() -> set[str]:
     return found
 
 
+def test_nothing_but_the_record_itself_asks_what_was_recorded() -> None:
+    texts = {path.relative_to(SOURCES).as_posix(): path.read_text(encoding="utf-8") for path in SOURCES.rglob("*.py")}
+
+    readers = {name for name, text in texts.items() if "AuditEvent" in text or "audit_event" in text}
+
+    assert readers == {"actions/audit.py"}
+
+
 def test_every_refusal_has_its_words_in_the_chat() -> None:
     silent = [kind.__name__ for template, kind in refusals().items() if not messages.exists(f"chat/{template}.html")]
 

@@ -11,7 +11,7 @@ from bot.actions import meetings
 from bot.rules import permissions
 from bot.rules.facts import JoinLink, Place, Plain
 from bot.rules.refusals import ChangedMeanwhile
-from storage.models import AuditEvent, Meeting, Person
+from storage.models import Meeting, Person
 from storage.vocabulary import MeetingFormat, MeetingState
 
 Facts = dict[str, Any]
@@ -129,15 +129,16 @@ async def meanwhile(*, by: Person, meeting: int, began: Mapping[str, Any] | None
 async def _news(by: Person, meeting: Meeting, before: Seen, present: Seen) -> list[Facts]:
     """Each kind of change, with the one who made it; nobody is told their own name."""
     changed = before.arrangement.changes(present.arrangement)
-    kinds = {
-        "moved": changed["time"],
-        "relocated": changed["format"] or changed["place"] or changed["link"],
-        "invited": (before.state, present.state) == (MeetingState.SCHEDULED, MeetingState.INVITED),
-    }
+    relocated = changed["format"] or changed["place"] or changed["link"]
+    invited = (before.state, present.state) == (MeetingState.SCHEDULED, MeetingState.INVITED)
+    kinds = (
+        ("moved", changed["time"], meeting.moved_by_id),
+        ("relocated", relocated, meeting.relocated_by_id),
+        ("invited", invited, meeting.invited_by_id),
+    )
     news = []
-    for kind in (kind for kind, happened in kinds.items() if happened):
-        deeds = AuditEvent.filter(about=f"meeting:{meeting.id}", what=f"meeting.{kind}").order_by("-id")
-        last = await deeds.first().select_related("person")
-        author = last.person if last is not None and last.person_id != by.id else None
-        news.append({"what": Plain(kind), "by": meetings.named(author)})
+    for kind, happened, author in kinds:
+        if happened:
+            other = await Person.get(id=author) if author is not None and author != by.id else None
+            news.append({"what": Plain(kind), "by": meetings.named(other)})
     return news

@@ -17,7 +17,6 @@ from bot.rules.parties import Party
 from bot.rules.refusals import ChangedMeanwhile, NotAllowed, Outdated, ReasonMissing, Refusal, TooLong
 from storage.db import transaction
 from storage.models import (
-    AuditEvent,
     Body,
     CheckIn,
     Commitment,
@@ -34,6 +33,7 @@ WHAT_LIMIT = 500
 REASON_LIMIT = 500
 NAME_LIMIT = 200
 PARTIES_LIMIT = 1000  # characters of the names that are given at once
+NOT_DONE = {"done_from": None, "done_version": None, "done_by_id": None, "verified_by_id": None}
 
 Facts = dict[str, Any]
 
@@ -347,12 +347,14 @@ async def fulfil(*, by: Person, commitment: int, now: datetime) -> Facts:
 
 async def _stands(entry: Entry, answer: CheckInAnswer, by: Person, now: datetime) -> None:
     commitment, was = entry.commitment, entry.commitment.state
-    await write(commitment, now, state=STATE_AFTER[answer])
+    done: dict[str, Any] = {}
+    if answer is CheckInAnswer.DONE:
+        done = {"done_from": was, "done_version": commitment.version + 1, "done_by_id": by.id, "verified_by_id": None}
+    await write(commitment, now, state=STATE_AFTER[answer], **done)
     await notices.withdraw(
         f"commitment:{commitment.id}", only=["check_in_told"]
     )  # an answer that waits to be told is not the last
-    about, version = f"commitment:{commitment.id}", commitment.version
-    await audit.record(by, f"commitment.{answer.value}", about, now=now, was=was.value, version=version)
+    await audit.record(by, f"commitment.{answer.value}", f"commitment:{commitment.id}", now=now, was=was.value)
     await feeds.touch(entry.people(Side.OWNER))
     if answer in TOLD_AT_ONCE:
         facts = {"name": access.name_of(by), "answer": Plain(answer.value)}
@@ -366,7 +368,7 @@ async def verify(*, by: Person, commitment: int, now: datetime) -> Facts:
         raise NotAllowed(body=Plain(entry.commitment.body.code))
     if entry.commitment.state is CommitmentState.FULFILLED:
         async with transaction():
-            await write(entry.commitment, now, state=CommitmentState.VERIFIED)
+            await write(entry.commitment, now, state=CommitmentState.VERIFIED, verified_by_id=by.id)
             await audit.record(by, "commitment.verified", f"commitment:{commitment}", now=now)
             owners = entry.people(Side.OWNER) - {by.id}
             await tell(entry, "commitment_verified", owners, now, access.today(by, now))
@@ -390,7 +392,7 @@ async def reopen(*, by: Person, commitment: int, now: datetime) -> Facts:
     if state in DONE:
         async with transaction():
             before, heard = await _before_done(entry)
-            await write(entry.commitment, now, state=before)
+            await write(entry.commitment, now, state=before, **NOT_DONE)
             await CheckIn.filter(commitment_id=commitment, answer=CheckInAnswer.DONE).delete()
             await audit.record(by, "commitment.reopened", f"commitment:{commitment}", now=now)
             await feeds.touch(entry.people(Side.OWNER))
@@ -404,21 +406,16 @@ async def reopen(*, by: Person, commitment: int, now: datetime) -> Facts:
 
 async def _before_done(entry: Entry) -> tuple[CommitmentState, frozenset[int]]:
     """How it stood before, and who has said or heard that it is done; whoever has not heard it yet never will."""
-    about = f"commitment:{entry.commitment.id}"
-    said = await AuditEvent.filter(about=about, what__in=["commitment.done", "commitment.verified"]).order_by("id")
-    last = next((event for event in reversed(said) if "was" in event.facts), None)
-    if last is None:
-        state, heard = CommitmentState.AGREED, set(entry.leads)
-    else:
-        state = CommitmentState(str(last.facts["was"]))
-        told = Notice.filter(key__startswith=f"{about}:check_in_told:{last.facts['version']}:")
-        waiting = await told.filter(state=NoticeState.WAITING).select_for_update()
-        await Notice.filter(id__in=[0, *(notice.id for notice in waiting)]).delete()
-        heard = {notice.person_id for notice in await told if notice.person_id is not None}
-        if not waiting and not heard:  # it is not known any more: those who lead now count as told
-            heard = set(entry.leads)
-        heard |= {event.person_id for event in said if event.id >= last.id and event.person_id is not None}
-    return CommitmentState.ORPHANED if entry.owners_left() else state, frozenset(heard)
+    commitment = entry.commitment
+    heard = {person for person in (commitment.done_by_id, commitment.verified_by_id) if person is not None}
+    told = Notice.filter(key__startswith=f"commitment:{commitment.id}:check_in_told:{commitment.done_version}:")
+    waiting = await told.filter(state=NoticeState.WAITING).select_for_update()
+    await Notice.filter(id__in=[0, *(notice.id for notice in waiting)]).delete()
+    informed = {notice.person_id for notice in await told if notice.person_id is not None}
+    if not waiting and not informed:  # it is not known any more: those who lead now count as told
+        informed = set(entry.leads)
+    before = commitment.done_from or CommitmentState.AGREED
+    return CommitmentState.ORPHANED if entry.owners_left() else before, frozenset(heard | informed)
 
 
 async def for_changing(*, by: Person, commitment: int, now: datetime) -> Facts:

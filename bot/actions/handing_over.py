@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.actions import access, audit, commitments, feeds, ledger, notices
-from bot.actions.ledger import HANDED_OVER, Entry
+from bot.actions.ledger import Entry
 from bot.rules import permissions
 from bot.rules.facts import PersonName, Plain
 from bot.rules.followup import OPEN
@@ -54,7 +54,7 @@ async def _to_give(by: Person, commitment: int, now: datetime) -> tuple[Entry, l
     entry, seats = await ledger.permitted(by, commitment, now)
     if not permissions.may_hand_over(seats, entry.commitment.body_id):
         raise NotAllowed(body=Plain(entry.commitment.body.code))
-    vacant = await ledger.vacant(entry)
+    vacant = ledger.vacant(entry)
     if entry.commitment.state not in OPEN or not vacant:
         raise Outdated
     return entry, vacant
@@ -72,8 +72,9 @@ async def _replace(entry: Entry, replaced: list[CommitmentParty], person: Person
     if taking:
         party, people = Party(person=person.id), frozenset({person.id})
         added = commitments.party_row(commitment, Side.OWNER, party, by=by, people=people, now=now)
+        added.asked_to_take_over = True
         await added.save()
-        await audit.record(by, HANDED_OVER, about, now=now, party=added.id)
+        await audit.record(by, "commitment.handed_over", about, now=now)
         waited_for = waited_for or added.confirmed_at is None
     state = commitment.state
     if waited_for:

@@ -111,7 +111,7 @@ async def invite(
         await meetings.lock(found)
         if found.state is MeetingState.SCHEDULED:
             first = {"invited_at": now, "short_notice_reason": reason, "organizer": found.organizer or mailbox}
-            await meetings.write(found, now, state=MeetingState.INVITED, **first)
+            await meetings.write(found, now, state=MeetingState.INVITED, invited_by_id=by.id, **first)
             await audit.record(by, "meeting.invited", f"meeting:{found.id}", now=now)
         await Attendance.bulk_create(
             [

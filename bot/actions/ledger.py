@@ -18,7 +18,6 @@ from bot.rules.refusals import NotAllowed, Refusal
 from storage import queries
 from storage.db import execute
 from storage.models import (
-    AuditEvent,
     Body,
     Commitment,
     CommitmentDueIn,
@@ -31,7 +30,6 @@ from storage.rows import places
 from storage.vocabulary import CommitmentState, DueKind, MeetingState, Role, Side
 
 NOT_IN_THE_CALENDAR = (MeetingState.DRAFT, MeetingState.POLLING, MeetingState.CANCELLED)
-HANDED_OVER = "commitment.handed_over"
 STILL_SHOWN = (*OPEN, CommitmentState.FULFILLED)
 DONE_SHOWN = timedelta(days=14)
 
@@ -346,14 +344,15 @@ async def body_to_record_in(by: Person, body: int | str, now: datetime) -> Body:
         raise MayNotRecord(**refusal.facts) from refusal
 
 
-async def vacant(entry: Entry) -> list[CommitmentParty]:
-    """The owners in whose place somebody else may step: who left, and who was asked to take over and has not agreed yet."""
-    owners = [row for row, _ in entry.parties if row.side is Side.OWNER]
-    asked: set[object] = set()
-    if entry.commitment.state is CommitmentState.PROPOSED:
-        events = await AuditEvent.filter(what=HANDED_OVER, about=f"commitment:{entry.commitment.id}")
-        asked = {event.facts["party"] for event in events}
-    return [row for row in owners if entry.has_left(row) or (row.id in asked and row.confirmed_at is None)]
+def vacant(entry: Entry) -> list[CommitmentParty]:
+    """The owners who can be replaced: those who left, and those who were asked to take over and have not agreed yet."""
+    proposed = entry.commitment.state is CommitmentState.PROPOSED
+    return [
+        row
+        for row, _ in entry.parties
+        if row.side is Side.OWNER
+        and (entry.has_left(row) or (proposed and row.asked_to_take_over and row.confirmed_at is None))
+    ]
 
 
 async def view(*, by: Person, commitment: int, now: datetime) -> Facts:
@@ -379,7 +378,7 @@ async def view(*, by: Person, commitment: int, now: datetime) -> Facts:
         "may_fulfil": records and not owns and is_open,
         "may_verify": leads and state is CommitmentState.FULFILLED,
         "may_reopen": leads if state is CommitmentState.VERIFIED else (owns or records) and state in DONE,
-        "may_hand_over": permissions.may_hand_over(seats, body) and is_open and bool(await vacant(entry)),
+        "may_hand_over": permissions.may_hand_over(seats, body) and is_open and bool(vacant(entry)),
         "may_drop": records and state in STILL_SHOWN,
     }
 

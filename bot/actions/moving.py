@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from bot.actions import access, audit, meetings, notices, placing
@@ -23,6 +23,7 @@ LEFT_TO_THE_WEB_CHAT = "level"  # what post says of a notice whose words only th
 MOVABLE = (MeetingState.DRAFT, MeetingState.SCHEDULED, MeetingState.INVITED)
 
 Facts = dict[str, Any]
+Rearranged = Literal["moved", "relocated"]  # also what the columns of their authors are called
 
 
 async def changeable(*, by: Person, meeting: int, now: datetime) -> Facts:
@@ -49,7 +50,7 @@ async def move(
         place=found.place,
         join_link=found.join_link,
     )
-    return await _rearrange(by, found, body, plan, what="meeting.moved", now=now)
+    return await _rearrange(by, found, body, plan, what="moved", now=now)
 
 
 async def relocate(
@@ -70,7 +71,7 @@ async def relocate(
     found, body = await _before(by, meeting, now, seen)
     starts = found.starts_at.astimezone(ZoneInfo(by.zone)).replace(tzinfo=None)
     plan = Plan(starts=starts, minutes=found.minutes, format=form, place=place, join_link=join_link)
-    return await _rearrange(by, found, body, plan, what="meeting.relocated", now=now)
+    return await _rearrange(by, found, body, plan, what="relocated", now=now)
 
 
 async def _before(by: Person, meeting: int, now: datetime, seen: str | None) -> tuple[Meeting, Body]:
@@ -82,7 +83,7 @@ async def _before(by: Person, meeting: int, now: datetime, seen: str | None) -> 
     return found, body
 
 
-async def _rearrange(by: Person, meeting: Meeting, body: Body, plan: Plan, *, what: str, now: datetime) -> Facts:
+async def _rearrange(by: Person, meeting: Meeting, body: Body, plan: Plan, *, what: Rearranged, now: datetime) -> Facts:
     before = Arrangement.of(meeting)
     columns = meetings.columns(plan, meetings.check(plan, by.zone, now), meeting.zone)
     same_names = {name: columns[name] for name in ("minutes", "format", "place", "join_link")}
@@ -93,8 +94,9 @@ async def _rearrange(by: Person, meeting: Meeting, body: Body, plan: Plan, *, wh
     async with transaction():
         known = await _overtake(meeting)
         sequence = meeting.sequence + 1 if known.used else meeting.sequence
-        await meetings.write(meeting, now, sequence=sequence, **columns)
-        await audit.record(by, what, f"meeting:{meeting.id}", now=now)
+        author = {f"{what}_by_id": by.id}
+        await meetings.write(meeting, now, sequence=sequence, **author, **columns)
+        await audit.record(by, f"meeting.{what}", f"meeting:{meeting.id}", now=now)
         if meeting.state is MeetingState.INVITED:
             told = await _tell(meeting, body, known, before, day=access.today(by, now), now=now)
         await meetings.touch_feeds(body, access.today(by, now))

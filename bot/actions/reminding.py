@@ -1,6 +1,5 @@
 """The clock asks how commitments stand, and says what is overdue. `bot.rules.followup` says when and whom."""
 
-import json
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,17 +17,16 @@ from bot.rules.followup import OPEN
 from bot.rules.quiet import Rest
 from storage import queries
 from storage.db import execute, transaction, unit_of_work
-from storage.models import AuditEvent, CheckIn, Commitment, Notice, Person
+from storage.models import CheckIn, Commitment, Notice, Person, ToldOverdue
 from storage.rows import places
 from storage.vocabulary import CommitmentState
 
 ASKED_AHEAD = timedelta(days=followup.FARTHEST_DAYS)
 AT_ONCE = 200
-TOLD_OVERDUE = "commitment.overdue"
 CHECK_IN = "check_in"
 CHECK_INS, OVERDUE = "check-ins", "overdue"  # what the looks are called
 _TOLD = f"""
-SELECT c.id, e.facts FROM commitment c JOIN audit_event e ON e.about = 'commitment:' || c.id AND e.what = ?
+SELECT t.commitment_id, t.person_id, t.due_on FROM told_overdue t JOIN commitment c ON c.id = t.commitment_id
 WHERE c.state IN ({places(OPEN)}) AND (c.due_on < ? OR c.due_kind = 'meeting')
 """  # noqa: S608  # constants only
 BUNDLES = {CHECK_IN: ("commitments",), "overdue": ("mine", "led")}  # templates, and the lists in their facts
@@ -174,25 +172,21 @@ async def _tell_overdue(told: _Told, now: datetime) -> int:
     async with transaction():
         kept = await notices.queue(drafts, now=now)
         remembered = [
-            AuditEvent(
-                at=now,
-                what=TOLD_OVERDUE,
-                about=f"commitment:{entry.commitment.id}",
-                facts={"told": reader.id, "due_on": str(entry.due(reader.today))},
+            ToldOverdue(
+                commitment_id=entry.commitment.id, person_id=reader.id, due_on=entry.due(reader.today), told_at=now
             )
             for reader, entries in told
             if _bundle_key(reader) in kept
             for entry in entries
         ]
-        await AuditEvent.bulk_create(remembered)
+        await ToldOverdue.bulk_create(remembered, ignore_conflicts=True)
     return len(kept)
 
 
 async def _told_overdue(day: date) -> set[tuple[int, int, str]]:
     """Who has been told of which open commitment and which due date."""
-    rows = await execute(_TOLD, [TOLD_OVERDUE, *(state.value for state in OPEN), day])
-    found = ((row["id"], json.loads(row["facts"])) for row in rows)
-    return {(commitment, facts["told"], facts["due_on"]) for commitment, facts in found}
+    rows = await execute(_TOLD, [*(state.value for state in OPEN), day])
+    return {(row["commitment_id"], row["person_id"], str(row["due_on"])) for row in rows}
 
 
 def _days(outlines: Iterable[Outline], reader: _Reader) -> dict[int, date]:

@@ -1,7 +1,7 @@
 """Tables: one file per aggregate, fields and constraints, no behaviour."""
 
 from storage.models._tortoise import give_defaults  # before any model
-from storage.models.commitments import CheckIn, Commitment, CommitmentDueIn, CommitmentParty
+from storage.models.commitments import CheckIn, Commitment, CommitmentDueIn, CommitmentParty, ToldOverdue
 from storage.models.journal import AuditEvent, Dialogue, Document, Remembered
 from storage.models.meetings import AgendaItem, AgendaItemPaper, Attendance, Meeting, Topic
 from storage.models.people import Area, Body, BodyArea, Channel, GroupChat, Membership, Organisation, Person
@@ -35,6 +35,7 @@ __all__ = [
     "Person",
     "Remembered",
     "SignInRequest",
+    "ToldOverdue",
     "Topic",
     "WebSession",
 ]

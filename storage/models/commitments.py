@@ -14,7 +14,9 @@ RESTRICT = fields.RESTRICT
 class Commitment(Model):
     """Vereinbarung, numbered per body (C5). Overdue is computed, never stored; `due_moves` counts the moves of the date.
 
-    `agreed_on` is the local day from which "in the next-but-one meeting" is counted.
+    `agreed_on` is the local day from which "in the next-but-one meeting" is counted. Once somebody has said that it is done,
+    `done_from` is the state before that, `done_version` the version by which the lead was told, `done_by` and `verified_by`
+    those who said it and who agreed; all four are empty again when it is reopened.
     """
 
     id = fields.IntField(primary_key=True)
@@ -38,10 +40,20 @@ class Commitment(Model):
     created_at = MomentField()
     changed_at = MomentField()
     version = fields.IntField(db_default=1)
+    done_from = fields.CharEnumField(CommitmentState, max_length=32, null=True)
+    done_version = fields.IntField(null=True)
+    done_by: fields.ForeignKeyNullableRelation[Person] = fields.ForeignKeyField(
+        "models.Person", null=True, on_delete=RESTRICT, related_name="commitments_done"
+    )
+    verified_by: fields.ForeignKeyNullableRelation[Person] = fields.ForeignKeyField(
+        "models.Person", null=True, on_delete=RESTRICT, related_name="commitments_verified"
+    )
 
     body_id: int
     meeting_id: int | None
     recorded_by_id: int
+    done_by_id: int | None
+    verified_by_id: int | None
 
     class Meta:
         table = "commitment"
@@ -51,7 +63,8 @@ class Commitment(Model):
 class CommitmentParty(Model):
     """Who does it or with whom it was agreed: a person, a role of a body, an organisation, a body, or only a name.
 
-    `by_hand`: the one who records vouches for a party without an account.
+    `by_hand`: the one who records vouches for a party without an account. `asked_to_take_over`: they were given it in the place
+    of somebody who left; until they confirm, it can be given to somebody else.
     """
 
     id = fields.IntField(primary_key=True)
@@ -71,6 +84,7 @@ class CommitmentParty(Model):
     role = fields.CharEnumField(Role, max_length=32, null=True)
     name = fields.CharField(max_length=200, null=True)
     by_hand = fields.BooleanField(db_default=False)
+    asked_to_take_over = fields.BooleanField(db_default=False)
     confirmed_at = MomentField(null=True)
     confirmed_by: fields.ForeignKeyNullableRelation[Person] = fields.ForeignKeyField(
         "models.Person", null=True, on_delete=RESTRICT, related_name="commitments_confirmed"
@@ -127,4 +141,28 @@ class CheckIn(Model):
 
     class Meta:
         table = "check_in"
+        unique_together = (("commitment", "person", "due_on"),)
+
+
+class ToldOverdue(Model):
+    """That somebody was told that a commitment is overdue, once for each due date.
+
+    Not a column of `CheckIn`: leads are told as well, who are never asked, and a check-in goes when its answer is taken back.
+    """
+
+    id = fields.IntField(primary_key=True)
+    commitment: fields.ForeignKeyRelation[Commitment] = fields.ForeignKeyField(
+        "models.Commitment", on_delete=RESTRICT, related_name="told_overdue"
+    )
+    person: fields.ForeignKeyRelation[Person] = fields.ForeignKeyField(
+        "models.Person", on_delete=RESTRICT, related_name="told_overdue"
+    )
+    due_on = fields.DateField()
+    told_at = MomentField()
+
+    commitment_id: int
+    person_id: int
+
+    class Meta:
+        table = "told_overdue"
         unique_together = (("commitment", "person", "due_on"),)

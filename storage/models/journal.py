@@ -53,7 +53,7 @@ class Document(Model):
 
 
 class AuditEvent(Model):
-    """Who did what to which thing; `facts` never hold content that privacy rules would have to erase."""
+    """Who did what to which thing, to be shown; `facts` never hold content that privacy rules would have to erase."""
 
     id = fields.IntField(primary_key=True)
     at = MomentField(db_index=True)

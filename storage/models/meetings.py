@@ -25,6 +25,7 @@ class Meeting(Model):
     What lies in the future keeps its wall time: `starts_local` ("2026-11-24T14:30") in `zone` is the truth, `starts_at`
     and `ends_at` (UTC) are derived from it in one place, `bot.actions.meetings`. `sequence` and `uid` are RFC 5545's;
     `stamp` is the last DTSTAMP; `organizer` the address that its calendar objects have carried since the first invitation.
+    `moved_by` gave it its last other time, `relocated_by` its last other form, place or link.
     """
 
     id = fields.IntField(primary_key=True)
@@ -52,12 +53,24 @@ class Meeting(Model):
     created_by: fields.ForeignKeyNullableRelation[Person] = fields.ForeignKeyField(
         "models.Person", null=True, on_delete=RESTRICT, related_name="meetings_created"
     )
+    moved_by: fields.ForeignKeyNullableRelation[Person] = fields.ForeignKeyField(
+        "models.Person", null=True, on_delete=RESTRICT, related_name="meetings_moved"
+    )
+    relocated_by: fields.ForeignKeyNullableRelation[Person] = fields.ForeignKeyField(
+        "models.Person", null=True, on_delete=RESTRICT, related_name="meetings_relocated"
+    )
+    invited_by: fields.ForeignKeyNullableRelation[Person] = fields.ForeignKeyField(
+        "models.Person", null=True, on_delete=RESTRICT, related_name="meetings_invited"
+    )
     created_at = MomentField()
     changed_at = MomentField()
     version = fields.IntField(db_default=1)
 
     body_id: int
     created_by_id: int | None
+    moved_by_id: int | None
+    relocated_by_id: int | None
+    invited_by_id: int | None
 
     class Meta:
         table = "meeting"

@@ -9,7 +9,7 @@ from bot.actions.commitments import Due
 from bot.actions.notices import Draft
 from bot.rules.parties import Party
 from storage import db
-from storage.models import AuditEvent, CheckIn, CommitmentParty, Membership, Notice, Person
+from storage.models import CheckIn, CommitmentParty, Membership, Notice, Person, ToldOverdue
 from storage.vocabulary import CheckInAnswer, DueKind, Role, Side
 from tests.actions.agreements import LAND, NEXT_WEEK, Town, agreed, arrive, facts_told, recorded, told
 from tests.actions.people import a_meeting, a_seat
@@ -135,7 +135,9 @@ async def test_mark_overdue_tells_owner_and_lead_once(town: Town, now: datetime)
     annas, carlas = await facts_told("overdue", town.anna), await facts_told("overdue", town.carla)
     assert ([e["number"] for e in annas["mine"]], [e["number"] for e in annas["led"]]) == ([], [1])
     assert ([e["number"] for e in carlas["mine"]], [e["number"] for e in carlas["led"]]) == ([1], [])
-    assert await AuditEvent.filter(what="commitment.overdue").count() == 2
+    assert await ToldOverdue.all().order_by("person_id").values_list("person_id", "due_on", "told_at") == [
+        (person.id, THURSDAY_AFTER.date() - timedelta(days=1), THURSDAY_AFTER) for person in (town.anna, town.carla)
+    ]
 
 
 async def test_mark_overdue_tells_the_deputy_when_the_chair_is_away(town: Town, now: datetime) -> None:
@@ -225,7 +227,7 @@ async def test_clock_tells_in_pieces_and_each_person_once(
     assert [person for _, person in await told("check_in")] == [town.carla.id, town.dora.id, town.emil.id]
     assert [e["number"] for e in (await facts_told("check_in", town.carla))["commitments"]] == [1, 2, 3]
     assert [e["number"] for e in (await facts_told("overdue", town.anna))["led"]] == [1, 2, 3, 4, 5]
-    assert (await CheckIn.all().count(), await AuditEvent.filter(what="commitment.overdue").count()) == (5, 10)
+    assert (await CheckIn.all().count(), await ToldOverdue.all().count()) == (5, 10)
 
 
 async def test_clock_keeps_what_it_has_told_when_it_fails_on_the_way(
