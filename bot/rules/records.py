@@ -121,6 +121,9 @@ class Table:
 
 IN_USE: Final = Lifetime(until="as long as the town uses Faden")
 RECORDS: Final = Lifetime(until="as long as the body's records are kept")
+DEEDS: Final = Lifetime(
+    until="it is three years old", time=timedelta(days=1095), held_by="bot.config.KeepSettings.audit_days"
+)
 SEATED: Final = Lifetime(until="while the person has a seat")
 UNTIL_ERASED: Final = Lifetime(until="the person is erased")
 LINKED: Final = Lifetime(until="the account is replaced, or the person leaves", held_by="bot.actions.leaving.end_seat")
@@ -302,9 +305,12 @@ _PEOPLE: Final = {
 
 _MEETINGS: Final = {
     "meeting": Table(
-        links=(_actor("created_by_id"),),
+        links=(_actor("created_by_id"), _actor("moved_by_id"), _actor("relocated_by_id"), _actor("invited_by_id")),
         fields=(
             _on_record("created_by_id", columns="created_by_id"),
+            _on_record("moved_by_id", columns="moved_by_id"),
+            _on_record("relocated_by_id", columns="relocated_by_id"),
+            _on_record("invited_by_id", columns="invited_by_id"),
             _nobodys(
                 "id body_id number title state format starts_local zone minutes starts_at ends_at place join_link uid"
                 " sequence stamp organizer invited_at short_notice_reason cancel_reason created_at changed_at version",
@@ -374,18 +380,22 @@ _MEETINGS: Final = {
 
 _COMMITMENTS: Final = {
     "commitment": Table(
-        links=(_author("recorded_by_id"),),
+        links=(_author("recorded_by_id"), _actor("done_by_id"), _actor("verified_by_id")),
         fields=(
             _on_record("recorded_by_id", columns="recorded_by_id what reason created_at"),
+            _on_record("done_by_id", columns="done_by_id"),
+            _on_record("verified_by_id", columns="verified_by_id"),
             _nobodys(
-                "id body_id number state due_kind due_on due_moves agreed_on meeting_id changed_at version", RECORDS
+                "id body_id number state due_kind due_on due_moves agreed_on meeting_id changed_at version done_from"
+                " done_version",
+                RECORDS,
             ),
         ),
     ),
     "commitment_party": Table(
         links=(_subject("person_id"), _actor("confirmed_by_id"), _subject("name", Found.NAME)),
         fields=(
-            _on_record("person_id", columns="commitment_id person_id side by_hand confirmed_at"),
+            _on_record("person_id", columns="commitment_id person_id side by_hand asked_to_take_over confirmed_at"),
             _on_record("confirmed_by_id", columns="confirmed_by_id"),
             _of("name", columns="name", kept=RECORDS, erasing=Erasing.NEUTRAL),
             _nobodys("id organisation_id body_id role", RECORDS),
@@ -396,6 +406,13 @@ _COMMITMENTS: Final = {
         links=(_subject("person_id"),),
         fields=(
             _on_record("person_id", columns="commitment_id person_id due_on asked_at answer answered_at"),
+            _nobodys("id", RECORDS),
+        ),
+    ),
+    "told_overdue": Table(
+        links=(_subject("person_id"),),
+        fields=(
+            _on_record("person_id", columns="commitment_id person_id due_on told_at"),
             _nobodys("id", RECORDS),
         ),
     ),
@@ -424,7 +441,7 @@ _JOURNAL: Final = {
                 "about",
                 columns="at what about",
                 basis=Basis.SECURITY,
-                kept=RECORDS,
+                kept=DEEDS,
                 erasing=Erasing.KEEP,
                 because=ONLY_A_NUMBER,
             ),
@@ -432,7 +449,7 @@ _JOURNAL: Final = {
                 "person_id",
                 columns="person_id",
                 basis=Basis.SECURITY,
-                kept=RECORDS,
+                kept=DEEDS,
                 erasing=Erasing.KEEP,
                 because=ONLY_A_NUMBER,
             ),
@@ -440,7 +457,7 @@ _JOURNAL: Final = {
                 "on_behalf_of_id",
                 columns="on_behalf_of_id",
                 basis=Basis.SECURITY,
-                kept=RECORDS,
+                kept=DEEDS,
                 erasing=Erasing.KEEP,
                 because=ONLY_A_NUMBER,
             ),
@@ -448,12 +465,12 @@ _JOURNAL: Final = {
                 "person_id",
                 columns="facts",
                 basis=Basis.SECURITY,
-                kept=RECORDS,
+                kept=DEEDS,
                 erasing=Erasing.KEEP,
                 because=ONLY_A_NUMBER,
                 withheld=OF_OTHERS,
             ),
-            _nobodys("id", RECORDS),
+            _nobodys("id", DEEDS),
         ),
     ),
     "remembered": Table(

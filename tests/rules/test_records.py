@@ -44,6 +44,7 @@ TOLD = {
     records.SESSION: ("Anmeldungen", "nach der letzten Nutzung"),
     records.WAY_IN: ("Links, die anmelden", "bis sie ablaufen"),
     records.ASKED: ("Bitten um einen Anmelde-Link", "Tag"),
+    records.DEEDS: ("wer was wann getan hat", "keep.audit_days"),
     records.IN_USE: ("Prüfsummen dessen", "solange die Stadt Faden nutzt"),
 }
 OTHER_WORDS = {  # rows that tell of the same columns apart, and of what is no table
@@ -51,7 +52,7 @@ OTHER_WORDS = {  # rows that tell of the same columns apart, and of what is no t
     "Liste von Menschen",
     "Karte einer Sitzung",
     "Sicherungen der ganzen Datenbank",
-    "wer was wann getan hat",
+    "wer eine Sitzung zuletzt verlegt",
 }
 SPOKEN = {
     timedelta(days=1): "einen Tag",
@@ -61,6 +62,7 @@ SPOKEN = {
     timedelta(days=30): "30 Tage",
     timedelta(days=90): "90 Tage",
     timedelta(days=730): "zwei Jahre",
+    timedelta(days=1095): "drei Jahre",
 }
 
 
