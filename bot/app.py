@@ -19,7 +19,11 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from prometheus_client import CollectorRegistry, Gauge
 
 from bot import config, given, handlers, networks, readiness
-from bot.actions import feeds, housekeeping, meetings, people_files, placing, preferences, sessions, trial
+from bot.actions import feeds, housekeeping
+from bot.actions.accounts import preferences, sessions
+from bot.actions.meetings import meetings, placing
+from bot.actions.people import people_files
+from bot.actions.trial import trial
 from bot.config import BadSetting, Settings
 from bot.handlers import people
 from bot.handlers.context import Desk, Town
@@ -519,7 +523,7 @@ def _announce(settings: Settings) -> None:
 
 async def _furnish(settings: Settings, now: datetime) -> None:
     """The sample town, once."""
-    from bot.actions import sample  # noqa: PLC0415  # at the trial's first start alone
+    from bot.actions.trial import sample  # noqa: PLC0415  # at the trial's first start alone
 
     host = urlsplit(settings.web.public_url).hostname or sample.HOST
     await db.unit_of_work(lambda: sample.furnish(now, host=host), seconds=60)

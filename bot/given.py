@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from bot.actions import sessions
+from bot.actions.accounts import sessions
 from bot.config import Settings
 from bot.handlers.context import Town
 from bot.logs import Unbuilt

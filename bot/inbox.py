@@ -21,7 +21,8 @@ import structlog
 from telegram import MaybeInaccessibleMessage, Message, Update
 from telegram.ext import Application
 
-from bot.actions import carrying, joining, notices
+from bot.actions import carrying, notices
+from bot.actions.accounts import joining
 from bot.actions.notices import Draft
 from bot.rules import facts as typed
 from bot.rules.incoming import LARGEST, NotStorable, storable

@@ -17,7 +17,7 @@ from typing import Any
 
 from aiohttp.test_utils import TestClient, TestServer
 
-from bot.actions import people
+from bot.actions.people import importing
 from bot.app import Faden, assemble
 from bot.config import MailSettings, Settings, TownSettings, WebSettings
 from bot.handlers.people import fetch
@@ -392,7 +392,7 @@ async def _assembled(
 async def raise_curtain(*, network: Network, moment: datetime, language: str = "de", web: WebSettings = WEB) -> Stage:
     """Faden with the sample town on an open store: everybody speaks `language` and has a chat on `network`, which carries all."""
     clock = Clock(moment.astimezone(UTC))
-    await people.import_town(townfile.parse(TOWN.read_text(), TOWN.name), zone="Europe/Berlin", now=clock())
+    await importing.import_town(townfile.parse(TOWN.read_text(), TOWN.name), zone="Europe/Berlin", now=clock())
     await Body.all().update(level=3)
     await Organisation.all().update(level=None)
     await Person.all().update(level=None, language=language)

@@ -1276,7 +1276,7 @@ def test_import_into_a_database_that_is_not_up_to_date(town: Path, command: Comm
 
 def test_every_mistake_has_its_words() -> None:
     rooms = ("fields", "peoplefile", "procedure", "spreadsheet", "townfile")
-    sources = [*(f"bot/rules/{room}.py" for room in rooms), "bot/actions/people.py"]
+    sources = [*(f"bot/rules/{room}.py" for room in rooms), "bot/actions/people/importing.py"]
     code_is_argument = {"Wrong": 0, "Problem": 1, "Unreadable": 0, "Mistake": 3}
     calls = [
         node

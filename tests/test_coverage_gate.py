@@ -12,7 +12,7 @@ Measured = dict[str, list[Any]]
 def report(**files: Measured) -> dict[str, Any]:
     """Coverage's report on three files, whole but for those given."""
     whole: Measured = {"missing_lines": [], "missing_branches": []}
-    return {"files": {"bot/rules/rhythm.py": whole, "bot/actions/agenda.py": whole, "bot/inbox.py": whole, **files}}
+    return {"files": {"bot/rules/rhythm.py": whole, "bot/actions/audit.py": whole, "bot/inbox.py": whole, **files}}
 
 
 def test_gaps_none_when_both_rooms_are_whole() -> None:
@@ -21,10 +21,10 @@ def test_gaps_none_when_both_rooms_are_whole() -> None:
 
 def test_gaps_name_lines_and_branches() -> None:
     short: dict[str, Measured] = {
-        "bot/actions/agenda.py": {"missing_lines": [7, 9], "missing_branches": [[6, 7], [8, -3]]}
+        "bot/actions/audit.py": {"missing_lines": [7, 9], "missing_branches": [[6, 7], [8, -3]]}
     }
 
-    assert coverage_gate.gaps(report(**short)) == ["bot/actions/agenda.py: 7, 9, 6->7, 8->exit"]
+    assert coverage_gate.gaps(report(**short)) == ["bot/actions/audit.py: 7, 9, 6->7, 8->exit"]
 
 
 def test_gaps_elsewhere_are_not_its_business() -> None:

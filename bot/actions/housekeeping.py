@@ -12,7 +12,8 @@ from typing import Any
 import structlog
 from tortoise.queryset import QuerySet
 
-from bot.actions import audit, sessions, told
+from bot.actions import audit, told
+from bot.actions.accounts import sessions
 from storage import queries
 from storage.db import execute, transaction, unit_of_work
 from storage.erasing import erased

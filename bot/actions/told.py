@@ -18,7 +18,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
 
-from bot.actions.telling import LOST as SEAT_LOST
+from bot.actions.meetings.telling import LOST as SEAT_LOST
 from storage.db import execute, transaction, unit_of_work
 from storage.erasing import erased
 from storage.models import Meeting, Notice

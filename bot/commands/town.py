@@ -10,7 +10,7 @@ from bot.commands.frame import Stop, in_store, progress_bar, run, settings_of
 from bot.config import Settings
 
 if TYPE_CHECKING:
-    from bot.actions.people import Difference, ImportReport, PeopleReport
+    from bot.actions.people.importing import Difference, ImportReport, PeopleReport
     from bot.rules.mistakes import Mistake
 
 MISTAKES = {
@@ -75,13 +75,13 @@ def import_(options: argparse.Namespace) -> int:
         return _import_people(options, settings)
     try:
         town = townfile.parse(_text(options.file), str(options.file))
-        from bot.actions import people
+        from bot.actions.people import importing
         from bot.app import system_clock
 
         with progress_bar("Importing") as advance:
 
             async def work() -> "ImportReport":
-                return await people.import_town(
+                return await importing.import_town(
                     town,
                     zone=settings.town.zone,
                     now=system_clock(),
@@ -112,14 +112,14 @@ def _import_people(options: argparse.Namespace, settings: Settings) -> int:
         file = peoplefile.read(_bytes(options.file), str(options.file))
     except FileErrors as errors:
         raise Stop(_mistakes(errors.mistakes)) from errors
-    from bot.actions import people
-    from bot.actions.people import RowState
+    from bot.actions.people import importing
+    from bot.actions.people.importing import RowState
     from bot.app import system_clock
 
     with progress_bar("Importing") as advance:
 
         async def work() -> "PeopleReport":
-            return await people.import_people(
+            return await importing.import_people(
                 file,
                 by=None,
                 zone=settings.town.zone,

@@ -10,7 +10,7 @@ from bot.commands.frame import Stop, in_store, run, settings_of
 def admin_code(options: argparse.Namespace) -> int:
     """The code alone on standard output."""
     settings = settings_of(options)
-    from bot.actions import sessions
+    from bot.actions.accounts import sessions
     from bot.app import system_clock
     from storage.vocabulary import TokenPurpose
 
@@ -28,7 +28,8 @@ def admin_code(options: argparse.Namespace) -> int:
 def invite(options: argparse.Namespace) -> int:
     """A line for each person: key, tab, link. All of them are known, or there is no link at all."""
     settings = settings_of(options)
-    from bot.actions import audit, sessions
+    from bot.actions import audit
+    from bot.actions.accounts import sessions
     from bot.app import system_clock
     from bot.rules.fields import nearest
     from storage.models import Person

@@ -6,7 +6,8 @@ from typing import Any
 
 from telegram import Update
 
-from bot.actions import access, agenda, agenda_items, papers
+from bot.actions import access, papers
+from bot.actions.agenda import agenda, agenda_items
 from bot.handlers import buttons, dialogues
 from bot.handlers.buttons import Button
 from bot.handlers.context import Context

@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 from telegram import Update
 
-from bot.actions import access, commitments, handing_over, ledger
-from bot.actions.commitments import Due
+from bot.actions import access
+from bot.actions.commitments import commitments, handing_over, ledger
+from bot.actions.commitments.commitments import Due
 from bot.handlers import buttons, dialogues
 from bot.handlers.buttons import Button
 from bot.handlers.context import Context

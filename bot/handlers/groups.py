@@ -2,7 +2,7 @@
 
 from telegram import Update
 
-from bot.actions import groups
+from bot.actions.accounts import groups
 from bot.handlers import start
 from bot.handlers.buttons import Button
 from bot.handlers.context import Context

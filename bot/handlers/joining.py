@@ -2,7 +2,7 @@
 
 from telegram import ChatMember, Update
 
-from bot.actions import joining, sessions
+from bot.actions.accounts import joining, sessions
 from bot.handlers import groups, start
 from bot.handlers.buttons import Button
 from bot.handlers.context import Context, Stranger

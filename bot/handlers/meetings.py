@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 from telegram import Update
 
-from bot.actions import access, arrangements, invitations, meetings, moving, placing, reaching
-from bot.actions.arrangements import Arrangement
+from bot.actions import access
+from bot.actions.meetings import arrangements, invitations, meetings, moving, placing, reaching
+from bot.actions.meetings.arrangements import Arrangement
 from bot.handlers import buttons, dialogues
 from bot.handlers.buttons import Button
 from bot.handlers.context import Context

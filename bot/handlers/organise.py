@@ -2,8 +2,8 @@
 
 from telegram import Update
 
-from bot.actions import inviting
-from bot.actions import organise as bodies
+from bot.actions.accounts import onboarding
+from bot.actions.people import bodies
 from bot.handlers.buttons import Button
 from bot.handlers.context import Context
 from bot.rules.facts import Facts
@@ -22,7 +22,7 @@ async def one_body(_update: Update, context: Context) -> None:
 
 async def town(_update: Update, context: Context) -> None:
     """The town's bodies, for inviting people to Faden."""
-    context.show("town_bodies", await inviting.bodies(by=await context.speaker(), now=context.now))
+    context.show("town_bodies", await onboarding.bodies(by=await context.speaker(), now=context.now))
 
 
 async def town_body(_update: Update, context: Context) -> None:
@@ -40,12 +40,14 @@ async def ask_all(_update: Update, context: Context) -> None:
 async def invite_all(_update: Update, context: Context) -> None:
     """Invite all who have not joined."""
     (body,) = context.given
-    facts = await inviting.invite_all(by=await context.speaker(), body=body, mails=context.town.mails, now=context.now)
+    facts = await onboarding.invite_all(
+        by=await context.speaker(), body=body, mails=context.town.mails, now=context.now
+    )
     context.show("town_invited", facts)
 
 
 async def _seated(context: Context, body: int) -> Facts:
-    return await inviting.body(by=await context.speaker(), body=body, mails=context.town.mails, now=context.now)
+    return await onboarding.body(by=await context.speaker(), body=body, mails=context.town.mails, now=context.now)
 
 
 # What stands in the place of a page is passed over: buttons in older messages open the first one.

@@ -8,8 +8,9 @@ import structlog
 from telegram import Bot, Update
 from telegram.error import BadRequest, TelegramError
 
-from bot.actions import joining, leaving, people_files
-from bot.actions.people_files import Waiting
+from bot.actions.accounts import joining
+from bot.actions.people import leaving, people_files
+from bot.actions.people.people_files import Waiting
 from bot.handlers.buttons import Button
 from bot.handlers.context import Context
 from bot.rules import spreadsheet
@@ -115,7 +116,7 @@ async def _look_into(file: Waiting, bot: Bot, zone: str, now: datetime) -> None:
         await bot.initialize()  # Telegram may not have answered since the start
         held = await bot.get_file(file.file_id)
         content = bytes(await held.download_as_bytearray())
-    from bot.actions import people_reports  # noqa: PLC0415  # loaded with the first list that comes
+    from bot.actions.people import people_reports  # noqa: PLC0415  # loaded with the first list that comes
     from bot.rules import peoplefile  # noqa: PLC0415
 
     read = await asyncio.to_thread(peoplefile.read, content, file.name)
@@ -128,7 +129,7 @@ async def _tell_why(file: Waiting, mistakes: tuple[Mistake, ...], now: datetime)
 
 async def page(_update: Update, context: Context) -> None:
     """Another page of what the import would do."""
-    from bot.actions import people_reports  # noqa: PLC0415  # loaded with the first list that comes
+    from bot.actions.people import people_reports  # noqa: PLC0415  # loaded with the first list that comes
 
     facts = await people_reports.shown(
         by=await context.speaker(),
@@ -143,7 +144,7 @@ async def page(_update: Update, context: Context) -> None:
 
 async def confirm(_update: Update, context: Context) -> None:
     """Import what was shown; or show what it would be now."""
-    from bot.actions import people_reports  # noqa: PLC0415  # loaded with the first list that comes
+    from bot.actions.people import people_reports  # noqa: PLC0415  # loaded with the first list that comes
 
     facts = await people_reports.confirm(
         by=await context.speaker(),

@@ -2,7 +2,8 @@
 
 from telegram import Update
 
-from bot.actions import feeds, preferences
+from bot.actions import feeds
+from bot.actions.accounts import preferences
 from bot.handlers.buttons import Button
 from bot.handlers.context import Context
 from bot.rules.facts import FeedLink, Plain

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from telegram import Update
 
-from bot.actions import access, meetings
+from bot.actions import access
+from bot.actions.meetings import meetings
 from bot.handlers import agenda, dialogues
 from bot.handlers.context import Context
 from bot.rules import permissions

@@ -100,7 +100,7 @@ def recipient_of(fact: Mapping[str, Any] | None, person: Person) -> str:
 
 
 def meeting_facts(fact: Mapping[str, Any], settings: PostSettings) -> "calendars.MeetingFacts":
-    """What `bot.actions.meetings.calendar_facts` gives, as `bot.calendars` wants it."""
+    """What `bot.actions.meetings.meetings.calendar_facts` gives, as `bot.calendars` wants it."""
     from bot import calendars  # noqa: PLC0415  # icalendar is loaded when it is needed
 
     zone = ZoneInfo(str(fact["zone"]))

@@ -12,7 +12,8 @@ from telegram import Bot
 from telegram.error import ChatMigrated, RetryAfter, TelegramError
 from tortoise.exceptions import BaseORMException
 
-from bot.actions import groups, reminding
+from bot.actions.accounts import groups
+from bot.actions.commitments import reminding
 from bot.actions.notices import NO_FILE
 from bot.addresses import usable_address
 from bot.post import attachments, chat, outbox, readers

@@ -126,17 +126,19 @@ DEEDS: Final = Lifetime(
 )
 SEATED: Final = Lifetime(until="while the person has a seat")
 UNTIL_ERASED: Final = Lifetime(until="the person is erased")
-LINKED: Final = Lifetime(until="the account is replaced, or the person leaves", held_by="bot.actions.leaving.end_seat")
+LINKED: Final = Lifetime(
+    until="the account is replaced, or the person leaves", held_by="bot.actions.people.leaving.end_seat"
+)
 FEED: Final = Lifetime(until="the person leaves", held_by="bot.actions.feeds.end")
-GROUP: Final = Lifetime(until="the group is unlinked", held_by="bot.actions.groups.forget")
+GROUP: Final = Lifetime(until="the group is unlinked", held_by="bot.actions.accounts.groups.forget")
 IN_A_CALENDAR: Final = Lifetime(
-    until="the meeting is over; of one called off, until the day after", held_by="bot.actions.meetings.held"
+    until="the meeting is over; of one called off, until the day after", held_by="bot.actions.meetings.meetings.held"
 )
 SESSION: Final = Lifetime(
-    until="30 days after the last use", time=timedelta(days=30), held_by="bot.actions.sessions.SESSION_LASTS"
+    until="30 days after the last use", time=timedelta(days=30), held_by="bot.actions.accounts.sessions.SESSION_LASTS"
 )
 WAY_IN: Final = Lifetime(
-    until="the link expires, used or not", time=timedelta(days=14), held_by="bot.actions.sessions.LINK_LASTS"
+    until="the link expires, used or not", time=timedelta(days=14), held_by="bot.actions.accounts.sessions.LINK_LASTS"
 )
 ASKED: Final = Lifetime(until="it counts no longer", time=timedelta(days=1), held_by="bot.rules.limits.SIGN_IN_LINKS")
 ENTRY: Final = Lifetime(

@@ -8,7 +8,10 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from bot.actions import dialogues, feeds, leaving, meetings, reminding
+from bot.actions import dialogues, feeds
+from bot.actions.commitments import reminding
+from bot.actions.meetings import meetings
+from bot.actions.people import leaving
 from storage import bells, erasing
 from storage.db import unit_of_work
 

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from bot.actions import commitments, ledger
+from bot.actions.commitments import commitments, ledger
 from bot.rules import tokens
 from bot.rules.refusals import NotFoundHere
 from bot.web.settings import CLOCKS, SETTINGS

@@ -13,7 +13,7 @@ from typing import Final
 
 from aiohttp import web
 
-from bot.actions import sessions
+from bot.actions.accounts import sessions
 from bot.rules import tokens
 from bot.web import middlewares
 from bot.web.settings import CLOCKS, SETTINGS

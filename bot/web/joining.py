@@ -6,8 +6,8 @@ from typing import Final
 
 from aiohttp import web
 
-from bot.actions import joining, sessions
-from bot.actions.joining import Introduction
+from bot.actions.accounts import joining, sessions
+from bot.actions.accounts.joining import Introduction
 from bot.addresses import usable_address
 from bot.web import doorstep, middlewares
 from bot.web.settings import CLOCKS, SETTINGS

@@ -7,8 +7,10 @@ from typing import Final
 from aiohttp import hdrs, web
 from aiohttp.helpers import content_disposition_header
 
-from bot.actions import agenda, invitations, meetings, papers
-from bot.actions.invitations import Rescheduled
+from bot.actions import papers
+from bot.actions.agenda import agenda
+from bot.actions.meetings import invitations, meetings
+from bot.actions.meetings.invitations import Rescheduled
 from bot.rules import tokens
 from bot.rules.refusals import NotFoundHere
 from bot.web.settings import CLOCKS, SETTINGS

@@ -13,7 +13,8 @@ from aiohttp import StreamReader, hdrs, web
 from markupsafe import Markup
 
 from bot import messages
-from bot.actions import sessions, trial
+from bot.actions.accounts import sessions
+from bot.actions.trial import trial
 from bot.rules import limits
 from bot.rules.refusals import NotAllowed, NotAMember, NotFoundHere, Refusal
 from bot.web import operating

@@ -8,7 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from bot import messages
-from bot.actions import sessions
+from bot.actions.accounts import sessions
 from bot.web import middlewares
 from bot.web.settings import CHANGE_PREFERENCES, CLOCKS, Preferences
 from bot.web.words import do, form, page, person_of

@@ -4,7 +4,7 @@ from typing import Final
 
 from aiohttp import web
 
-from bot.actions import sessions
+from bot.actions.accounts import sessions
 from bot.addresses import usable_address
 from bot.web import doorstep, middlewares
 from bot.web.clients import CLIENT

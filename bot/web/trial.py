@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from bot.actions import sessions, trial
+from bot.actions.accounts import sessions
+from bot.actions.trial import trial
 from bot.rules.refusals import NotFoundHere
 from bot.web import middlewares
 from bot.web.settings import CLOCK_MOVED, CLOCKS, SETTINGS

@@ -23,7 +23,7 @@ class Meeting(Model):
     """Sitzung.
 
     What lies in the future keeps its wall time: `starts_local` ("2026-11-24T14:30") in `zone` is the truth, `starts_at`
-    and `ends_at` (UTC) are derived from it in one place, `bot.actions.meetings`. `sequence` and `uid` are RFC 5545's;
+    and `ends_at` (UTC) are derived from it in one place, `bot.actions.meetings.meetings`. `sequence` and `uid` are RFC 5545's;
     `stamp` is the last DTSTAMP; `organizer` the address that its calendar objects have carried since the first invitation.
     `moved_by` gave it its last other time, `relocated_by` its last other form, place or link.
     """

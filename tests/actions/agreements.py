@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from bot.actions import commitments
-from bot.actions.commitments import Due
+from bot.actions.commitments import commitments
+from bot.actions.commitments.commitments import Due
 from bot.rules import facts as typed
 from bot.rules.parties import Party
 from storage.models import Body, Commitment, CommitmentParty, Notice, Organisation, Person
 from storage.vocabulary import CommitmentState, DueKind, Role
-from tests.actions.people import a_body, a_person, a_seat, an_organisation
+from tests.actions.invented import a_body, a_person, a_seat, an_organisation
 
 LAND = "HH"
 NEXT_WEEK = Due(kind=DueKind.DATE, on=date(2026, 11, 25))

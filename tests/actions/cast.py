@@ -9,7 +9,7 @@ from bot.rules import facts as typed
 from storage.db import transaction
 from storage.models import Body, Membership, Notice, Organisation, Person
 from storage.vocabulary import NoticeKind, NoticeState, Role
-from tests.actions.people import SINCE, a_body, a_person, a_seat, an_organisation
+from tests.actions.invented import SINCE, a_body, a_person, a_seat, an_organisation
 
 LAND = "NW"
 YESTERDAY = date(2026, 11, 17)

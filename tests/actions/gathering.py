@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.actions import invitations, meetings, moving
-from bot.actions.meetings import Plan
+from bot.actions.meetings import invitations, meetings, moving
+from bot.actions.meetings.meetings import Plan
 from storage.models import Meeting, Notice
 from storage.vocabulary import MeetingFormat, NoticeKind, NoticeState
 from tests.actions import cast

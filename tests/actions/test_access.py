@@ -10,7 +10,7 @@ from bot.rules.refusals import NotAllowed, NotAMember, NotFoundHere
 from storage.models import Membership, Person
 from storage.vocabulary import Role
 from tests.actions.cast import OUTSIDERS, YESTERDAY, Town
-from tests.actions.people import SINCE, a_seat
+from tests.actions.invented import SINCE, a_seat
 
 
 def test_today_is_the_day_of_the_person(anna: Person) -> None:

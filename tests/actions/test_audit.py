@@ -2,7 +2,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.actions import arrangements, audit, commitments, handing_over, leaving, reminding
+from bot.actions import audit
+from bot.actions.commitments import commitments, handing_over, reminding
+from bot.actions.meetings import arrangements
+from bot.actions.people import leaving
 from storage.db import unit_of_work
 from storage.models import AuditEvent, Membership, Notice
 from storage.vocabulary import CheckInAnswer, CommitmentState, NoticeState

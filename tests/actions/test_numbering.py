@@ -11,7 +11,7 @@ from storage.db import unit_of_work
 from storage.models import Body, Meeting
 from tests.actions.cast import Town
 from tests.actions.gathering import TUESDAY, scheduled
-from tests.actions.people import a_meeting
+from tests.actions.invented import a_meeting
 
 
 async def test_following_numbers_count_up_within_the_body(town: Town, now: datetime) -> None:

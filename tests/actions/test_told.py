@@ -5,14 +5,15 @@ from typing import Any
 
 import pytest
 
-from bot.actions import invitations, notices, reaching, told
+from bot.actions import notices, told
+from bot.actions.meetings import invitations, reaching
 from bot.actions.notices import Draft
 from bot.post import unread
 from storage.models import Meeting, Notice
 from storage.vocabulary import Lane, MeetingState, Network, NoticeKind, NoticeState
 from tests.actions import cast
 from tests.actions.cast import LAND, Town, all_sent
-from tests.actions.people import a_meeting
+from tests.actions.invented import a_meeting
 from tests.conftest import Counted
 
 pytestmark = pytest.mark.usefixtures("store")

@@ -10,7 +10,7 @@ from telegram.ext import ExtBot
 from telegram.request import BaseRequest, RequestData
 
 from bot import handlers
-from bot.actions import people
+from bot.actions.people import importing
 from bot.handlers.context import Desk as ChatDesk
 from bot.handlers.context import Town
 from bot.inbox import Inbox
@@ -104,7 +104,7 @@ class Desk:
 async def set_up(*, round_trip: float = 0.0, chats: int = 25) -> Desk:
     """A desk on an open, empty, migrated store with the sample town, and so many people in one of its bodies."""
     now = system_now()
-    await people.import_town(townfile.parse(TOWN.read_text(), TOWN.name), zone="Europe/Berlin", now=now)
+    await importing.import_town(townfile.parse(TOWN.read_text(), TOWN.name), zone="Europe/Berlin", now=now)
     body = await Body.get(code="RLK")
     await Body.all().update(level=3)
     for number in range(chats):

@@ -8,7 +8,9 @@ import aiohttp
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from bot.actions import feeds, people, preferences
+from bot.actions import feeds
+from bot.actions.accounts import preferences
+from bot.actions.people import importing
 from bot.rules import townfile
 from bot.rules.limits import Rate
 from bot.web import routes
@@ -44,7 +46,7 @@ async def bench() -> list[Figure]:
 
 
 async def _measured() -> Figure:
-    await people.import_town(townfile.parse(TOWN.read_text(), TOWN.name), zone="Europe/Berlin", now=system_now())
+    await importing.import_town(townfile.parse(TOWN.read_text(), TOWN.name), zone="Europe/Berlin", now=system_now())
     person = await Person.first()
     assert person is not None
     secret = await feeds.secret_link(person=person, key=KEY, now=system_now())

@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import count
 from zoneinfo import ZoneInfo
 
-from bot.actions import meetings
+from bot.actions.meetings import meetings
 from bot.networks import GROUP_IDS
 from storage.vocabulary import Role
 

@@ -42,7 +42,7 @@ async def build(url: str, shape: Shape, *, now: datetime) -> Town:
 
 async def build_sample(url: str, *, now: datetime) -> None:
     """The sample town, as a trial begins with it."""
-    from bot.actions import sample  # noqa: PLC0415  # for this alone
+    from bot.actions.trial import sample  # noqa: PLC0415  # for this alone
 
     await migrate(url, backup_dir=None)
     await db.open_store(url)

@@ -27,8 +27,9 @@ from typing import Any, NamedTuple
 import aiohttp
 from aiohttp import web
 
-from bot.actions import invitations, meetings, moving, people
-from bot.actions.meetings import Plan
+from bot.actions.meetings import invitations, meetings, moving
+from bot.actions.meetings.meetings import Plan
+from bot.actions.people import importing
 from bot.app import system_clock
 from bot.rules import townfile
 from bot.web.webhook import SECRET_HEADER
@@ -75,7 +76,7 @@ async def found_town(members: int) -> list[int]:
     It has no chair, who would be told of every item, no deadline, and the level at which Telegram may carry everything.
     """
     now = system_clock()
-    await people.import_town(townfile.parse(TOWN.read_text(), TOWN.name), zone="Europe/Berlin", now=now)
+    await importing.import_town(townfile.parse(TOWN.read_text(), TOWN.name), zone="Europe/Berlin", now=now)
     body = await Body.create(code=BODY, name=BODY, kind=BodyKind.WORKING_GROUP, level=3, rules={})
     names = [f"mitglied-{number}" for number in range(members)]
     await Person.bulk_create([Person(key=name, given_name="Mitglied", family_name=name) for name in names])

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from bot import handlers, inbox
-from bot.actions import agenda_items, commitments, invitations, meetings
-from bot.actions.agenda_items import Proposal
-from bot.actions.commitments import Due
+from bot.actions.agenda import agenda_items
+from bot.actions.agenda.agenda_items import Proposal
+from bot.actions.commitments import commitments
+from bot.actions.commitments.commitments import Due
+from bot.actions.meetings import invitations, meetings
 from bot.handlers.buttons import READINGS, Button
 from bot.handlers.context import Context
 from bot.rules import facts as typed
@@ -30,7 +32,7 @@ from storage.models import (
     Notice,
 )
 from storage.vocabulary import DueKind, MeetingFormat, Network, Purpose, UpdateState
-from tests.actions.people import SINCE
+from tests.actions.invented import SINCE
 from tests.stage import Button as Pressed
 from tests.stage import Stage, raise_curtain
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from bot.actions import groups, invitations, meetings
+from bot.actions.accounts import groups
+from bot.actions.meetings import invitations, meetings
 from bot.post import outbox
 from storage import db
 from storage.models import Body, Channel, GroupChat, InboxUpdate, Meeting, Membership, Notice

@@ -11,7 +11,8 @@ import pytest
 from aiohttp import CookieJar
 from aiohttp.test_utils import TestClient, TestServer
 
-from bot.actions import invitations, meetings, moving, sessions
+from bot.actions.accounts import sessions
+from bot.actions.meetings import invitations, meetings, moving
 from bot.app import assemble
 from bot.config import Settings, WebSettings
 from bot.webchat import rooms

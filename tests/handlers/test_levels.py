@@ -8,7 +8,7 @@ from datetime import datetime
 
 import pytest
 
-from bot.actions import meetings
+from bot.actions.meetings import meetings
 from storage.db import unit_of_work
 from storage.models import (
     AgendaItem,

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from telegram import Bot
 from telegram.error import TimedOut
 
-from bot.actions.people_files import KIND
+from bot.actions.people.people_files import KIND
 from bot.handlers.people import PATIENCE, fetch
 from storage import bells
 from storage.models import Body, Dialogue, Membership, Notice, Person

@@ -14,8 +14,10 @@ from aiohttp.test_utils import TestClient, TestServer
 from ical.calendar_stream import IcsCalendarStream
 from icalendar import Calendar
 
-from bot.actions import feeds, invitations, leaving, meetings, moving, reaching
+from bot.actions import feeds
+from bot.actions.meetings import invitations, meetings, moving, reaching
 from bot.actions.notices import Draft
+from bot.actions.people import leaving
 from bot.app import Faden, assemble
 from bot.config import MailSettings, Settings, TownSettings, WebSettings
 from bot.post import Mailer

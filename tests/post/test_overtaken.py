@@ -7,8 +7,9 @@ from functools import partial
 
 import pytest
 
-from bot.actions import commitments, notices, reminding
-from bot.actions.commitments import Due
+from bot.actions import notices
+from bot.actions.commitments import commitments, reminding
+from bot.actions.commitments.commitments import Due
 from bot.post import Mailer, outbox
 from bot.rules.facts import AnswerLink
 from bot.rules.pacing import Pacer

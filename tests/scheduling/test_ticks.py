@@ -16,7 +16,7 @@ from storage.db import transaction
 from storage.models import Attendance, Dialogue, FeedCache, Meeting, Remembered
 from storage.vocabulary import MeetingState, Network
 from tests.actions.cast import LAND, Town, arrive
-from tests.actions.people import a_meeting
+from tests.actions.invented import a_meeting
 from tests.conftest import Counted, is_writing
 
 

@@ -11,7 +11,7 @@ from aiohttp import ClientResponse, CookieJar, web
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
-from bot.actions import sessions
+from bot.actions.accounts import sessions
 from bot.rules.refusals import ChangedMeanwhile
 from bot.web.middlewares import SESSION_COOKIE
 from bot.web.routes import application

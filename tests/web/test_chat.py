@@ -8,7 +8,7 @@ import pytest
 from aiohttp import ClientResponse, CookieJar
 from aiohttp.test_utils import TestClient, TestServer
 
-from bot.actions import sessions
+from bot.actions.accounts import sessions
 from bot.rules import limits
 from bot.web import wire, words
 from bot.web.middlewares import still_signed_in

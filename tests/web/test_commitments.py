@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
-from bot.actions import commitments
-from bot.actions.commitments import Due
+from bot.actions.commitments import commitments
+from bot.actions.commitments.commitments import Due
 from bot.rules import tokens
 from bot.rules.parties import Party
 from bot.web.settings import WebSettings

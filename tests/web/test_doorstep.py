@@ -7,7 +7,7 @@ import pytest
 from aiohttp import ClientResponse, CookieJar
 from aiohttp.test_utils import TestClient
 
-from bot.actions import sessions
+from bot.actions.accounts import sessions
 from bot.web.doorstep import COOKIE
 from storage.db import unit_of_work
 from storage.models import AuditEvent, OneTimeToken, Person, WebSession

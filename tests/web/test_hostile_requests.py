@@ -14,8 +14,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from yarl import URL
 
-from bot.actions import commitments, sessions
-from bot.actions.commitments import Due
+from bot.actions.accounts import sessions
+from bot.actions.commitments import commitments
+from bot.actions.commitments.commitments import Due
 from bot.rules import tokens
 from bot.rules.parties import Party
 from bot.web import webhook, wire, words

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.actions import sessions
+from bot.actions.accounts import sessions
 from storage.db import unit_of_work
 from storage.models import Channel, OneTimeToken, Person
 from storage.vocabulary import Network, TokenPurpose

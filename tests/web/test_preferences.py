@@ -2,7 +2,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from bot.actions import sessions
+from bot.actions.accounts import sessions
 from bot.web.settings import Preferences
 from storage.db import unit_of_work
 from storage.models import Person, WebSession

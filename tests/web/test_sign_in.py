@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 from aiohttp import ClientResponse
 
-from bot.actions import sessions
+from bot.actions.accounts import sessions
 from bot.rules.facts import OneTimeLink, decode
 from bot.web.settings import WebSettings
 from bot.web.sign_in import device

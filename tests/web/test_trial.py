@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.actions import trial
+from bot.actions.trial import trial
 from storage.models import Body
 from storage.vocabulary import BodyKind
 from tests.web.conftest import Outside, Town, Visitor, get, post

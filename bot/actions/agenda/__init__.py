@@ -1,0 +1,1 @@
+"""Agenda items: hand in and decide, and the agenda that they make."""

@@ -1,0 +1,1 @@
+"""Commitments: record and keep them, remind of them, hand them over, list them."""

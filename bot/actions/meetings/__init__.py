@@ -1,0 +1,1 @@
+"""Meetings: plan, invite, answer, move, call off, and which items stand on their agendas."""

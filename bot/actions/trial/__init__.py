@@ -1,0 +1,1 @@
+"""The trial: its clock and its sample town."""
