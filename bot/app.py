@@ -318,7 +318,9 @@ def _ticks(
             name="tidy",
             seconds=30,
             action=lambda _now: housekeeping.tidy(
-                machine_now=machine_now(), told_kept=timedelta(days=settings.keep.told_days)
+                machine_now=machine_now(),
+                told_kept=timedelta(days=settings.keep.told_days),
+                audit_kept=timedelta(days=settings.keep.audit_days),
             ),
             own_work=True,
         ),

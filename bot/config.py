@@ -217,6 +217,7 @@ class KeepSettings:
 
     chat_days: int = _setting(DAYS, 730, "How long messages and files stay in the web chat.")
     told_days: int = _setting(DAYS, 90, "How long it is known who was told what and when.")
+    audit_days: int = _setting(DAYS, 1095, "How long it is recorded who did what and when.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from tortoise.queryset import QuerySet
 
-from bot.actions import sessions, told
+from bot.actions import audit, sessions, told
 from storage import queries
 from storage.db import execute, transaction, unit_of_work
 from storage.erasing import erased
@@ -30,10 +30,11 @@ SELECT id FROM (SELECT id, done_at FROM inbox_update WHERE state = 'done' ORDER 
 """
 
 
-async def tidy(*, machine_now: datetime, told_kept: timedelta = told.KEPT) -> None:
-    """Erase the payload of parked updates after 30 days, done updates after two, what was told (see there), and ways in that are over.
+async def tidy(*, machine_now: datetime, told_kept: timedelta = told.KEPT, audit_kept: timedelta = audit.KEPT) -> None:
+    """Erase what is over: updates, what was told, ways in, and the record of deeds when it is older than `audit_kept`.
 
-    A done update's row is kept for two days because Telegram delivers an update again for up to 24 hours.
+    Parked updates lose their payload after 30 days. Done updates go after two: Telegram delivers an update again for up to
+    24 hours. How what was told goes is said in `bot.actions.told`.
     Each of these is a unit of work of its own, and one that fails is logged and keeps none of the others.
     """
     parked = InboxUpdate.filter(
@@ -44,6 +45,7 @@ async def tidy(*, machine_now: datetime, told_kept: timedelta = told.KEPT) -> No
         partial(_some, parked, {"payload": None}),
         partial(told.tidy, machine_now=machine_now, kept=told_kept, at_once=AT_ONCE),
         *(partial(_some, rows) for rows in sessions.over(now=machine_now)),
+        partial(_some, audit.over(now=machine_now, kept=audit_kept)),
     ):
         try:
             await erase()

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from bot.actions import housekeeping, told
-from storage.models import InboxUpdate, OneTimeToken, WebSession
+from bot.actions import audit, housekeeping, told
+from storage.models import AuditEvent, InboxUpdate, OneTimeToken, WebSession
 from storage.vocabulary import Network, TokenPurpose, UpdateState
 from tests.actions.cast import Town
 from tests.conftest import Counted
@@ -66,6 +66,18 @@ async def test_links_and_sessions_that_are_over_are_forgotten(town: Town, now: d
 
     assert [token.token_hash for token in await OneTimeToken.all()] == ["t1"]
     assert [session.token_hash for session in await WebSession.all()] == ["s1"]
+
+
+@pytest.mark.parametrize(("given", "days"), [({}, 3 * 365), ({"audit_kept": 30 * DAY}, 30)])
+async def test_what_was_done_is_recorded_as_long_as_the_town_has_set(
+    now: datetime, given: dict[str, timedelta], days: int
+) -> None:
+    await audit.record(None, "town.imported", "town", now=now - days * DAY - SECOND)
+    await audit.record(None, "people.imported", "town", now=now - days * DAY)
+
+    await housekeeping.tidy(machine_now=now, **given)
+
+    assert [event.what for event in await AuditEvent.all()] == ["people.imported"]
 
 
 async def test_tidying_takes_some_at_a_time_and_goes_on(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
