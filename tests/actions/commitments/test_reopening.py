@@ -53,6 +53,17 @@ async def test_what_is_reported_done_is_found_for_two_weeks(town: Town, now: dat
     assert shown == [[number], [number], []]
 
 
+async def test_reopened_keeps_nothing_of_having_been_done(town: Town, now: datetime) -> None:
+    number = await agreed(town, now)
+    await says(town, number, CheckInAnswer.DONE, now)
+    await commitments.verify(by=town.ben, commitment=number, now=now)
+
+    await commitments.reopen(by=town.anna, commitment=number, now=now)
+
+    columns = ("done_from", "done_version", "done_by_id", "verified_by_id")
+    assert await Commitment.filter(id=number).values_list(*columns) == [(None, None, None, None)]
+
+
 async def test_reopen_of_a_standing_one(town: Town, now: datetime) -> None:
     number = await agreed(town, now, STANDING)
     await says(town, number, CheckInAnswer.DONE, now)
