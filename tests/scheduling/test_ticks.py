@@ -65,11 +65,8 @@ async def test_no_tick_costs_more_than_a_question_while_nothing_happens(
         cost[tick.name] = (len(counted.statements), counted.commits)
 
     asking = {name: number for name, (number, _) in cost.items() if number > 1}
-    assert asking.keys() <= {
-        "tidy",
-        "unread",
-        "statistics",
-    }  # several kinds of rows, several questions, and all indexes
+    several_kinds_of_rows, several_questions, all_indexes = "tidy", "unread", "statistics"
+    assert asking.keys() <= {several_kinds_of_rows, several_questions, all_indexes}
     assert asking["tidy"] <= 11
     assert {name for name, (number, _) in cost.items() if number == 0} >= {
         "hand over",
@@ -77,7 +74,7 @@ async def test_no_tick_costs_more_than_a_question_while_nothing_happens(
         "people files",
         "erased",
     }
-    assert {commits for _, commits in cost.values()} == {0}
+    assert {name for name, (_, commits) in cost.items() if commits} <= {all_indexes}
 
 
 async def test_tick_that_waits_for_a_bell_looks_when_it_was_rung(store: str) -> None:  # noqa: ARG001  # it has to be open
