@@ -204,7 +204,13 @@ async def test_answer_folds_what_may_not_be_said(office: Office, nora: Person) -
 async def test_person_whose_bodies_all_forbid_telegram_has_no_telegram(office: Office, nora: Person) -> None:
     for code in ("TK", "RLK"):
         await seat(nora, await body(code, level=0))
-    draft = Draft(key="k", template="help", facts={"administrator": False}, due_at=office.clock.now, person=nora.id)
+    draft = Draft(
+        key="k",
+        template="help",
+        facts={"administrator": False, "may_organise": False},
+        due_at=office.clock.now,
+        person=nora.id,
+    )
 
     await queue(draft, now=office.clock.now)
     await office.open().drain()
