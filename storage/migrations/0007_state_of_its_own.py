@@ -71,6 +71,15 @@ class Migration(migrations.Migration):
     initial = False
 
     operations = [
+        ops.AlterModelOptions(
+            name="AuditEvent",
+            options={
+                "table": "audit_event",
+                "app": "models",
+                "pk_attr": "id",
+                "table_description": "Who did what to which thing, to be shown; `facts` never hold content that privacy rules would have to erase.",
+            },
+        ),
         ops.CreateModel(
             name="ToldOverdue",
             fields=[

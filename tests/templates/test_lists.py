@@ -31,6 +31,7 @@ SHORT = frozenset(
         "channels",
         "commands",
         "rows",
+        "ends",  # of an hour that comes twice
     ]
 )
 
