@@ -70,7 +70,9 @@ class Visit:
     async def writes(self, person: Person, text: str) -> None:
         """Somebody writes in their own chat, and has the answer."""
         self.clock.moment += PAUSE
-        await self.faden.servers[Network.WEBCHAT].person_writes(rooms.user_of(person), person.id, text)
+        server = self.faden.servers[Network.WEBCHAT]
+        await server.person_writes(rooms.user_of(person), person.id, text)
+        await server.drain()
         await self.faden.inbox.drain()
 
     def ticks(self) -> list[Tick]:

@@ -194,7 +194,7 @@ def _answers(town: Town) -> Iterator[tuple[object, ...]]:
     for number in count(1):
         chat, at = number % town.shape.people + 1, town.now - YEARS - LAST_SAID + number * step
         shared = (NoticeKind.MESSAGE.value, Lane.ANSWER.value, None, None, None, WEBCHAT, chat, "menu")
-        key = f"answer:webchat:{number}:0"
+        key = f"answer:webchat:-{number}:0"  # of an update before the first that the server will number
         yield key, *shared, "{}", False, False, True, NoticeState.SENT.value, at, 0, number, at, at
 
 
