@@ -73,7 +73,7 @@ async def _on(url: str, name: str, bar: float) -> Figure:
 async def bench() -> list[Figure]:
     """On both databases."""
     with tempfile.TemporaryDirectory() as directory:
-        on_sqlite = await _on(f"sqlite:///{directory}/bench.sqlite3", "SQLite", 0.16)
+        on_sqlite = await _on(f"sqlite:///{directory}/bench.sqlite3", "SQLite", 0.1)
     with running() as server:
         on_postgres = await _on(await server.create_database(), "PostgreSQL", 0.10)
     return [on_sqlite, on_postgres]
