@@ -119,7 +119,7 @@ class Inbox:
         domain_now: Callable[[], datetime],
         machine_now: Callable[[], datetime],
     ) -> None:
-        """`hand_over` takes the answers that have just been committed, leased to it, and what says when other people have theirs."""
+        """`hand_over` takes the answers that have just been committed, leased to it, and what says when nobody waits to be heard."""
         self._applications = applications
         self._hand_over = hand_over
         self._domain_now = domain_now
@@ -130,7 +130,8 @@ class Inbox:
         self._left_over: set[int] = set()
         self._places = asyncio.Semaphore(PLACES)
         self._at_work = 0
-        self._none_at_work = asyncio.Event()
+        self._nobody_waits = asyncio.Event()
+        self._nobody_waits.set()
         self._suspects = asyncio.Lock()
         self._began = asyncio.get_running_loop().time()
 
@@ -251,7 +252,7 @@ class Inbox:
             self._left_over.discard(row.id)
         else:
             answers = await self._work_on(row)
-        await self._hand_over(answers, self._others_done)
+        await self._hand_over(answers, self._others_begun)
 
     async def _suspected(self, row: InboxUpdate) -> list[Notice]:
         if 0 < row.attempts < ATTEMPTS - 1:
@@ -282,23 +283,27 @@ class Inbox:
                 if row.attempts >= ATTEMPTS:
                     return await self._give_up(row, started, error)
 
-    async def _others_done(self) -> None:
-        """Wait, but not for long, until no update is being worked on."""
+    async def _others_begun(self) -> None:
+        """Wait, but not for long, until nobody's update waits for its place: one that hangs in its own place holds nobody up."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._none_at_work.wait(), OTHERS_SECONDS)
+            await asyncio.wait_for(self._nobody_waits.wait(), OTHERS_SECONDS)
 
     @contextlib.asynccontextmanager
     async def _working(self) -> AsyncIterator[None]:
         """A place to work on an update: the first has its answer before the last is begun."""
-        self._at_work += 1
-        self._none_at_work.clear()
+        self._count_at_work(+1)
         try:
             async with self._places:
                 yield
         finally:
-            self._at_work -= 1
-            if not self._at_work:
-                self._none_at_work.set()
+            self._count_at_work(-1)
+
+    def _count_at_work(self, more: int) -> None:
+        self._at_work += more
+        if self._at_work > PLACES:
+            self._nobody_waits.clear()
+        else:
+            self._nobody_waits.set()
 
     async def _attempt(
         self, row: InboxUpdate, application: AnyApplication, update: Update, started: Turn

@@ -70,7 +70,7 @@ class House:
     desks: dict[Network, Desk] = field(default_factory=dict)
     clock_fails: int = 0
     post_fails: bool = False
-    others_done: Callable[[], Awaitable[None]] | None = None
+    others_begun: Callable[[], Awaitable[None]] | None = None
     log: list[MutableMapping[str, Any]] = field(default_factory=list)
 
     def open(self) -> Inbox:
@@ -87,8 +87,8 @@ class House:
             raise OSError("no clock")
         return self.now
 
-    async def hand_over(self, notices: Sequence[Notice], others_done: Callable[[], Awaitable[None]]) -> None:
-        self.others_done = others_done
+    async def hand_over(self, notices: Sequence[Notice], others_begun: Callable[[], Awaitable[None]]) -> None:
+        self.others_begun = others_begun
         self.handed += notices
         if self.post_fails:
             raise OSError("no post")
@@ -357,47 +357,75 @@ async def test_only_so_many_are_worked_on_at_once(house: House, monkeypatch: pyt
     assert (begun, len(house.done)) == (2, 5)
 
 
-async def test_others_are_done_when_nothing_is_worked_on(house: House) -> None:
-    released, reached = asyncio.Event(), asyncio.Event()
+@dataclass
+class Crowd:
+    """Handlers that hang until they are `released`; how many of them have begun."""
 
-    async def hang(_context: Context) -> None:
-        reached.set()
-        await released.wait()
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+    begun: int = 0
 
-    house.deeds |= {"hängt": hang}
+    async def hang(self, _context: Context) -> None:
+        self.begun += 1
+        await self.released.wait()
+
+    async def gathers(self, inbox: Inbox, updates: int, begun: int) -> None:
+        """So many updates of different chats come in, of which so many find a place."""
+        for number in range(updates):
+            await inbox.receive(TELEGRAM, message(100 + number, "hängt", BEN + number))
+        while self.begun < begun:  # noqa: ASYNC110  # nothing tells
+            await asyncio.sleep(0)
+
+
+@pytest.fixture
+def crowd(house: House, monkeypatch: pytest.MonkeyPatch) -> Crowd:
+    monkeypatch.setattr("bot.inbox.PLACES", 2)
+    crowd = Crowd()
+    house.deeds |= {"hängt": crowd.hang}
+    return crowd
+
+
+async def test_others_are_waited_for_while_one_of_them_has_no_place(house: House, crowd: Crowd) -> None:
     inbox = await came(house, press(1, "gedrückt"))
-    assert house.others_done is not None
-    await house.others_done()  # nobody is there
+    assert house.others_begun is not None
+    await asyncio.wait_for(house.others_begun(), 1)  # nobody is there
 
-    await inbox.receive(TELEGRAM, message(2, "hängt", BEN))
-    await reached.wait()
-    waiting = asyncio.ensure_future(house.others_done())
+    await crowd.gathers(inbox, updates=3, begun=2)
+    waiting = asyncio.ensure_future(house.others_begun())
     _, not_yet = await asyncio.wait([waiting], timeout=0.01)
-    released.set()
-    await asyncio.wait_for(waiting, 5)
+    crowd.released.set()
+    await asyncio.wait_for(waiting, 1)
     await inbox.drain()
 
     assert not_yet == {waiting}
 
 
-async def test_others_are_not_waited_for_without_end(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.inbox.OTHERS_SECONDS", 0.01)
-    released, reached = asyncio.Event(), asyncio.Event()
-
-    async def hang(_context: Context) -> None:
-        reached.set()
-        await released.wait()
-
-    house.deeds |= {"hängt": hang}
+async def test_handler_that_hangs_in_its_own_place_is_not_waited_for(house: House, crowd: Crowd) -> None:
     inbox = await came(house, press(1, "gedrückt"))
-    assert house.others_done is not None
+    assert house.others_begun is not None
 
-    await inbox.receive(TELEGRAM, message(2, "hängt", BEN))
-    await reached.wait()
-    await asyncio.wait_for(house.others_done(), 2)
-    assert not released.is_set()
-    released.set()
+    await crowd.gathers(inbox, updates=2, begun=2)
+    await asyncio.wait_for(house.others_begun(), 1)  # of the three that it would wait for at most
+    hanging = not crowd.released.is_set()
+    crowd.released.set()
     await inbox.drain()
+
+    assert hanging
+
+
+async def test_others_are_not_waited_for_without_end(
+    house: House, crowd: Crowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.inbox.OTHERS_SECONDS", 0.01)
+    inbox = await came(house, press(1, "gedrückt"))
+    assert house.others_begun is not None
+
+    await crowd.gathers(inbox, updates=3, begun=2)
+    await asyncio.wait_for(house.others_begun(), 2)
+    hanging = not crowd.released.is_set()
+    crowd.released.set()
+    await inbox.drain()
+
+    assert hanging
 
 
 async def test_same_chat_number_on_two_networks_is_two_chats(house: House) -> None:

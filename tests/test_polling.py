@@ -85,7 +85,7 @@ async def polls(telegram: Telegram, now: datetime) -> None:
         desk = handlers.application(bot, town)
         await desk.initialize()
 
-        async def nobody(_notices: object, _others_done: object) -> None: ...
+        async def nobody(_notices: object, _others_begun: object) -> None: ...
 
         inbox = Inbox(
             applications={Network.TELEGRAM: desk}, hand_over=nobody, domain_now=lambda: now, machine_now=lambda: now

@@ -148,16 +148,16 @@ class Post:
             event.set()
 
     async def hand_over(
-        self, notices: Sequence[Notice], others_done: Callable[[], Awaitable[None]] | None = None
+        self, notices: Sequence[Notice], others_begun: Callable[[], Awaitable[None]] | None = None
     ) -> None:
         """Send answers that have just been committed, already leased to us; in order, and ahead of mailings.
 
         Returns when each is settled, or back in the outbox: what must wait behind an older answer of its chat, or for a mail
-        server, is left to the desks. Whoever has read it in a toast can wait for the rest until the `others_done` is over:
-        when many press at once, each gets a toast before anybody's message changes.
+        server, is left to the desks. Whoever has read it in a toast can wait for the rest until others are
+        heard (`others_begun`): when many press at once, each gets a toast before anybody's message changes.
         """
         if notices and not self._turns.closing.is_set():
-            await asyncio.shield(self._start(self._send_answers(notices, others_done)))
+            await asyncio.shield(self._start(self._send_answers(notices, others_begun)))
 
     async def drain(self) -> None:
         """Send all that is due now, one by one and without pacing, until nothing is left. For clocks that stand still."""
@@ -290,7 +290,7 @@ class Post:
     # --- one notice ---------------------------------------------------------------------------------------------------
 
     async def _send_answers(
-        self, notices: Sequence[Notice], others_done: Callable[[], Awaitable[None]] | None = None
+        self, notices: Sequence[Notice], others_begun: Callable[[], Awaitable[None]] | None = None
     ) -> None:
         """Answers of one update, in their order; one that is held back holds back those behind it."""
         self._in_hand.update(notice.id for notice in notices)
@@ -305,10 +305,10 @@ class Post:
             ]
             if toasts:  # the button stops waiting first
                 await asyncio.wait(toasts, timeout=TOAST_SECONDS)
-            if others_done is not None and any(
+            if others_begun is not None and any(
                 notice.kind is NoticeKind.TOAST and notice.template for notice in notices
             ):
-                await others_done()
+                await others_begun()
             await self._pull_forward({(notice.network, notice.chat_id) for notice in notices})
             for notice in (notice for notice in notices if notice.kind is not NoticeKind.TOAST):
                 if self._waiting_answers.get((notice.network, notice.chat_id)) or notice.kind in readers.MAILS:

@@ -911,7 +911,7 @@ async def test_answers_handed_over_are_sent_in_order_with_few_statements(
 @pytest.mark.parametrize(
     ("template", "order"),
     [
-        ("code", ["answerCallbackQuery", "others done", "editMessageText"]),
+        ("code", ["answerCallbackQuery", "others begun", "editMessageText"]),
         ("", ["answerCallbackQuery", "editMessageText"]),  # they have been told nothing yet
     ],
 )
@@ -923,10 +923,10 @@ async def test_message_waits_for_others_when_a_toast_has_said_it(
     toast = chat("a", template=template, lane=Lane.ANSWER, network=WEBCHAT, kind=NoticeKind.TOAST, target_id="q")
     edit = chat("b", lane=Lane.ANSWER, network=WEBCHAT, kind=NoticeKind.EDIT, target_id="5")
 
-    async def others_done() -> None:
-        said.append("others done")
+    async def others_begun() -> None:
+        said.append("others begun")
 
-    await office.open().hand_over(await leased(office, toast, edit), others_done)
+    await office.open().hand_over(await leased(office, toast, edit), others_begun)
 
     assert said == order
 
