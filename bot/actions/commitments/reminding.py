@@ -126,16 +126,21 @@ async def _ask(told: _Told, now: datetime) -> int:
     drafts = [_bundle(reader, CHECK_IN, {"commitments": _facts(entries, reader)}, now) for reader, entries in told]
     async with transaction():
         kept = await notices.queue(drafts, now=now)
-        questions = [
-            CheckIn(
-                commitment_id=entry.commitment.id, person_id=reader.id, due_on=entry.due(reader.today), asked_at=now
-            )
-            for reader, entries in told
-            if _bundle_key(reader) in kept
-            for entry in entries
-        ]
+        questions = [CheckIn(**of_whom_and_what, asked_at=now) for of_whom_and_what in _kept(told, kept)]
         await CheckIn.bulk_create(questions, ignore_conflicts=True)
     return len(kept)
+
+
+def _kept(told: _Told, kept: Collection[str]) -> Iterator[dict[str, Any]]:
+    """Of whom, what and which day is told in the bundles that were queued, by these keys."""
+    for reader, entries in told:
+        if _bundle_key(reader) in kept:
+            for entry in entries:
+                yield {
+                    "commitment_id": entry.commitment.id,
+                    "person_id": reader.id,
+                    "due_on": entry.due(reader.today),
+                }
 
 
 async def mark_overdue(*, now: datetime, land: str = "") -> int:
@@ -172,14 +177,7 @@ async def _tell_overdue(told: _Told, now: datetime) -> int:
         drafts.append(_bundle(reader, "overdue", {"mine": _facts(mine, reader), "led": _facts(led, reader)}, now))
     async with transaction():
         kept = await notices.queue(drafts, now=now)
-        remembered = [
-            ToldOverdue(
-                commitment_id=entry.commitment.id, person_id=reader.id, due_on=entry.due(reader.today), told_at=now
-            )
-            for reader, entries in told
-            if _bundle_key(reader) in kept
-            for entry in entries
-        ]
+        remembered = [ToldOverdue(**of_whom_and_what, told_at=now) for of_whom_and_what in _kept(told, kept)]
         await ToldOverdue.bulk_create(remembered, ignore_conflicts=True)
     return len(kept)
 
