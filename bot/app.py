@@ -24,7 +24,7 @@ from bot.actions.accounts import preferences, sessions
 from bot.actions.meetings import meetings, placing
 from bot.actions.people import people_files
 from bot.actions.trial import trial
-from bot.config import BadSetting, Settings
+from bot.config import BadSetting, KeepSettings, Settings
 from bot.handlers import people
 from bot.handlers.context import Desk, Town
 from bot.inbox import Inbox
@@ -292,6 +292,7 @@ def _ticks(
     """All that the timer looks at, but for the backups."""
     return (
         *ticks(settings.town.land),
+        *_tidying(settings.keep, machine_now),
         Tick(
             name="feeds",
             seconds=3,
@@ -310,7 +311,6 @@ def _ticks(
             own_work=True,
         ),
         Tick(name="look again", seconds=60, action=lambda _now: chat_page.telling.look_again(), own_work=True),
-        Tick(name="statistics", seconds=3600, action=lambda _now: statistics.refresh(), own_work=True),
         Tick(
             name="signed out",
             seconds=1,
@@ -319,12 +319,26 @@ def _ticks(
         ),
         Tick(name="session over", seconds=60, action=lambda _now: chat_page.end_signed_out(), own_work=True),
         Tick(
+            name="people files",
+            seconds=2,  # somebody waits for it
+            action=lambda now: when_rung(
+                people_files.KIND, partial(people.fetch, bots, zone=settings.town.zone, now=now)
+            ),
+            own_work=True,
+        ),
+    )
+
+
+def _tidying(keep: KeepSettings, machine_now: Callable[[], datetime]) -> tuple[Tick, ...]:
+    """What goes after its time, and what the database knows of the rest."""
+    return (
+        Tick(
             name="tidy",
             seconds=30,
             action=lambda _now: housekeeping.tidy(
                 machine_now=machine_now(),
-                told_kept=timedelta(days=settings.keep.told_days),
-                audit_kept=timedelta(days=settings.keep.audit_days),
+                told_kept=timedelta(days=keep.told_days),
+                audit_kept=timedelta(days=keep.audit_days),
             ),
             own_work=True,
         ),
@@ -337,17 +351,10 @@ def _ticks(
         Tick(
             name="old messages",
             seconds=30,
-            action=lambda now: tidying.messages(now=now, kept=timedelta(days=settings.keep.chat_days)),
+            action=lambda now: tidying.messages(now=now, kept=timedelta(days=keep.chat_days)),
             own_work=True,
         ),
-        Tick(
-            name="people files",
-            seconds=2,  # somebody waits for it
-            action=lambda now: when_rung(
-                people_files.KIND, partial(people.fetch, bots, zone=settings.town.zone, now=now)
-            ),
-            own_work=True,
-        ),
+        Tick(name="statistics", seconds=3600, action=lambda _now: statistics.refresh(), own_work=True),
     )
 
 
