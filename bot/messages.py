@@ -170,6 +170,7 @@ def environment(language: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=False,
+        auto_reload=False,  # otherwise every message asks the disk whether its words have changed
     )
     words = translations(language)
     made.install_gettext_callables(  # type: ignore[attr-defined]  # added by the i18n extension

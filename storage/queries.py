@@ -8,7 +8,7 @@ from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from storage.db import execute, is_postgres
-from storage.models import Attendance, Body, Channel, Meeting, Membership, Organisation, Person
+from storage.models import Attendance, Body, Channel, GroupChat, Meeting, Membership, Organisation, Person
 from storage.rows import places, select
 from storage.vocabulary import BodyKind, Network, Role
 
@@ -55,6 +55,13 @@ async def meeting(number: int) -> Meeting | None:
         found.body = body
         return cast("Meeting", found)
     return None
+
+
+async def groups_of(body: int) -> list[GroupChat]:
+    """The groups that the body has on its networks."""
+    return [
+        group for (group,) in await select("FROM group_chat g WHERE g.body_id = ? ORDER BY g.id", [body], g=GroupChat)
+    ]
 
 
 async def attendance(meeting: int, person: int) -> Attendance | None:

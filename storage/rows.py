@@ -42,14 +42,19 @@ def places(values: Collection[Any]) -> str:
     return ", ".join("?" * len(values))
 
 
-async def change(model: type[Model], number: int, values: Mapping[str, Any], *, state: str | None = None) -> bool:
-    """Change the row of that id, if it is in this state or none is named; False when there is no such row."""
+async def change(
+    model: type[Model], which: int | str, values: Mapping[str, Any], *, by: str = "id", state: str | None = None
+) -> bool:
+    """Change the row of that id, or of that value in the column `by`, if it is in this state or none is named.
+
+    False when there is no such row.
+    """
     meta = model._meta  # noqa: SLF001  # likewise
     written = [meta.fields_map[name].to_db_value(value, model) for name, value in values.items()]
-    where = "id = ?" if state is None else "id = ? AND state = ?"
+    where = f"{by} = ?" if state is None else f"{by} = ? AND state = ?"
     changed = await execute(
         f"UPDATE {meta.db_table} SET {', '.join(f'{meta.fields_db_projection[name]} = ?' for name in values)} "  # noqa: S608  # names of columns only
         f"WHERE {where} RETURNING id",
-        [*written, number, *([] if state is None else [state])],
+        [*written, which, *([] if state is None else [state])],
     )
     return bool(changed)

@@ -14,6 +14,7 @@ from bot.rules.facts import Facts
 from storage.db import execute, transaction
 from storage.erasing import erased
 from storage.models import Notice
+from storage.rows import change
 from storage.vocabulary import Lane, Network, NoticeKind, NoticeState
 
 COLUMNS = (
@@ -127,10 +128,9 @@ async def keep_card(draft: Draft, *, now: datetime) -> None:
     The first change leaves at once; `bot.post` holds the edits of a burst back, so that the last state goes out.
     """
     async with transaction():
-        changed = await Notice.filter(key=draft.key).update(
-            facts=typed.encode(draft.facts), template=draft.template, state=NoticeState.WAITING, due_at=draft.due_at
-        )
-        if not changed:
+        newest = {"facts": typed.encode(draft.facts), "template": draft.template}
+        again = {"state": NoticeState.WAITING, "due_at": draft.due_at}
+        if not await change(Notice, draft.key, newest | again, by="key"):
             await queue([draft], now=now)
 
 

@@ -20,6 +20,7 @@ from bot.rules.refusals import Refusal, TooLong
 from storage import queries
 from storage.db import transaction
 from storage.models import Attendance, Body, Meeting, Membership, Person
+from storage.rows import change
 from storage.vocabulary import ZONES_LIKE_BERLIN, Answer, MeetingState
 
 REASON_LIMIT = 500
@@ -189,9 +190,8 @@ async def answer(
         before = _said(attendance)
         if attendance.deputy_id is not None:
             await _release(found, body, attendance, now)
-        attendance.answer, attendance.answered_at, attendance.answered_by_id = answer, now, by.id
-        attendance.deputy_id, attendance.deputy_name = None, None
-        await attendance.save(update_fields=["answer", "answered_at", "answered_by_id", "deputy_id", "deputy_name"])
+        said = {"answer": answer, "answered_at": now, "answered_by_id": by.id, "deputy_id": None, "deputy_name": None}
+        await change(Attendance, attendance.update_from_dict(said).id, said)
         if _said(attendance) != before:
             await tell_entered(found, body, attendance.person or by, attendance, by=by, now=now)
         counts = await meetings.refresh_card(found, body, now=now)

@@ -326,7 +326,7 @@ async def refresh_card(meeting: Meeting, body: Body, *, now: datetime) -> dict[s
     """The group's one message about a meeting shows its latest state; gives the counts of answers that it shows."""
     counted = await counts(meeting)
     facts = {"meeting": facts_of(meeting, body), "counts": counted}
-    for group in await GroupChat.filter(body_id=body.id):
+    for group in await queries.groups_of(body.id):
         await notices.keep_card(
             Draft(
                 key=f"card:meeting:{meeting.id}:{group.id}",

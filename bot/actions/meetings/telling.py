@@ -16,7 +16,7 @@ from bot.rules.facts import AnswerLink, Plain, Text
 from storage.db import execute, transaction
 from storage.models import Attendance, Body, Meeting, Notice, Person
 from storage.rows import places
-from storage.vocabulary import NoticeKind, NoticeState
+from storage.vocabulary import NoticeKind
 
 RELEASED = "deputy_released"
 LOST = "seat_lost"
@@ -204,9 +204,9 @@ async def tell_entered(
 
 async def forget_entered(meeting: Meeting, person: int | None = None) -> None:
     """What was entered does not count any more, for one person or for all: nobody is told of it."""
-    waiting = Notice.filter(about=_entries(meeting), state=NoticeState.WAITING)
+    whose, values = ("", []) if person is None else (" AND person_id = ?", [person])
     async with transaction():
-        await (waiting if person is None else waiting.filter(person_id=person)).delete()
+        await execute(f"DELETE FROM notice WHERE about = ? AND state = 'waiting'{whose}", [_entries(meeting), *values])  # noqa: S608  # ours
 
 
 def _entries(meeting: Meeting) -> str:
