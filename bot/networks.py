@@ -16,11 +16,12 @@ from bot import handlers, messages
 from bot.config import Settings, TelegramSettings
 from bot.handlers.context import Desk
 from bot.inbox import Inbox
-from bot.polling import ALLOWED_UPDATES, PatientRequest, Polling
+from bot.polling import ALLOWED_UPDATES, Polling
 from bot.web import webhook
 from bot.webchat import rooms
 from bot.webchat.server import BotServer
 from bot.webchat.wire import InProcessRequest
+from bot.wire import PatientRequest
 from storage import db
 from storage.models import Body, GroupChat
 from storage.vocabulary import BodyKind, Network
@@ -32,8 +33,6 @@ TELEGRAM_RETRY_SECONDS = 5.0
 REFUSED_SECONDS = (
     60.0  # a token that is refused: somebody has to change it, or a server in between has had a bad moment
 )
-TELEGRAM_CONNECTIONS = 128  # more than the post has places, so that a slow Telegram is no crowd of ours
-CROWD_SECONDS = 5.0
 
 Bots = dict[Network, ExtBot[None]]
 
@@ -80,11 +79,13 @@ def telegram_bot(settings: TelegramSettings) -> ExtBot[None]:
     """The bot on Telegram itself."""
     base = settings.api_base.rstrip("/")
     assert settings.token is not None  # noqa: S101  # asked before
+    request = PatientRequest(base)
     return ExtBot(
         token=settings.token,
         base_url=f"{base}/bot",
         base_file_url=f"{base}/file/bot",
-        request=PatientRequest(connection_pool_size=TELEGRAM_CONNECTIONS, pool_timeout=CROWD_SECONDS),
+        request=request,
+        get_updates_request=request,
     )
 
 

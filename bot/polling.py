@@ -8,9 +8,6 @@ from typing import Any
 import structlog
 from telegram import Bot
 from telegram.error import Conflict, EndPointNotFound, InvalidToken, RetryAfter, TelegramError
-from telegram.request import HTTPXRequest
-
-from bot.rules import incoming
 
 log = structlog.get_logger(__name__)
 
@@ -21,19 +18,6 @@ GRACE_SECONDS = 2  # for the answer to come over the wire
 CONFLICT_SECONDS = 10.0
 SILENT_AFTER = timedelta(seconds=120)
 BACKOFF_SECONDS = (0.5, 1.0)
-
-
-class PatientRequest(HTTPXRequest):
-    """Requests whose answers are read even when one of the updates in them is no JSON that Telegram would send."""
-
-    @staticmethod
-    def parse_json_payload(payload: bytes) -> dict[str, Any]:
-        """Read an answer. Raises TelegramError."""
-        try:
-            answer: dict[str, Any] = incoming.read(payload)
-        except ValueError as error:
-            raise TelegramError("Invalid server response") from error
-        return answer
 
 
 class Polling:

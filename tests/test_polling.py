@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
+import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -20,7 +20,8 @@ from telegram.ext import ExtBot
 from bot import handlers, polling
 from bot.handlers.context import Town
 from bot.inbox import Inbox
-from bot.polling import PatientRequest, Polling
+from bot.polling import Polling
+from bot.wire import PatientRequest
 from storage.models import InboxUpdate
 from storage.vocabulary import Network, UpdateState
 from tests.post.conftest import Call, Wire
@@ -71,8 +72,8 @@ async def polls(telegram: Telegram, now: datetime) -> None:
         bot = ExtBot(
             token=TOKEN,
             base_url=str(server.make_url("/bot")),
-            request=PatientRequest(),
-            get_updates_request=PatientRequest(),
+            request=PatientRequest(str(server.make_url("/"))),
+            get_updates_request=PatientRequest(str(server.make_url("/"))),
         )
         town = Town(
             zone="Europe/Berlin",
@@ -160,7 +161,7 @@ class Silence(Wire):
 
 def hanging() -> NetworkError:
     error = TimedOut()
-    error.__cause__ = httpx.ReadTimeout("late")
+    error.__cause__ = aiohttp.SocketTimeoutError()
     return error
 
 

@@ -9,7 +9,7 @@ from hashlib import sha256
 from html import escape
 from urllib.parse import urlsplit
 
-import httpx
+import aiohttp
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, InputFile, LinkPreviewOptions
 from telegram.constants import ParseMode
 from telegram.error import (
@@ -23,13 +23,14 @@ from telegram.error import (
 
 from bot.messages import Button, ChatMessage
 from bot.post import texts
+from bot.wire import Crowded
 from storage.models import Notice
 from storage.vocabulary import Network, NoticeKind
 
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 GONE = ("to edit not found", "can't be edited")
 FILE_UNKNOWN = ("wrong file", "wrong remote file", "wrong type of file", "file reference")
-NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout)
+NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,11 +78,11 @@ def trouble(error: TelegramError) -> Trouble:
         return Trouble.BLOCKED
     if isinstance(error, BadRequest):
         return Trouble.REFUSED
-    if isinstance(error.__cause__, httpx.PoolTimeout):
+    if isinstance(error.__cause__, Crowded):
         return Trouble.CROWDED
     if isinstance(error, InvalidToken) or isinstance(error.__cause__, NOT_SENT):
         return Trouble.NOT_SENT  # a wrong token is the operator's to mend, and no notice is to blame
-    if isinstance(error, TimedOut) or isinstance(error.__cause__, httpx.HTTPError):
+    if isinstance(error, TimedOut) or isinstance(error.__cause__, (aiohttp.ClientError, OSError)):
         return Trouble.UNCERTAIN
     return Trouble.SERVER
 

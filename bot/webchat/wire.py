@@ -4,7 +4,7 @@ import json
 from http import HTTPStatus
 from urllib.parse import unquote, urlsplit
 
-import httpx
+import aiohttp
 from telegram.error import NetworkError
 from telegram.request import BaseRequest, RequestData
 
@@ -50,11 +50,10 @@ class InProcessRequest(BaseRequest):
         try:
             status, body = await self._server.respond(token, Call(rest, params, _uploads(request_data)))
         except ConnectionCut as error:
-            # As the library's own wire tells it when a server hangs up without an answer.
-            cause = httpx.RemoteProtocolError("Server disconnected without sending a response.")
+            # As our wire to Telegram tells it when a server hangs up without an answer.
+            cause = aiohttp.ServerDisconnectedError()
             cause.__cause__ = error
-            message = f"httpx.RemoteProtocolError: {cause}"
-            raise NetworkError(message) from cause
+            raise NetworkError(type(cause).__name__) from cause
         return status, json.dumps(body).encode()
 
 

@@ -4,13 +4,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-import httpx
+import aiohttp
 import pytest
 from telegram.error import BadRequest, Forbidden, InvalidToken, NetworkError, RetryAfter, TelegramError, TimedOut
 
 from bot.messages import Button, ChatMessage
 from bot.post import chat
 from bot.post.chat import Desk, File, Trouble
+from bot.wire import Crowded
 from storage.models import Notice
 from storage.vocabulary import Lane, Network, NoticeKind
 from tests.post.conftest import Call, Office, Refusal, Wire
@@ -399,11 +400,10 @@ def caused(error: TelegramError, cause: Exception) -> TelegramError:
         (BadRequest("Chat not found"), Trouble.BLOCKED),
         (BadRequest("can't parse entities"), Trouble.REFUSED),
         (InvalidToken(), Trouble.NOT_SENT),
-        (caused(NetworkError("x"), httpx.ConnectError("x")), Trouble.NOT_SENT),
-        (caused(TimedOut(), httpx.ConnectTimeout("x")), Trouble.NOT_SENT),
-        (caused(TimedOut(), httpx.PoolTimeout("x")), Trouble.CROWDED),
-        (caused(TimedOut(), httpx.ReadTimeout("x")), Trouble.UNCERTAIN),
-        (caused(NetworkError("x"), httpx.RemoteProtocolError("x")), Trouble.UNCERTAIN),
+        (caused(TimedOut(), aiohttp.ConnectionTimeoutError()), Trouble.NOT_SENT),
+        (caused(TimedOut(), Crowded()), Trouble.CROWDED),
+        (caused(TimedOut(), aiohttp.SocketTimeoutError()), Trouble.UNCERTAIN),
+        (caused(NetworkError("x"), aiohttp.ServerDisconnectedError()), Trouble.UNCERTAIN),
         (TimedOut(), Trouble.UNCERTAIN),
         (NetworkError("Bad Gateway"), Trouble.SERVER),
         (TelegramError("Invalid server response"), Trouble.SERVER),

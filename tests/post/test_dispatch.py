@@ -6,8 +6,8 @@ from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import aiohttp
 import asyncpg
-import httpx
 import pytest
 from telegram.error import NetworkError, TimedOut
 
@@ -604,7 +604,7 @@ async def test_long_message_begins_anew_when_less_may_be_carried_by_now(office: 
 
 
 async def test_notice_that_was_not_sent_is_tried_again_for_ever(office: Office) -> None:
-    office.telegram.script = lambda _: broken(NetworkError, httpx.ConnectError("no route"))
+    office.telegram.script = lambda _: broken(NetworkError, aiohttp.ConnectionTimeoutError())
     post = office.open()
     (row,) = await sent(office, chat(), post=post)
 
@@ -617,7 +617,7 @@ async def test_notice_that_was_not_sent_is_tried_again_for_ever(office: Office) 
 
 
 async def test_notice_whose_answer_was_lost_is_sent_once_more(office: Office) -> None:
-    office.telegram.script = lambda _: broken(TimedOut, httpx.ReadTimeout("late"))
+    office.telegram.script = lambda _: broken(TimedOut, aiohttp.SocketTimeoutError())
     post = office.open()
     (row,) = await sent(office, chat(), post=post)
     assert (row.state, row.error) == (NoticeState.WAITING, "uncertain")
@@ -631,7 +631,7 @@ async def test_notice_whose_answer_was_lost_is_sent_once_more(office: Office) ->
 
 
 async def test_nudge_whose_answer_was_lost_is_not_sent_again(office: Office) -> None:
-    office.telegram.script = lambda _: broken(TimedOut, httpx.ReadTimeout("late"))
+    office.telegram.script = lambda _: broken(TimedOut, aiohttp.SocketTimeoutError())
 
     (row,) = await sent(office, chat(resend=False))
 
@@ -639,7 +639,7 @@ async def test_nudge_whose_answer_was_lost_is_not_sent_again(office: Office) -> 
 
 
 async def test_edit_whose_answer_was_lost_is_simply_repeated(office: Office) -> None:
-    office.telegram.script = lambda _: broken(TimedOut, httpx.ReadTimeout("late"))
+    office.telegram.script = lambda _: broken(TimedOut, aiohttp.SocketTimeoutError())
 
     (row,) = await sent(office, chat(kind=NoticeKind.EDIT, target_id="5", resend=False))
 

@@ -5,12 +5,13 @@ from collections.abc import Callable, MutableMapping
 from datetime import timedelta
 from typing import Any
 
-import httpx
+import aiohttp
 import pytest
 from telegram.error import NetworkError, TimedOut
 
 from bot.post import dispatch, outbox
 from bot.post.weather import Away, Weather
+from bot.wire import Crowded
 from storage.models import Notice
 from storage.vocabulary import Lane, Network, NoticeKind, NoticeState
 from tests.post.conftest import Call, Office, Refusal, queue
@@ -25,15 +26,15 @@ def bad_gateway() -> Refusal:
 
 
 def hanging() -> NetworkError:
-    return broken(TimedOut, httpx.ReadTimeout("late"))
+    return broken(TimedOut, aiohttp.SocketTimeoutError())
 
 
 def cut() -> NetworkError:
-    return broken(NetworkError, httpx.RemoteProtocolError("Server disconnected"))
+    return broken(NetworkError, aiohttp.ServerDisconnectedError())
 
 
 def unreachable() -> NetworkError:
-    return broken(NetworkError, httpx.ConnectError("no route"))
+    return broken(NetworkError, aiohttp.ConnectionTimeoutError())
 
 
 def answer(key: str, chat_id: int = 101, **more: Any) -> Any:  # noqa: ANN401  # a draft, of facts of every kind
@@ -243,7 +244,7 @@ async def test_answer_on_one_network_does_not_wait_behind_what_waits_for_another
 
 
 async def test_our_own_crowd_says_nothing_of_the_network(office: Office) -> None:
-    crowded = broken(TimedOut, httpx.PoolTimeout("all in use"))
+    crowded = broken(TimedOut, Crowded())
     office.telegram.script = lambda call: crowded if call.method == "answerCallbackQuery" or calls() == 2 else None
 
     def calls() -> int:

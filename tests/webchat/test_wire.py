@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-import httpx
+import aiohttp
 import pytest
 from telegram import Bot, BotCommand, BotCommandScopeAllPrivateChats, InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.constants import ChatAction, ParseMode
@@ -127,5 +127,5 @@ async def test_faults_look_like_those_of_a_real_wire(clock: Clock) -> None:
         await bot.send_message(BEN.id, "zwei")
 
     assert throttled.value.retry_after == timedelta(seconds=7)
-    assert isinstance(cut.value.__cause__, httpx.RemoteProtocolError)
+    assert isinstance(cut.value.__cause__, aiohttp.ServerDisconnectedError)
     assert [seen.html for seen in await server.messages(BEN.id)] == ["zwei"]
