@@ -19,7 +19,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from prometheus_client import CollectorRegistry, Gauge
 
 from bot import config, given, handlers, networks, readiness
-from bot.actions import feeds, housekeeping
+from bot.actions import feeds, housekeeping, papers
 from bot.actions.accounts import preferences, sessions
 from bot.actions.meetings import meetings, placing
 from bot.actions.people import people_files
@@ -29,7 +29,7 @@ from bot.handlers import people
 from bot.handlers.context import Desk, Town
 from bot.inbox import Inbox
 from bot.logs import Unbuilt
-from bot.post import Post, bundle_unread
+from bot.post import Post, bundle_unread, files
 from bot.rules.limits import MEGABYTE
 from bot.rules.pacing import Pacer
 from bot.scheduling import Tick, scheduler, ticks, when_rung
@@ -324,6 +324,12 @@ def _ticks(
             action=lambda now: when_rung(
                 people_files.KIND, partial(people.fetch, bots, zone=settings.town.zone, now=now)
             ),
+            own_work=True,
+        ),
+        Tick(
+            name="papers",
+            seconds=5,
+            action=lambda _now: when_rung(papers.WAITING, partial(files.fetch_papers, bots)),
             own_work=True,
         ),
     )

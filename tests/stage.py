@@ -21,6 +21,7 @@ from bot.actions.people import importing
 from bot.app import Faden, assemble
 from bot.config import MailSettings, Settings, TownSettings, WebSettings
 from bot.handlers.people import fetch
+from bot.post import files
 from bot.rules import townfile
 from bot.scheduling import look, ticks
 from bot.webchat.objects import Seen, User
@@ -253,12 +254,13 @@ class Stage:
         return visitor
 
     async def settle(self) -> None:
-        """Until nothing is under way: updates handled, lists fetched, answers and due notices sent."""
+        """Until nothing is under way: updates handled, lists and papers fetched, answers and due notices sent."""
         bots = {network: desk.bot for network, desk in self.faden.desks.items()}
         while True:
             await self.server.drain()
             await self.faden.inbox.drain()
             await fetch(bots, zone="Europe/Berlin", now=self.clock())
+            await files.fetch_papers(bots)
             await self.faden.post.drain()
             if not self.server.busy:  # what was sent may have been news to the bot
                 return

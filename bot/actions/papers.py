@@ -1,6 +1,7 @@
 """Papers: files that somebody sent for an agenda item, and who may read them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -8,13 +9,14 @@ from bot.actions import access
 from bot.rules import permissions
 from bot.rules.facts import Text
 from bot.rules.refusals import Refusal
-from storage import queries
+from storage import bells, queries
 from storage.db import transaction
 from storage.erasing import erased
 from storage.models import AgendaItem, AgendaItemPaper, Attendance, Document, Person
 from storage.vocabulary import Network
 
 PAPER_BYTES = 20 * 1024 * 1024
+WAITING = "papers"  # the bell that rings when there is something to fetch
 
 Facts = dict[str, Any]
 
@@ -31,6 +33,19 @@ class NothingToAttachTo(Refusal):
     """A file belongs to an item, and none is open that takes one."""
 
 
+class PaperGone(Refusal):
+    """It was sent, and the network where it was has it no longer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """A paper that is still to be fetched from the network that holds it."""
+
+    document: int
+    network: Network
+    file_id: str
+
+
 async def keep(*, by: Person, name: str, mime: str, size: int, network: Network, file_id: str, now: datetime) -> int:
     """Note a file that somebody sent; `bot.post` fetches it from its network. Raises PaperTooLarge."""
     if size > PAPER_BYTES:
@@ -45,7 +60,25 @@ async def keep(*, by: Person, name: str, mime: str, size: int, network: Network,
             uploaded_by=by,
             created_at=now,
         )
+        bells.ring(WAITING)
     return document.id
+
+
+async def waiting(network: Network, *, limit: int) -> list[Waiting]:
+    """What is still to be fetched from there, in the order in which it came."""
+    sent = Document.filter(network=network, content__isnull=True, file_id__not_isnull=True).order_by("id").limit(limit)
+    return [
+        Waiting(document=number, network=network, file_id=str(file_id))
+        for number, file_id in await sent.values_list("id", "file_id")
+    ]
+
+
+async def fetched(paper: Waiting, content: bytes | None) -> None:
+    """Keep what has come; None: its network has it no longer. What is larger than was said is not kept."""
+    kept = content if content is not None and len(content) <= PAPER_BYTES else None
+    values: Facts = {"network": None, "file_id": None} if kept is None else {"content": kept}
+    async with transaction():
+        await Document.filter(id=paper.document).update(**values)
 
 
 async def attach(papers: Sequence[int], item: AgendaItem, by: Person) -> list[int]:
@@ -74,9 +107,9 @@ async def forget(*, by: Person, papers: Sequence[int]) -> None:
 
 
 async def fetch(*, by: Person, document: int, now: datetime) -> Document:
-    """A document, for who sent it, sees an item that carries it, or stands in at the meeting where that is on the agenda.
+    """A document, for those who sent it, see an item that carries it, or stand in at the meeting where that is on the agenda.
 
-    Raises NotFoundHere.
+    Raises NotFoundHere, PaperGone.
     """
     found = await Document.get_or_none(id=document)
     if found is None:
@@ -94,13 +127,17 @@ async def fetch(*, by: Person, document: int, now: datetime) -> Document:
         and not await stands_in.exists()
     ):
         access.not_found()
+    if found.content is None and found.file_id is None:
+        raise PaperGone(name=Text(found.name))
     return found
 
 
 async def of_items(items: Sequence[AgendaItem]) -> dict[int, list[Facts]]:
     """The papers by their items' ids."""
     found: dict[int, list[Facts]] = {}
-    links = AgendaItemPaper.filter(item_id__in=[item.id for item in items]).select_related("document").order_by("id")
-    for paper in await links:
-        found.setdefault(paper.item_id, []).append({"id": paper.document_id, "name": Text(paper.document.name)})
+    links = AgendaItemPaper.filter(item_id__in=[item.id for item in items]).order_by("id")
+    for item, document, name in await links.values_list(
+        "item_id", "document_id", "document__name"
+    ):  # not their contents
+        found.setdefault(item, []).append({"id": document, "name": Text(name)})
     return found

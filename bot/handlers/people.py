@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 
 import structlog
 from telegram import Bot, Update
-from telegram.error import BadRequest, TelegramError
+from telegram.error import TelegramError
 
 from bot.actions.accounts import joining
 from bot.actions.people import leaving, people_files
 from bot.actions.people.people_files import Waiting
 from bot.handlers.buttons import Button
 from bot.handlers.context import Context
+from bot.post.files import download
 from bot.rules import spreadsheet
 from bot.rules.mistakes import FileErrors, Mistake
 from storage import bells
@@ -21,7 +22,6 @@ from storage.vocabulary import Network
 
 log = structlog.get_logger(__name__)
 
-FETCH_SECONDS = 20.0
 PATIENCE = timedelta(minutes=5)
 
 
@@ -95,27 +95,24 @@ async def fetch(bots: Mapping[Network, Bot], *, zone: str, now: datetime) -> boo
     for file in files:
         wrong: tuple[Mistake, ...] = (Mistake(file.name, 1, "", "not_fetched"),)
         try:
-            await _look_into(file, bots[file.network], zone, now)
+            content = await download(bots[file.network], file.file_id)
+            if content is not None:
+                await _look_into(file, content, zone, now)
+                continue
         except FileErrors as errors:
             wrong = errors.mistakes
         except (TelegramError, TimeoutError) as error:
             log.warning("list cannot be fetched", network=file.network, error=type(error).__name__)
-            if not isinstance(error, BadRequest) and now - file.since < PATIENCE:
+            if now - file.since < PATIENCE:
                 bells.ring(people_files.KIND)
                 continue
         except Exception:  # one list must not hold up the others, nor be tried again for ever
             log.exception("list cannot be read", network=file.network)
-        else:
-            continue
         await _tell_why(file, wrong, now)
     return bool(files)
 
 
-async def _look_into(file: Waiting, bot: Bot, zone: str, now: datetime) -> None:
-    async with asyncio.timeout(FETCH_SECONDS):
-        await bot.initialize()  # Telegram may not have answered since the start
-        held = await bot.get_file(file.file_id)
-        content = bytes(await held.download_as_bytearray())
+async def _look_into(file: Waiting, content: bytes, zone: str, now: datetime) -> None:
     from bot.actions.people import people_reports  # noqa: PLC0415  # loaded with the first list that comes
     from bot.rules import peoplefile  # noqa: PLC0415
 

@@ -9,9 +9,11 @@ from telegram import Bot
 from telegram.error import TelegramError
 
 from bot.addresses import usable_address
-from bot.post.chat import File, Trouble, trouble
+from bot.post.chat import File
+from bot.post.files import download
 from bot.post.words import PostSettings
 from bot.rules.facts import FULL
+from storage import queries
 from storage.models import Document, Person
 from storage.vocabulary import Answer, Network
 
@@ -32,14 +34,21 @@ class NotFetched(Exception):
 
 
 async def chat_file(
-    fact: Mapping[str, Any], *, level: int, network: Network, bots: Mapping[Network, Bot], settings: PostSettings
+    fact: Mapping[str, Any],
+    *,
+    level: int,
+    network: Network,
+    bots: Mapping[Network, Bot],
+    settings: PostSettings,
+    by_id: bool = True,
 ) -> File | None:
     """The file that `facts["document"]` asks for, with a neutral name below level 3; None when there is none to send.
 
-    Raises NotMade, and NotFetched while the network that has the file does not answer.
+    `by_id`: a paper may go by the id by which its network knows it. Raises NotMade, and NotFetched while the network that has
+    the file does not answer.
     """
     if fact["type"] == "stored":
-        return await _paper(int(fact["id"]), level=level, network=network, bots=bots)
+        return await _paper(int(fact["id"]), level=level, network=network if by_id else None, bots=bots)
     return _calendar_file(fact, level=level, settings=settings)
 
 
@@ -129,16 +138,16 @@ def _organizer(settings: PostSettings) -> "calendars.Organizer":
     return calendars.Organizer(address=settings.mailbox, name=settings.town)
 
 
-async def _paper(document_id: int, *, level: int, network: Network, bots: Mapping[Network, Bot]) -> File:
-    """A paper as the network knows it, or its bytes; its name only where everything may be shown. Raises NotMade."""
-    document = await Document.get_or_none(id=document_id)
+async def _paper(document_id: int, *, level: int, network: Network | None, bots: Mapping[Network, Bot]) -> File:
+    """A paper as the network knows it, or its bytes; its name only where everything may be shown. Raises NotMade, NotFetched."""
+    document = await Document.get_or_none(id=document_id).only("id", "name", "mime", "network", "file_id")
     if document is None:
         raise NotMade
     picture = document.mime.startswith("image/")  # Telegram keeps a photo as what it is: its id is no document's
     if level >= FULL and document.network is network and document.file_id and not picture:
         return File(name=document.name, file_id=document.file_id)
     name = document.name if level >= FULL else NEUTRAL_PAPER + _suffix(document.name)
-    content = document.content
+    (content,) = await queries.column(Document.filter(id=document_id), "content") or [None]
     if content is None and document.network in bots and document.file_id:
         content = await _fetched(bots[document.network], document.file_id)
     if not content:
@@ -149,11 +158,8 @@ async def _paper(document_id: int, *, level: int, network: Network, bots: Mappin
 async def _fetched(bot: Bot, file_id: str) -> bytes | None:
     """The bytes that the network keeps; None when it has them no longer. Raises NotFetched."""
     try:
-        held = await bot.get_file(file_id)
-        return bytes(await held.download_as_bytearray())
-    except TelegramError as error:
-        if trouble(error) is Trouble.REFUSED:
-            return None
+        return await download(bot, file_id)
+    except (TelegramError, TimeoutError) as error:
         raise NotFetched from error
 
 

@@ -180,8 +180,8 @@ class Courier:
             try:
                 sent = await chat.send(desk, notice, message, file)
             except chat.FileUnknown:
-                missing = True
-                sent = await chat.send(desk, notice, await worded(file_missing=True))
+                file, missing = await self._file(notice, network, level, by_id=False)
+                sent = await chat.send(desk, notice, await worded(file_missing=missing), file)
         except (TurnLost, attachments.NotFetched) as lost:
             return self._not_sent(lost, notice, network)
         except TelegramError as error:
@@ -254,17 +254,19 @@ class Courier:
             return None
         return await readers.web_chat(reader.person)
 
-    async def _file(self, notice: Notice, network: Network, level: int) -> tuple[File | None, bool]:
-        """The file that goes with the message, and whether there should be one and is none.
+    async def _file(
+        self, notice: Notice, network: Network, level: int, *, by_id: bool = True
+    ) -> tuple[File | None, bool]:
+        """The file that goes with the message, by the id that the network gave it or not, and whether there should be one and is none.
 
         Raises NotFetched while it may still come; at last the message goes without it.
         """
         fact = typed.decode(notice.facts.get("document"))
         if fact is None or notice.kind is not NoticeKind.MESSAGE or level < TITLES:
             return None, False
-        settings = self.words.settings
+        made = partial(attachments.chat_file, bots=self.bots, settings=self.words.settings, by_id=by_id)
         try:
-            file = await attachments.chat_file(fact, level=level, network=network, bots=self.bots, settings=settings)
+            file = await made(fact, level=level, network=network)
         except attachments.NotMade:
             return None, True
         except attachments.NotFetched:

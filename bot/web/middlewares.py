@@ -13,6 +13,7 @@ from aiohttp import StreamReader, hdrs, web
 from markupsafe import Markup
 
 from bot import messages
+from bot.actions import papers
 from bot.actions.accounts import sessions
 from bot.actions.trial import trial
 from bot.rules import limits
@@ -52,6 +53,7 @@ STATUSES: Final[dict[type[Refusal], int]] = {
     NotAMember: 403,
     NotAllowed: 403,
     sessions.LinkUsedUp: 410,
+    papers.PaperGone: 410,
     limits.TooManyLinks: 429,
     trial.NoSuchTrialTime: 422,
 }

@@ -2,7 +2,7 @@
 
 A press is of no use once it was answered; a week later nobody comes back to read the answer. A message goes when the town's time
 for it is over, and with the last message that shows it a file. What somebody has not read yet stays until they have, and so do
-what is pinned and the card of a meeting.
+what is pinned and the card of a meeting, and a paper that has not been fetched.
 """
 
 from collections.abc import Collection
@@ -54,6 +54,10 @@ WHERE m.id IN ({{places}})
 _FILES = """
 DELETE FROM webchat_file WHERE id IN ({places})
   AND NOT EXISTS (SELECT 1 FROM webchat_message m WHERE m.file_id = webchat_file.id)
+  AND NOT EXISTS (
+    SELECT 1 FROM document d
+    WHERE d.network = webchat_file.network AND d.file_id = webchat_file.file_id AND d.content IS NULL
+  )
 """
 
 

@@ -1,12 +1,16 @@
 """Papers for an item, as Telegram brings them; the conversation files tell of the files that come in the web chat."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from bot.actions import papers
+from bot.post import files
+from bot.webchat import tidying
 from storage.models import AgendaItem, Document
+from storage.models.webchat import WebchatFile
 from storage.vocabulary import Network
 from tests.stage import Stage, raise_curtain
 
@@ -44,8 +48,11 @@ async def comes(stage: Stage, content: dict[str, Any]) -> None:
     ],
 )
 async def test_photographed_and_unnamed_papers_belong_to_the_item(
-    stage: Stage, content: dict[str, Any], expected: tuple[str, str, int, str]
+    stage: Stage, content: dict[str, Any], expected: tuple[str, str, int, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    async def later(_: object) -> None: ...
+
+    monkeypatch.setattr(files, "fetch_papers", later)  # this Telegram has no such files
     await stage.says(PETRA, "/top")
     for label in ("Regionalleiterkonferenz", "Information"):
         await stage.presses(PETRA, await stage.button(stage.chat(PETRA), label))
@@ -93,3 +100,18 @@ async def test_too_large_paper_for_an_item_is_refused_and_the_next_is_taken(stag
 
     assert "zu groß" in told.text
     assert [paper.name for paper in await Document.filter(papers__item__title="Kinderbauernhof")] == ["Konzept.pdf"]
+
+
+async def test_paper_can_be_read_after_the_chat_in_which_it_was_sent_has_been_tidied(stage: Stage) -> None:
+    await stage.says(PETRA, "/top RLK: Ferienprogramm")
+    await stage.sends(PETRA, "Entwurf.pdf", b"%PDF the draft")
+    await stage.presses(PETRA, await stage.button(stage.chat(PETRA), "Information"))
+    await stage.presses(PETRA, await stage.button(stage.chat(PETRA), "✅ Einreichen"))
+    stage.clock.moment += timedelta(days=800)
+
+    await tidying.messages(now=stage.clock(), kept=timedelta(days=730))
+
+    paper = await AgendaItem.get(title="Ferienprogramm").values_list("papers__document_id", flat=True)
+    petra = stage.people[PETRA]
+    assert (await papers.fetch(by=petra, document=int(str(paper)), now=stage.clock())).content == b"%PDF the draft"
+    assert await WebchatFile.all().count() == 0

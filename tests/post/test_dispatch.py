@@ -784,14 +784,28 @@ async def test_paper_that_the_network_knows_no_longer_takes_no_message_with_it(
 ) -> None:
     document = await a_document(nora, network=TELEGRAM, file_id="F1")
     office.telegram.script = lambda call: (
-        Refusal(400, f"Bad Request: {refused}") if call.method == "sendDocument" else None
+        Refusal(400, f"Bad Request: {refused}") if call.method in {"sendDocument", "getFile"} else None
     )
 
     (row,) = await sent(office, to(nora, body=tk.id, facts=with_document({"type": Plain("stored"), "id": document.id})))
 
-    assert [call.method for call in office.telegram.calls] == ["sendDocument", "sendMessage"]
+    assert [call.method for call in office.telegram.calls] == ["sendDocument", "getFile", "sendMessage"]
     assert "Die Datei fehlt" in office.telegram.said()[-1][1]
     assert (row.state, row.error) == (NoticeState.SENT, "no file")
+
+
+async def test_paper_that_is_kept_goes_as_bytes_where_the_network_knows_it_no_longer(
+    office: Office, nora: Person, tk: Body
+) -> None:
+    document = await a_document(nora, network=TELEGRAM, file_id="F1", content=b"%PDF kept")
+    office.telegram.script = lambda call: (
+        Refusal(400, "Bad Request: wrong file identifier specified") if call.params.get("document") == "F1" else None
+    )
+
+    (row,) = await sent(office, to(nora, body=tk.id, facts=with_document({"type": Plain("stored"), "id": document.id})))
+
+    assert [upload[:2] for upload in office.telegram.calls[-1].files.values()] == [("Beschluss.pdf", b"%PDF kept")]
+    assert (row.state, row.error) == (NoticeState.SENT, None)
 
 
 async def test_paper_from_another_network_is_fetched_there(office: Office, nora: Person, tk: Body) -> None:

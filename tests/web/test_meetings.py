@@ -6,7 +6,7 @@ import pytest
 from bot.rules import tokens
 from bot.web.settings import WebSettings
 from storage.models import AgendaItem, AgendaItemPaper, Attendance, Document, Meeting, Person
-from storage.vocabulary import Answer, ItemState, MeetingState, Purpose
+from storage.vocabulary import Answer, ItemState, MeetingState, Network, Purpose
 from tests.web.conftest import Outside, Town, Visitor, get, post, signed_in
 
 
@@ -36,6 +36,8 @@ async def paper_of(item: AgendaItem, by: Person, outside: Outside, content: byte
         mime="application/pdf",
         size=8,
         content=content,
+        network=Network.WEBCHAT,
+        file_id="f",
         uploaded_by=by,
         created_at=outside.domain,
     )
@@ -141,6 +143,19 @@ async def test_paper_that_is_still_on_its_way_asks_for_patience(
 
     assert (response.status, response.headers["Retry-After"]) == (503, "60")
     assert "<h1>Noch einen Augenblick</h1>" in await response.text()
+
+
+async def test_paper_that_is_gone_for_good_says_so(
+    visitor: Visitor, town: Town, outside: Outside, item: AgendaItem
+) -> None:
+    document = await paper_of(item, town.anna, outside, content=None)
+    await Document.filter(id=document.id).update(network=None, file_id=None)
+    await signed_in(visitor, town.ben, outside)
+
+    response = await get(visitor, f"/papier/{document.id}")
+
+    assert response.status == 410
+    assert "gibt es dort, wo es gesendet wurde, nicht mehr. Bitte noch einmal senden." in await response.text()
 
 
 async def test_paper_of_others_is_not_found(visitor: Visitor, town: Town, outside: Outside, item: AgendaItem) -> None:

@@ -3,13 +3,15 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
 from bot.webchat import rooms, tidying
 from bot.webchat.calls import Call, Upload
+from bot.webchat.objects import User
 from bot.webchat.server import BotServer, Options
-from storage.models import Body, GroupChat, Membership, Notice, Person
+from storage.models import Body, Document, GroupChat, Membership, Notice, Person
 from storage.models.webchat import WebchatFile, WebchatMember, WebchatMessage, WebchatPress
 from storage.vocabulary import BodyKind, Lane, Network, NoticeKind, NoticeState, Role
 from tests.conftest import Counted
@@ -175,6 +177,23 @@ async def test_file_goes_with_the_last_message_that_shows_it(server: BotServer, 
         left.append((await WebchatMessage.filter(service=None).count(), await WebchatFile.all().count()))
 
     assert left == [(1, 1), (0, 0)]
+
+
+async def test_paper_that_has_not_been_fetched_stays_and_what_became_none_goes(
+    server: BotServer, anna: Person, clock: Clock
+) -> None:
+    for name in ("a.pdf", "b.pdf"):
+        await server.person_sends_file(User(id=anna.id, first_name="Anna"), anna.id, name, "application/pdf", b"%PDF")
+    paper = await WebchatFile.get(name="a.pdf")
+    waiting: dict[str, Any] = {"network": Network.WEBCHAT, "file_id": paper.file_id, "uploaded_by": anna, "created_at": clock()}
+    await Document.create(name="a.pdf", mime="application/pdf", size=4, **waiting)
+    await read_all(server, anna, anna.id)
+    clock.passes(days=735)
+
+    await tidy(clock)
+
+    assert await WebchatMessage.filter(service=None).count() == 0
+    assert [left.name for left in await WebchatFile.all()] == ["a.pdf"]
 
 
 async def test_message_goes_with_its_presses(server: BotServer, anna: Person, clock: Clock) -> None:

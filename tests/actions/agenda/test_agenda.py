@@ -18,7 +18,7 @@ from bot.actions.agenda.agenda_items import (
 )
 from bot.actions.meetings import moving
 from bot.actions.meetings.meetings import MeetingOver
-from bot.actions.papers import NoPapersHere, PaperTooLarge
+from bot.actions.papers import NoPapersHere, PaperGone, PaperTooLarge
 from bot.rules.facts import Plain
 from bot.rules.refusals import (
     NotAllowed,
@@ -846,6 +846,26 @@ async def test_paper_is_kept_up_to_twenty_megabytes(town: Town, now: datetime) -
     assert (document.name, document.mime, document.size) == ("x" * 200, "application/pdf", papers.PAPER_BYTES)
     assert (document.network, document.file_id, document.uploaded_by_id) == (Network.WEBCHAT, "f", town.ben.id)
     assert refused.value.facts == {"limit": 20}
+
+
+async def test_paper_is_kept_as_it_came_and_what_is_larger_than_was_said_is_not(
+    town: Town, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(papers, "PAPER_BYTES", 2048)
+    for _ in range(3):
+        await a_paper(town.ben, now, size=1024)
+    waiting = await papers.waiting(Network.WEBCHAT, limit=3)
+
+    for paper, content in zip(waiting, (b"%PDF", b"x" * 2049, None), strict=True):
+        await papers.fetched(paper, content)
+
+    first, second, third = [paper.document for paper in waiting]
+    assert (await papers.fetch(by=town.ben, document=first, now=now)).content == b"%PDF"
+    for lost in (second, third):
+        with pytest.raises(PaperGone) as gone:
+            await papers.fetch(by=town.ben, document=lost, now=now)
+        assert gone.value.facts["name"] == "Konzept.pdf"
+    assert await papers.waiting(Network.WEBCHAT, limit=3) == []
 
 
 async def test_paper_is_for_seats_deputies_and_who_sent_it(town: Town, meeting: Meeting, now: datetime) -> None:
