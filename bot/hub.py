@@ -116,15 +116,22 @@ class Hub:
         try:
             while self._woken and self._listening:
                 woken, self._woken = self._woken, set()
-                try:
-                    async with self.between_looks:
-                        await look(woken)
-                except Exception:
-                    log.exception("what is new could not be read, again soon")
-                    self._woken |= woken
-                    await asyncio.sleep(AGAIN_SECONDS)
+                if not await self._looked(look, woken):
+                    alone = {room for room in sorted(woken) if len(woken) == 1 or not await self._looked(look, {room})}
+                    self._woken |= alone
         finally:
             self._looking = None
+
+    async def _looked(self, look: Look, woken: set[int]) -> bool:
+        """Whether they could be looked at; after a failure it waits a little. Those that fail must not silence the others."""
+        try:
+            async with self.between_looks:
+                await look(woken)
+        except Exception:
+            log.exception("what is new could not be read, again soon", rooms=len(woken))
+            await asyncio.sleep(AGAIN_SECONDS)
+            return False
+        return True
 
     def end(self) -> None:
         """End all pages: the program is going down, and they will come back."""

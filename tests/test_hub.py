@@ -102,6 +102,29 @@ async def test_look_that_fails_is_made_again_with_what_came_meanwhile(
     assert [line["event"] for line in logged] == ["what is new could not be read, again soon"]
 
 
+@pytest.mark.usefixtures("opened")
+async def test_room_whose_look_fails_silences_no_other(
+    rooms: Hub, looks: Looks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "AGAIN_SECONDS", 0)
+    seen: list[set[int]] = []
+
+    async def look(woken: set[int]) -> None:
+        await looks(woken)
+        if OTHER in woken and len(looks.made) < 5:
+            raise ConnectionError
+        seen.append(woken)
+
+    rooms.look = look
+    with capture_logs():
+        rooms.wake([ROOM, OTHER])
+        await looks.count(5)
+        await asyncio.sleep(0)
+
+    assert looks.made == [{ROOM, OTHER}, {OTHER}, {ROOM}, {OTHER}, {OTHER}]
+    assert seen == [{ROOM}, {OTHER}]
+
+
 async def test_page_begins_to_listen_between_two_looks(rooms: Hub, looks: Looks, opened: Listener) -> None:
     looks.may.clear()
     rooms.wake([ROOM])

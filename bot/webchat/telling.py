@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+import structlog
 from aiohttp import web
 
 from bot.hub import Listener, event
@@ -16,6 +17,8 @@ from bot.webchat.objects import Json
 from bot.webchat.server import BotServer
 from bot.webchat.shown import Shown, news_json, room_json
 from storage.models import Person
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -68,11 +71,16 @@ class Telling:
         places = await rooms.places(self.server, since)
         read = await rooms.readings(self.server, {(page.person, chat) for page in readers for chat in readers[page]})
         for page, chats in readers.items():
-            listed = (
-                await self._moved(page)
-                if page in moved
-                else [room_json(places[chat], read[page.person, chat], page.person) for chat in chats]
-            )
+            try:
+                listed = (
+                    await self._moved(page)
+                    if page in moved
+                    else [room_json(places[chat], read[page.person, chat], page.person) for chat in chats]
+                )
+            except Exception:  # one page must not silence the others: it comes back and begins anew
+                log.exception("a page's rooms could not be read")
+                page.end("restart")
+                continue
             news = news_json(
                 [one for chat in chats for one in messages[chat]],
                 answers.get(page.person, []),

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
+from structlog.testing import capture_logs
 
 from bot.hub import Listener
 from bot.webchat import rooms
@@ -318,3 +319,26 @@ async def test_room_closes_with_the_end_of_the_day_on_which_the_seat_ends(
     assert before == []
     assert [chat["id"] for chat in news["chats"]] == [anna.id]
     assert page.rooms == {anna.id}
+
+
+async def test_page_whose_rooms_cannot_be_read_comes_back_and_silences_no_other(
+    house: House, anna: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carla = await house.person("Carla", seated=False)
+    broken, fine = await house.opens(carla), await house.opens(anna)
+    entered = rooms.enter
+
+    async def enter(server: BotServer, person: Person, day: date) -> frozenset[int]:
+        if person.id == carla.id:
+            raise ValueError
+        return await entered(server, person, day)
+
+    monkeypatch.setattr(rooms, "enter", enter)
+    await house.sits(carla)
+    with capture_logs() as logged:
+        await house.says(GROUP, "Hallo")
+        await house.is_quiet()
+
+    assert broken.ended == "restart"
+    assert [message["html"] for news in await hears(fine) for message in news["messages"]] == ["Hallo"]
+    assert [line["event"] for line in logged] == ["a page's rooms could not be read"]
