@@ -45,8 +45,8 @@ WHERE n.state = 'sent' AND n.held_until < ? AND m.ends_at < ? LIMIT ?
 
 _LAST = "SELECT n.id FROM notice n WHERE n.person_id = p.id AND n.kind IN ('mail', 'calendar_mail')"
 _LAST_MAILS = f"""
-SELECT ({_LAST} AND n.state = 'sent' ORDER BY n.due_at DESC LIMIT 1) AS sent,
-       ({_LAST} AND n.state = 'dead' ORDER BY n.due_at DESC LIMIT 1) AS dead,
+SELECT ({_LAST} AND n.state = 'sent' ORDER BY n.id DESC LIMIT 1) AS sent,
+       ({_LAST} AND n.state = 'dead' ORDER BY n.id DESC LIMIT 1) AS dead,
        ({_LAST} AND n.about = '{UNREAD}:' || p.id ORDER BY n.id DESC LIMIT 1) AS unread
 FROM person p WHERE p.id IN ({{places}})
 """  # noqa: S608  # constants only
