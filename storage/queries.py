@@ -35,6 +35,11 @@ FROM membership m JOIN person p ON p.id = m.person_id WHERE m.body_id = ? AND {_
 """
 
 
+async def zones() -> set[str]:
+    """Where the people are: their time zones."""
+    return {row["zone"] for row in await execute("SELECT DISTINCT zone FROM person WHERE left_at IS NULL")}
+
+
 async def people(numbers: Collection[int]) -> dict[int, Person]:
     """The people of these ids."""
     found = await select(f"FROM person p WHERE p.id IN ({places(numbers)})", [*numbers], p=Person) if numbers else []

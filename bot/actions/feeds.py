@@ -181,7 +181,7 @@ async def new_day(*, now: datetime) -> None:
             meetings = [*out_of_view, *into_view]
             values = [*meetings, *meetings, *days, first - timedelta(days=1), last, first - timedelta(days=1), last]
             await execute(_TOUCH_NEW_DAY, values)
-        await looks.done(HORIZON, now=now, again=looks.next_day(now))
+        await looks.done(look, now=now, again=looks.next_day(now, await queries.zones()))
 
 
 async def facts_of(person: Person, *, now: datetime) -> FeedFacts:

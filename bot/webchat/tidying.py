@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from bot.actions import looks
+from bot.actions.looks import Look
 from bot.webchat.people import PRESENT
 from storage.db import execute, transaction, unit_of_work
 from storage.erasing import erased
@@ -81,23 +82,25 @@ async def messages(*, now: datetime, kept: timedelta) -> None:
 
     Where it is, is remembered: what has to stay is passed once a day, too.
     """
-    if await looks.due(MESSAGES, now=now) is None:
+    look = await looks.due(MESSAGES, now=now)
+    if look is None:
         return
     found = await Remembered.get_or_none(key=POSITION)
     position = int(str(found.value)) if found else 0
     eldest = WebchatMessage.filter(id__gt=position).order_by("id").limit(AT_ONCE)
     rows = await eldest.values_list("id", "sent_at")
     old = [number for number, sent_at in rows if sent_at < now - kept]
-    await unit_of_work(partial(_go_on, old, through=len(old) < AT_ONCE, now=now))
+    await unit_of_work(partial(_go_on, old, look if len(old) < AT_ONCE else None, now=now))
 
 
-async def _go_on(old: Collection[int], *, through: bool, now: datetime) -> None:
+async def _go_on(old: Collection[int], look: Look | None, *, now: datetime) -> None:
+    """Erase them, and remember where it is, or, with the look, that it is through."""
     async with transaction():
         if old:
             await _erase(old, now)
-        await Remembered.update_or_create(key=POSITION, defaults={"value": 0 if through else max(old)})
-        if through:
-            await looks.done(MESSAGES, now=now, again=looks.next_day(now))
+        await Remembered.update_or_create(key=POSITION, defaults={"value": 0 if look else max(old)})
+        if look:
+            await looks.done(look, now=now, again=looks.next_day(now))
 
 
 async def _erase(old: Collection[int], now: datetime) -> None:

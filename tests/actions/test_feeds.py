@@ -1,5 +1,5 @@
 import asyncio
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -193,6 +193,18 @@ async def test_first_day_touches_every_feed_and_the_next_none(ben: Person, now: 
     await built(ben)
 
     assert [await touched(now), await touched(now), await touched(now + DAY)] == [[ben.id], [], []]
+
+
+async def test_seat_that_ends_goes_out_of_the_feed_when_the_day_ends_for_its_people(
+    ben: Person, tk: Body, now: datetime
+) -> None:
+    await Person.filter(id=ben.id).update(zone="Europe/Berlin")
+    await built(ben)
+    await touched(now)
+    await Membership.filter(person_id=ben.id, body_id=tk.id).update(ends_on=now.date())
+    midnight = datetime.combine(now.date() + timedelta(days=1), time(0), ZoneInfo("Europe/Berlin"))
+
+    assert [await touched(midnight - timedelta(minutes=1)), await touched(midnight)] == [[], [ben.id]]
 
 
 async def test_clock_that_was_set_back_touches_every_feed(ben: Person, now: datetime) -> None:

@@ -185,7 +185,12 @@ async def test_paper_that_has_not_been_fetched_stays_and_what_became_none_goes(
     for name in ("a.pdf", "b.pdf"):
         await server.person_sends_file(User(id=anna.id, first_name="Anna"), anna.id, name, "application/pdf", b"%PDF")
     paper = await WebchatFile.get(name="a.pdf")
-    waiting: dict[str, Any] = {"network": Network.WEBCHAT, "file_id": paper.file_id, "uploaded_by": anna, "created_at": clock()}
+    waiting: dict[str, Any] = {
+        "network": Network.WEBCHAT,
+        "file_id": paper.file_id,
+        "uploaded_by": anna,
+        "created_at": clock(),
+    }
     await Document.create(name="a.pdf", mime="application/pdf", size=4, **waiting)
     await read_all(server, anna, anna.id)
     clock.passes(days=735)

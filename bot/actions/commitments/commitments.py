@@ -113,6 +113,7 @@ async def record(
         [entry] = await ledger.load([created], today)
         if all(row.confirmed_at is not None for row, _ in entry.parties):
             await write(created, now, state=CommitmentState.AGREED)
+            await reminding.look_again()
         await audit.record(by, "commitment.recorded", f"commitment:{created.id}", now=now)
         await feeds.touch(entry.people(Side.OWNER))
         unconfirmed = {person for row, people in entry.parties if row.confirmed_at is None for person in people}

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.actions import access, audit, feeds, notices
-from bot.actions.commitments import commitments, ledger
+from bot.actions.commitments import commitments, ledger, reminding
 from bot.actions.commitments.ledger import Entry
 from bot.rules import permissions
 from bot.rules.facts import PersonName, Plain
@@ -83,6 +83,7 @@ async def _replace(entry: Entry, replaced: list[CommitmentParty], person: Person
     elif state in (CommitmentState.ORPHANED, CommitmentState.PROPOSED):
         state = CommitmentState.AGREED
     await commitments.write(commitment, now, state=state, reason=None, recorded_by_id=by.id)
+    await reminding.look_again()
     [given] = await ledger.load([commitment], today)
     await feeds.touch(entry.people() | {person.id})
     told = {

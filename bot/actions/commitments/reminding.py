@@ -25,7 +25,7 @@ from storage.vocabulary import CommitmentState
 ASKED_AHEAD = timedelta(days=followup.FARTHEST_DAYS)
 AT_ONCE = 200
 CHECK_IN = "check_in"
-CHECK_INS, OVERDUE = "check-ins", "overdue"  # what the looks are called
+CHECK_INS, OVERDUE = looks.COMMITMENTS
 _TOLD = f"""
 SELECT t.commitment_id, t.person_id, t.due_on FROM told_overdue t JOIN commitment c ON c.id = t.commitment_id
 WHERE c.state IN ({places(OPEN)}) AND (c.due_on < ? OR c.due_kind = 'meeting')
@@ -75,19 +75,20 @@ async def overdue(*, now: datetime, land: str = "") -> int:
 
 async def look_again() -> None:
     """Something was agreed or changed that somebody may have to be asked about, or told of, today."""
-    await looks.soon(CHECK_INS, OVERDUE)
+    await looks.soon(*looks.COMMITMENTS)
 
 
 async def _when_it_is_time(
     name: str, look: Callable[[], Awaitable[_Found]], write: Callable[[_Told], Awaitable[int]], now: datetime
 ) -> int:
-    if await looks.due(name, now=now) is None:
+    began = await looks.due(name, now=now)
+    if began is None:
         return 0
     found = await look()
     pieces = list(_pieces(found.news))
     told = await _tell(pieces[0], write, now.date()) if pieces else 0
     if len(pieces) <= 1:  # else the next tick goes on
-        await unit_of_work(partial(looks.done, name, now=now, again=found.again))
+        await unit_of_work(partial(looks.done, began, now=now, again=found.again))
     return told
 
 

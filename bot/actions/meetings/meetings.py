@@ -156,6 +156,7 @@ async def schedule(
         meeting = await numbering.following(Meeting.filter(body_id=where.id), create, after=before)
         await audit.record(by, "meeting.scheduled", f"meeting:{meeting.id}", now=now)
         await touch_feeds(where, access.today(by, now))
+        await looks.soon(*looks.COMMITMENTS)
     return {"meeting": facts_of(meeting, where)}
 
 
@@ -380,7 +381,7 @@ async def called_off_over(*, now: datetime) -> None:
     called_off = Meeting.filter(state=MeetingState.CANCELLED, ends_at__lte=now)
     async with transaction():
         await _forget_addresses(called_off.filter(ends_at__gt=look.since) if look.since else called_off)
-        await looks.done(CALLED_OFF, now=now, again=looks.next_day(now))
+        await looks.done(look, now=now, again=looks.next_day(now))
 
 
 async def _forget_addresses(meetings: QuerySet[Meeting]) -> None:

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from bot.actions import access, audit, notices
+from bot.actions import access, audit, looks, notices
 from bot.actions.meetings import meetings, placing
 from bot.actions.meetings.arrangements import Arrangement, check_seen
 from bot.actions.meetings.invitations import REASON_LIMIT
@@ -102,6 +102,7 @@ async def _rearrange(by: Person, meeting: Meeting, body: Body, plan: Plan, *, wh
             told = await _tell(meeting, body, known, before, day=access.today(by, now), now=now)
         await meetings.touch_feeds(body, access.today(by, now))
         if before.changes(planned)["time"]:
+            await looks.soon(*looks.COMMITMENTS)
             await placing.moved(meeting, body, by, now, was=before.starts)
     return {"meeting": facts_of(meeting, body), **_was(known.began or before, planned), "told": told}
 
@@ -167,6 +168,7 @@ async def cancel(*, by: Person, meeting: int, reason: str, now: datetime, seen: 
             await tell(found, body, informed, "cancelled", expected, now=now, method="CANCEL", known_to=by)
         await meetings.refresh_card(found, body, now=now)
         await meetings.touch_feeds(body, access.today(by, now))
+        await looks.soon(*looks.COMMITMENTS)
         as_known = {person: arrangement.facts() for person, arrangement in known.outdated.items()}
         items = await placing.called_off(found, body, by, now, as_known=as_known)
     return {

@@ -606,7 +606,7 @@ async def _apply(plan: _Plan, current: _Town, today: date, advance: Advance) -> 
     await _bring_back(plan, current.ids)
     if plan.added or plan.changed or gone:
         await feeds.touch_all()
-        await looks.soon(leaving.SEATS_OVER)
+        await looks.soon(leaving.SEATS_OVER, *looks.COMMITMENTS)
     if imported != current.imported:
         await Remembered.update_or_create(key=current.source.value, defaults={"value": imported})
     if elsewhere != current.elsewhere:

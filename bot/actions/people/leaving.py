@@ -157,15 +157,15 @@ async def seats_over(*, now: datetime) -> int:
     It looks when a day begins for anybody, and after an import. The database gives only those who have no seat there by UTC's
     day; their own day decides. Each is a unit of work.
     """
-    if await looks.due(SEATS_OVER, now=now) is None:
+    look = await looks.due(SEATS_OVER, now=now)
+    if look is None:
         return 0
     day = now.date()
     places = await execute(_WITHOUT_SEAT, [now, day, day])
     over = 0
     for place in places:
         over += await unit_of_work(partial(_seat_over, place["person_id"], place["body_id"], now))
-    zones = [row["zone"] for row in await execute("SELECT DISTINCT zone FROM person WHERE left_at IS NULL")]
-    await unit_of_work(partial(looks.done, SEATS_OVER, now=now, again=looks.next_day(now, zones)))
+    await unit_of_work(partial(looks.done, look, now=now, again=looks.next_day(now, await queries.zones())))
     return over
 
 

@@ -6,6 +6,7 @@ import pytest
 from bot.actions import looks
 from bot.actions.accounts import preferences
 from bot.actions.commitments import reminding
+from bot.actions.looks import Look
 from bot.rules.refusals import ChangedMeanwhile, NotUnderstood
 from storage.models import AuditEvent, Channel, FeedCache, Person
 from storage.vocabulary import ChannelState, Network
@@ -53,7 +54,7 @@ async def test_change_is_seen_by_the_feed_and_by_the_clock(town: Town, now: date
     for person in (town.ada, town.ben):
         await FeedCache.create(person=person, stale=False)
     for name in (reminding.CHECK_INS, reminding.OVERDUE):
-        await looks.done(name, now=now, again=now + timedelta(hours=1))
+        await looks.done(Look(name=name), now=now, again=now + timedelta(hours=1))
 
     await preferences.change(by=town.ben, preferences=Form(), now=now)
 

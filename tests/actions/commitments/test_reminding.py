@@ -5,13 +5,16 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from bot.actions import looks, notices
-from bot.actions.commitments import commitments, reminding
+from bot.actions.commitments import commitments, handing_over, reminding
 from bot.actions.commitments.commitments import Due
+from bot.actions.looks import Look
+from bot.actions.meetings import meetings, moving
+from bot.actions.meetings.meetings import Plan
 from bot.actions.notices import Draft
 from bot.rules.parties import Party
 from storage import db
-from storage.models import CheckIn, CommitmentParty, Membership, Notice, Person, ToldOverdue
-from storage.vocabulary import CheckInAnswer, DueKind, Role, Side
+from storage.models import CheckIn, Commitment, CommitmentParty, Membership, Notice, Person, ToldOverdue
+from storage.vocabulary import CheckInAnswer, CommitmentState, DueKind, MeetingFormat, Role, Side
 from tests.actions.agreements import LAND, NEXT_WEEK, Town, agreed, arrive, facts_told, recorded, told
 from tests.actions.invented import a_meeting, a_seat
 from tests.conftest import Counted
@@ -392,6 +395,55 @@ async def test_clock_looks_again_when_something_was_agreed(town: Town, now: date
     await commitments.confirm(by=town.carla, commitment=number, now=FRIDAY)
 
     assert await reminding.check_ins(now=FRIDAY + timedelta(minutes=1), land=LAND) == 1
+
+
+async def records_for_oneself(town: Town, now: datetime) -> None:
+    await recorded(town, now, by=town.anna, owners=[Party(person=town.anna.id)], counterparts=[])
+
+
+async def hands_over(town: Town, now: datetime) -> None:
+    number = await agreed(town, now)
+    await Commitment.filter(id=number).update(state=CommitmentState.ORPHANED)
+    await Person.filter(id=town.carla.id).update(left_at=now)
+    await looked(now)
+    await handing_over.hand_over(by=town.anna, commitment=number, to=town.anna.id, now=now)
+
+
+async def plans(town: Town, now: datetime) -> int:
+    plan = Plan(starts=datetime(2026, 11, 25, 10), minutes=90, format=MeetingFormat.PRESENCE, place="Rathaus")  # noqa: DTZ001  # on the wall
+    facts = await meetings.schedule(by=town.anna, body="RLK", plan=plan, host="faden.example", now=now)
+    return int(facts["meeting"]["id"])
+
+
+async def moves(town: Town, now: datetime) -> None:
+    meeting = await plans(town, now)
+    await looked(now)
+    await moving.move(by=town.anna, meeting=meeting, starts=datetime(2026, 11, 24, 10), minutes=90, now=now)  # noqa: DTZ001  # on the wall
+
+
+async def calls_off(town: Town, now: datetime) -> None:
+    meeting = await plans(town, now)
+    await looked(now)
+    await moving.cancel(by=town.anna, meeting=meeting, reason="krank", now=now)
+
+
+async def looked(now: datetime) -> None:
+    """The clock has seen everything, until tomorrow."""
+    for name in looks.COMMITMENTS:
+        await looks.done(await looks.due(name, now=now) or Look(name=name), now=now, again=now + timedelta(days=1))
+    assert [await looks.due(name, now=now) for name in looks.COMMITMENTS] == [None, None]
+
+
+@pytest.mark.parametrize("act", [records_for_oneself, hands_over, plans, moves, calls_off])
+async def test_clock_looks_again_when_something_may_have_become_due_today(
+    town: Town, now: datetime, act: Callable[[Town, datetime], Awaitable[object]]
+) -> None:
+    await agreed(town, now)
+    await looked(now)
+
+    await act(town, now)
+
+    assert all([await looks.due(name, now=now) for name in looks.COMMITMENTS])
 
 
 async def test_clock_tells_a_piece_at_a_time(town: Town, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
