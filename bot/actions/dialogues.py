@@ -5,17 +5,16 @@ for is taken out of the chat: at once when its entry is given up, replaced or to
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from bot.actions import notices, papers
-from bot.actions.notices import Draft
 from bot.rules.dialogue import LIFETIME
 from storage.db import transaction
 from storage.erasing import erased
 from storage.models import Dialogue, Person
-from storage.vocabulary import Lane, Network, NoticeKind
+from storage.vocabulary import Lane, Network
 
 ERASED = "discarded"
 
@@ -110,17 +109,8 @@ async def _erase(
     about: str | None = None,
 ) -> None:
     drafts = [
-        Draft(
-            key=f"erase:{network.value}:{chat_id}:{message}",
-            template=ERASED,
-            facts={},
-            due_at=due_at,
-            network=network,
-            chat_id=chat_id,
-            target_id=str(message),
-            about=about,
-            kind=NoticeKind.ERASE,
-            lane=Lane.ANSWER,
+        replace(
+            notices.erasing(network, chat_id, message, due_at=due_at), template=ERASED, about=about, lane=Lane.ANSWER
         )
         for message in messages
     ]

@@ -21,7 +21,12 @@ class Rest:
 
     def absent(self, day: date) -> bool:
         """Whether the person said they are away that day."""
-        return self.absent_from is not None and self.absent_from <= day <= (self.absent_until or self.absent_from)
+        return is_away(day, self.absent_from, self.absent_until)
+
+
+def is_away(day: date, first: date | None, last: date | None) -> bool:
+    """Whether somebody is away that day who said so from the first to the last; without a last it is that one day."""
+    return first is not None and first <= day <= (last or first)
 
 
 @cache

@@ -9,7 +9,7 @@ from typing import Any
 from tortoise.expressions import Q
 
 from bot.actions import access
-from bot.rules import followup, guard, names, permissions
+from bot.rules import followup, guard, names, permissions, quiet
 from bot.rules.facts import PersonName, Plain, Text, Title
 from bot.rules.followup import DONE, OPEN
 from bot.rules.parties import Directory, Named, Party
@@ -155,17 +155,10 @@ async def seats_for(parties: Iterable[Party], bodies: Iterable[int], day: date) 
             body=row["body_id"],
             role=Role(row["role"]),
             organisation=row["organisation_id"],
-            away=_away(row, day),
+            away=quiet.is_away(day, *(value and _day(value) for value in (row["absent_from"], row["absent_until"]))),
         )
         for row in await execute(statement, [*wanted, *organisations, day, day])
     ]
-
-
-def _away(row: Facts, day: date) -> bool:
-    if row["absent_from"] is None:
-        return False
-    first = _day(row["absent_from"])
-    return first <= day <= (_day(row["absent_until"]) if row["absent_until"] else first)
 
 
 class _Held:
