@@ -13,6 +13,7 @@ from telegram.error import InvalidToken, TelegramError
 from telegram.ext import ExtBot
 
 from bot import handlers, messages
+from bot.actions.accounts import groups
 from bot.config import Settings, TelegramSettings
 from bot.handlers.context import Desk
 from bot.inbox import Inbox
@@ -22,9 +23,8 @@ from bot.webchat import rooms
 from bot.webchat.server import BotServer
 from bot.webchat.wire import InProcessRequest
 from bot.wire import PatientRequest
-from storage import db
-from storage.models import Body, GroupChat
-from storage.vocabulary import BodyKind, Network
+from storage.db import unit_of_work
+from storage.vocabulary import Network
 
 log = structlog.get_logger(__name__)
 
@@ -47,17 +47,7 @@ def own_bot(server: BotServer) -> ExtBot[None]:
 
 async def open_rooms(server: BotServer, now: datetime) -> None:
     """Every body has its group on our own server; who may read it is asked at each request."""
-    linked = await GroupChat.filter(network=server.network).values_list("body_id", flat=True)
-    new = await Body.exclude(id__in=[*linked, 0]).exclude(kind=BodyKind.EXTERNAL)
-
-    async def note() -> None:
-        async with db.transaction():
-            rows = [
-                GroupChat(body=body, network=server.network, chat_id=GROUP_IDS - body.id, linked_at=now) for body in new
-            ]
-            await GroupChat.bulk_create(rows, ignore_conflicts=True)
-
-    await db.unit_of_work(note)
+    await unit_of_work(partial(groups.open_rooms, server.network, GROUP_IDS.__sub__, now=now))
     await rooms.open_rooms(server)
 
 

@@ -1,6 +1,7 @@
 """What every test may ask for: a fresh store on either database, the moment `now`, and what was said to the database."""
 
 import asyncio
+import re
 import shutil
 import sys
 import sysconfig
@@ -36,6 +37,10 @@ NewDatabase = Callable[[], Awaitable[str]]
 
 TESTS = Path(__file__).parent
 HOUSE = TESTS.parent
+PROGRAM = f"{HOUSE}/bot"
+WRITTEN = re.compile(r'\s*(?:INSERT INTO|UPDATE|DELETE FROM) "?(?P<table>\w+)')
+# What belongs to doors and post, and is no knowledge of the domain; all else is written by actions alone.
+OF_THE_HOUSE = ("inbox_update", "notice", "feed_cache", "remembered", "webchat_")
 ON_BOTH = frozenset(  # what speaks to the database in its own words, and what goes through the whole house
     (
         "storage",
@@ -176,7 +181,7 @@ async def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncI
 
 @pytest.fixture
 async def store(database_url: str, spoken: "Spoken") -> AsyncIterator[str]:
-    """The open store, empty; its URL. Fails the test when the product wrote outside of `transaction()`.
+    """The open store, empty; its URL. Fails the test when the product wrote outside of `transaction()`, or beside the actions.
 
     A test arranges its rows as it likes; only what `bot` and `storage` write is watched.
     """
@@ -186,6 +191,7 @@ async def store(database_url: str, spoken: "Spoken") -> AsyncIterator[str]:
     finally:
         await db.close_store()
     assert spoken.outside == []
+    assert spoken.beside == []
 
 
 @dataclass
@@ -204,10 +210,15 @@ def is_writing() -> bool:
 
 @dataclass
 class Spoken:
-    """Hears every statement that Tortoise sends. `outside` says which product code wrote outside of `transaction()`."""
+    """Hears every statement that Tortoise sends.
+
+    `outside` says which product code wrote outside of `transaction()`, `beside` which wrote what the domain knows and was called
+    by no action.
+    """
 
     listening: list[Counted] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
+    beside: list[str] = field(default_factory=list)
 
     def statement(self, client: BaseDBAsyncClient, statement: str) -> None:
         writes = statement.lstrip().upper().startswith(("INSERT", "UPDATE", "DELETE", "REPLACE", "WITH"))
@@ -218,6 +229,11 @@ class Spoken:
             place = _nearest_own_file()
             if place is not None and not place.is_relative_to(TESTS):
                 self.outside.append(f"{place.relative_to(HOUSE)}: {statement}")
+        written = WRITTEN.match(statement) if writes else None
+        if written and not written["table"].startswith(OF_THE_HOUSE):
+            files = [name for name in _own_files() if name.startswith(f"{PROGRAM}/")]
+            if files and not any(name.startswith(f"{PROGRAM}/actions/") for name in files):
+                self.beside.append(f"{files[0].removeprefix(f'{HOUSE}/')}: {statement}")
 
     @contextmanager
     def counting(self) -> Iterator[Counted]:
@@ -237,16 +253,22 @@ class Spoken:
 
 def _nearest_own_file() -> Path | None:
     """The file, product or test, that caused the statement being sent; `storage.db` only when nobody stands behind it."""
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  # `inspect.stack` reads sources: too slow for each statement
     nearest = None
+    for name in _own_files():
+        nearest = name
+        if name != db.__file__:
+            break
+    return Path(nearest) if nearest else None
+
+
+def _own_files() -> Iterator[str]:
+    """The files, product and test, whose functions are being run, the innermost first."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  # `inspect.stack` reads sources: too slow for each statement
     while frame is not None:
         name = frame.f_code.co_filename
         if name.startswith(f"{HOUSE}/") and not name.startswith(LIBRARIES) and name != __file__:
-            nearest = Path(name)
-            if name != db.__file__:
-                break
+            yield name
         frame = frame.f_back
-    return nearest
 
 
 def listening(patch: pytest.MonkeyPatch) -> Spoken:

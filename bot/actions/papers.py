@@ -128,7 +128,7 @@ async def fetch(*, by: Person, document: int, now: datetime) -> Document:
     ):
         access.not_found()
     if found.content is None and found.file_id is None:
-        raise PaperGone(name=Text(found.name))
+        raise PaperGone
     return found
 
 

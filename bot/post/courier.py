@@ -12,7 +12,7 @@ from telegram import Bot
 from telegram.error import ChatMigrated, RetryAfter, TelegramError
 from tortoise.exceptions import BaseORMException
 
-from bot.actions.accounts import groups
+from bot.actions.accounts import groups, joining
 from bot.actions.commitments import reminding
 from bot.actions.notices import NO_FILE
 from bot.addresses import usable_address
@@ -325,7 +325,8 @@ class Courier:
         if way.network is Network.TELEGRAM and int(way.address) < 0:
             await _forget_group(notice, way)
         if reader.person is not None:
-            await outbox.block(reader.person.id, way.network)
+            blocked = partial(joining.blocked, network=way.network, address=way.address, is_blocked=True)
+            await unit_of_work(blocked)
         if notice.chat_id is None:
             raise Astray
         return Outcome(state=NoticeState.DEAD, error="blocked")

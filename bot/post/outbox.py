@@ -14,12 +14,13 @@ from typing import Any
 from tortoise.queryset import QuerySet
 
 from bot.actions import notices
+from bot.actions.accounts import groups
 from bot.rules import keys
 from storage.db import execute, is_postgres, transaction, unit_of_work
-from storage.models import Channel, Dialogue, GroupChat, InboxUpdate, Notice
+from storage.models import InboxUpdate, Notice
 from storage.rows import change
 from storage.together import Together
-from storage.vocabulary import ChannelState, Lane, Network, NoticeKind, NoticeState
+from storage.vocabulary import Lane, Network, NoticeKind, NoticeState
 
 LEASE = timedelta(seconds=60)
 HOLD = timedelta(hours=1)  # for a network that is away; it is let go when the network is back, or to try whether it is
@@ -335,27 +336,15 @@ async def told_by_calendar_mail(notice: Notice) -> bool:
     )
 
 
-async def block(person: int, network: Network) -> None:
-    """The person does not want to hear from us there, until they write again."""
-
-    async def write() -> None:
-        async with transaction():
-            open_there = Channel.filter(person_id=person, network=network, state=ChannelState.ACTIVE)
-            await open_there.update(state=ChannelState.BLOCKED)
-
-    await unit_of_work(write)
-
-
 async def move_chat(network: Network, old: int, new: int) -> None:
     """A group has become a supergroup with a new id: rewrite it everywhere."""
 
     async def rewrite() -> None:
         async with transaction():
-            if not await GroupChat.exists(network=network, chat_id=new):
-                await GroupChat.filter(network=network, chat_id=old).update(chat_id=new)
+            await groups.renumber(network, old, new)
             cards = Notice.filter(network=network, chat_id=old, kind=NoticeKind.CARD)
             await cards.update(message_id=None)  # the messages stay behind, and their numbers mean others there
-            for model in (Notice, Dialogue, InboxUpdate):
+            for model in (Notice, InboxUpdate):
                 await model.filter(network=network, chat_id=old).update(chat_id=new)
 
     await unit_of_work(rewrite)

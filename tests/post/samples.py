@@ -690,6 +690,7 @@ TEMPLATES: dict[str, Callable[[], Facts]] = {
     "refusals/outdated": dict,
     "refusals/other_message": dict,
     "refusals/owner_missing": dict,
+    "refusals/paper_gone": dict,
     "refusals/paper_too_large": lambda: {"limit": 10},
     "refusals/private_only": dict,
     "refusals/reason_missing": dict,

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tortoise.exceptions import IntegrityError, OperationalError
 
 from storage import db
-from storage.models import Area
-from tests.conftest import Counted, is_writing
+from storage.models import Area, Person
+from tests.conftest import HOUSE, Counted, Spoken, is_writing
 
 Statements = Callable[[], AbstractContextManager[Counted]]
 pytestmark = pytest.mark.usefixtures("store")
@@ -496,3 +497,14 @@ async def test_breaking_connections_is_nothing_where_no_store_is_open() -> None:
     await db.close_store()
 
     db.break_off()
+
+
+async def test_door_that_writes_what_the_domain_knows_is_heard(spoken: Spoken) -> None:
+    source = "async def write(model): await model.create(key='anna', given_name='Anna', family_name='Beispiel')"
+    door: dict[str, Any] = {}
+    exec(compile(source, f"{HOUSE}/bot/handlers/invented.py", "exec"), door)  # noqa: S102  # as if a door did it
+    async with db.transaction():
+        await door["write"](Person)
+    heard, spoken.beside = spoken.beside, []
+
+    assert [line.partition(":")[0] for line in heard] == ["bot/handlers/invented.py"]

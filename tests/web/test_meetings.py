@@ -155,7 +155,10 @@ async def test_paper_that_is_gone_for_good_says_so(
     response = await get(visitor, f"/papier/{document.id}")
 
     assert response.status == 410
-    assert "gibt es dort, wo es gesendet wurde, nicht mehr. Bitte noch einmal senden." in await response.text()
+    assert (
+        "Diese Anlage gibt es dort, wo sie gesendet wurde, nicht mehr. Bitte noch einmal senden."
+        in await response.text()
+    )
 
 
 async def test_paper_of_others_is_not_found(visitor: Visitor, town: Town, outside: Outside, item: AgendaItem) -> None:

@@ -148,7 +148,7 @@ async def test_own_process_serves_people_and_bot_and_ends_on_sigterm(tmp_path: P
     process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None
-        address = (await asyncio.wait_for(process.stdout.readline(), 30)).decode().strip()
+        address = (await asyncio.wait_for(process.stdout.readline(), 60)).decode().strip()
         anna = {"id": 101, "first_name": "Anna"}
         async with aiohttp.ClientSession() as session, bot_at(address) as bot:
             written = await (await session.post(f"{address}/people/person_writes", json=[anna, 101, "/start"])).json()
@@ -158,7 +158,7 @@ async def test_own_process_serves_people_and_bot_and_ends_on_sigterm(tmp_path: P
             unknown = await session.post(f"{address}/people/sing", json=[])
         process.send_signal(signal.SIGTERM)
 
-        assert await asyncio.wait_for(process.wait(), 10) == 0
+        assert await asyncio.wait_for(process.wait(), 60) == 0
         assert written == {"result": 1}
         assert [seen["html"] for seen in read["result"]] == ["/start", "Hallo Anna"]
         assert (refused.status, unknown.status) == (409, 404)

@@ -1,5 +1,6 @@
 """A body's group on Telegram: linked by whoever leads the body, if the body's level lets anything through."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -11,8 +12,8 @@ from bot.rules.facts import NUDGE, Plain, Title
 from bot.rules.refusals import Refusal
 from storage import queries
 from storage.db import transaction
-from storage.models import Body, GroupChat, Meeting, Notice, Person
-from storage.vocabulary import MeetingState, Network, NoticeKind, NoticeState
+from storage.models import Body, Dialogue, GroupChat, Meeting, Notice, Person
+from storage.vocabulary import BodyKind, MeetingState, Network, NoticeKind, NoticeState
 
 Facts = dict[str, Any]
 
@@ -81,6 +82,23 @@ async def _take_cards_away(network: Network, chat_id: int, now: datetime) -> Non
     standing = await queries.column(cards.filter(message_id__not_isnull=True), "message_id")
     await notices.queue([notices.erasing(network, chat_id, message, due_at=now) for message in standing], now=now)
     await cards.delete()
+
+
+async def open_rooms(network: Network, numbered: Callable[[int], int], *, now: datetime) -> None:
+    """Every body has its group on our own network; `numbered` gives its chat's id by the body's."""
+    linked = await queries.column(GroupChat.filter(network=network), "body_id")
+    new = await queries.column(Body.exclude(id__in=[*linked, 0]).exclude(kind=BodyKind.EXTERNAL), "id")
+    rows = [GroupChat(body_id=body, network=network, chat_id=numbered(body), linked_at=now) for body in new]
+    async with transaction():
+        await GroupChat.bulk_create(rows, ignore_conflicts=True)
+
+
+async def renumber(network: Network, old: int, new: int) -> None:
+    """A group has become another chat, with what was being asked there; unless that one is known as a group already."""
+    async with transaction():
+        if not await GroupChat.exists(network=network, chat_id=new):
+            await GroupChat.filter(network=network, chat_id=old).update(chat_id=new)
+        await Dialogue.filter(network=network, chat_id=old).update(chat_id=new)
 
 
 async def moved(*, network: Network, chat_id: int, now: datetime) -> None:
