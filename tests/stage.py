@@ -23,12 +23,14 @@ from bot.config import MailSettings, Settings, TownSettings, WebSettings
 from bot.handlers.people import fetch
 from bot.rules import townfile
 from bot.scheduling import look, ticks
+from bot.webchat import people, reading
 from bot.webchat.objects import Seen, User
 from bot.webchat.server import BotServer
 from bot.webchat.updates import settings
 from storage.models import Body, Channel, GroupChat, Membership, Organisation, Person
 from storage.models.webchat import ChatType, MemberStatus, WebchatChat, WebchatUser
 from storage.vocabulary import Network
+from tests import telegram_client
 from tests.post.conftest import Mailbox, serving
 
 TOWN = Path(__file__).parent.parent / "bot" / "sample_town.toml"
@@ -142,13 +144,13 @@ class Stage:
     async def says(self, who: str, text: str, group: str | None = None) -> None:
         """Write a message."""
         chat = await self._enter(who, group)
-        await self.server.person_writes(self.user(who), chat, text)
+        await people.writes(self.server, self.user(who), chat, text)
         await self.settle()
 
     async def sends(self, who: str, file: str, content: bytes = b"%PDF-1.7 paper") -> None:
         """Send a file."""
         chat = await self._enter(who, None)
-        await self.server.person_sends_file(self.user(who), chat, file, "application/pdf", content)
+        await people.sends_file(self.server, self.user(who), chat, file, "application/pdf", content)
         await self.settle()
 
     async def button(self, chat: int, label: str, *, gone: bool = False) -> Button:
@@ -168,11 +170,11 @@ class Stage:
         own = button.chat == chat
         message = button.message_id if own else max(heard.message_id for heard in await self.heard(chat))
         made = [
-            await self.server.person_presses(self.user(who), chat, message, button.data or "") for _ in range(times)
+            await people.presses(self.server, self.user(who), chat, message, button.data or "") for _ in range(times)
         ]
         await self.settle()
         for press in made:
-            answer = await self.server.answer_of(press)
+            answer = await reading.answer_of(self.server, press)
             assert answer is not None, f"the press on [{button.label}] was never answered"
             if answer.text:
                 self.toasts.setdefault(who, []).append(answer.text)
@@ -180,7 +182,7 @@ class Stage:
     async def blocks(self, who: str) -> None:
         """Block Faden."""
         await self._act()
-        await self.server.person_blocks_bot(self.user(who))
+        await telegram_client.blocks_bot(self.server, self.user(who))
         await self.settle()
 
     async def leaves(self, who: str, body: str) -> None:
@@ -314,7 +316,7 @@ class Stage:
         chat, user = self.chat(who, group), self.user(who)
         if group and (chat, user.id) not in self._in_group:
             self._in_group.add((chat, user.id))
-            await self.server.join_group(user, chat)
+            await telegram_client.join_group(self.server, user, chat)
         await self._act()
         return chat
 
@@ -322,7 +324,7 @@ class Stage:
         """What Faden said; that something was pinned does not count."""
         messages = [
             message
-            for message in await self.server.messages(chat, limit=NEWEST)
+            for message in await reading.messages(self.server, chat, limit=NEWEST)
             if message.message["from"]["is_bot"] and message.message.keys() & {"text", "document"}
         ]
         self._once |= {

@@ -8,8 +8,8 @@ Or as a process of its own, with a database of its own, which prints its address
 
     python -m tests.telegram_server --database sqlite:////tmp/telegram.sqlite3 --port 0
 
-There people act by `POST /people/<what>`, where `<what>` is a method of the people's side of `BotServer`, and its arguments
-come as a JSON list; a user is an object: `POST /people/person_writes [{"id": 101, "first_name": "Anna"}, 101, "/start"]`.
+There people act by `POST /people/<what>`, where `<what>` stands in `PEOPLE`, and its arguments come as a JSON list; a user is
+an object: `POST /people/writes [{"id": 101, "first_name": "Anna"}, 101, "/start"]`.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import asyncio
 import contextlib
 import dataclasses
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Literal
@@ -25,6 +25,7 @@ from typing import Literal
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from bot.webchat import people, reading
 from bot.webchat.calls import Call
 from bot.webchat.errors import ApiError, NotAllowed
 from bot.webchat.http import application
@@ -37,25 +38,6 @@ from storage.vocabulary import Network
 
 TOKEN = "4711:invented"
 SERVER = web.AppKey("server", BotServer)
-PEOPLE = {
-    "person_arrives",
-    "person_writes",
-    "person_edits",
-    "person_presses",
-    "person_blocks_bot",
-    "create_group",
-    "open_topic",
-    "add_bot",
-    "kick_bot",
-    "join_group",
-    "leave",
-    "upgrade_group_to_supergroup",
-    "messages",
-    "answer_of",
-    "hold_updates",
-    "answered",
-    "refused",
-}
 
 
 @dataclasses.dataclass(eq=False)
@@ -90,6 +72,16 @@ class Watched(BotServer):
     async def refused(self) -> list[tuple[str, str]]:
         """The methods and reasons of what was refused."""
         return self.refusals
+
+
+PEOPLE: dict[str, Callable[..., Awaitable[object]]] = {
+    "writes": people.writes,
+    "presses": people.presses,
+    "messages": reading.messages,
+    "hold_updates": Watched.hold_updates,
+    "answered": Watched.answered,
+    "refused": Watched.refused,
+}
 
 
 @dataclasses.dataclass
@@ -144,7 +136,7 @@ async def _people(request: web.Request) -> web.Response:
         raise web.HTTPNotFound
     arguments = [User(**one) if isinstance(one, dict) else one for one in await request.json()]
     try:
-        result = await getattr(request.app[SERVER], what)(*arguments)
+        result = await PEOPLE[what](request.app[SERVER], *arguments)
     except NotAllowed as refused:
         return web.json_response({"refused": str(refused)}, status=409)
     return web.json_response({"result": _plain(result)})

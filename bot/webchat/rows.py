@@ -15,6 +15,9 @@ from storage.rows import select
 if TYPE_CHECKING:
     from bot.webchat.server import BotServer
 
+PRESENT = {MemberStatus.CREATOR, MemberStatus.ADMINISTRATOR, MemberStatus.MEMBER}
+GONE = {MemberStatus.LEFT, MemberStatus.KICKED}
+
 MESSAGE_ROWS = ("chat__person", "sender", "file")
 
 MESSAGES = "webchat_message m JOIN webchat_chat c ON c.id = m.chat_id"

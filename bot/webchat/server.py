@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 
 import structlog
 
-from bot.webchat import methods, people, reading, updates
+from bot.webchat import methods, updates
 from bot.webchat.calls import Call
 from bot.webchat.errors import ApiError, ConnectionCut, bad_request, too_many_requests
 from bot.webchat.feed import Feed
@@ -93,28 +93,6 @@ class BotServer:
     def dated(self) -> datetime:
         """The time that a message carries."""
         return (self.town_clock or self.clock)()
-
-    # What people do and read (the chat page, the tests).
-    person_arrives = people.arrives
-    person_writes = people.writes
-    person_edits = people.edits
-    person_sends_file = people.sends_file
-    person_presses = people.presses
-    person_blocks_bot = people.blocks_bot
-    create_group = people.create_group
-    open_topic = people.open_topic
-    close_topic = people.close_topic
-    add_bot = people.add_bot
-    kick_bot = people.kick_bot
-    join_group = people.join_group
-    leave = people.leave
-    upgrade_group_to_supergroup = people.upgrade_group_to_supergroup
-    messages = reading.messages
-    message = reading.message
-    chats = reading.chats
-    commands_for = reading.commands_for
-    answer_of = reading.answer_of
-    file_for = reading.file_for
 
     @property
     def own_hosts(self) -> frozenset[str]:

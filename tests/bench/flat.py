@@ -22,7 +22,7 @@ from bot.handlers import COMMANDS
 from bot.rules import tokens
 from bot.scheduling import Tick
 from bot.web.middlewares import SESSION_COOKIE
-from bot.webchat import rooms
+from bot.webchat import people, rooms
 from storage import db
 from storage.models import Membership, Person, WebSession
 from storage.vocabulary import Network
@@ -72,7 +72,7 @@ class Visit:
         """Somebody writes in their own chat, and has the answer."""
         self.clock.moment += PAUSE
         server = self.faden.servers[Network.WEBCHAT]
-        await server.person_writes(rooms.user_of(person), person.id, text)
+        await people.writes(server, rooms.user_of(person), person.id, text)
         await server.drain()
         await self.faden.inbox.drain()
 

@@ -26,6 +26,7 @@ from bot.config import Settings, TelegramSettings
 from bot.config import WebSettings as Address
 from bot.handlers.context import Context
 from bot.web.webhook import PATH, SECRET_HEADER
+from bot.webchat import people
 from bot.webchat.calls import Call
 from bot.webchat.errors import ApiError, too_many_requests
 from bot.webchat.objects import User
@@ -79,7 +80,7 @@ async def delivering(
     port = house.free_port()
     telegram = telegram or BotServer(network=Network.TELEGRAM, token=TOKEN, clock=system_clock)
     for chat in chats:
-        await telegram.person_writes(User(id=chat, first_name="Mitglied"), chat, "/start")
+        await people.writes(telegram, User(id=chat, first_name="Mitglied"), chat, "/start")
     await WebchatUpdate.all().delete()
     async with running(telegram, outage=outage) as api_base, aiohttp.ClientSession() as session:
         settings = Settings(
@@ -291,7 +292,7 @@ async def _writes(server: BotServer, chat: int, text: str) -> None:
     """Somebody writes; when it did not go, because the machine stood still for seconds, they write it again."""
     while True:
         try:
-            await server.person_writes(User(id=chat, first_name="Mitglied"), chat, text)
+            await people.writes(server, User(id=chat, first_name="Mitglied"), chat, text)
         except (db.WorkTookTooLong, OperationalError):
             continue
         return

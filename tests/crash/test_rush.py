@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.app import system_clock
+from bot.webchat import people, reading
 from bot.webchat.objects import User
 from bot.webchat.rates import Limits
 from bot.webchat.server import Options
@@ -40,8 +41,8 @@ async def test_each_acceptance_costs_a_toast_and_one_change_of_the_message_with_
         await house.quiet(updates=0)
         before = len(telegram.done)
         for chat in chats:
-            (invitation,) = await telegram.messages(chat, limit=1)
-            await telegram.person_presses(User(id=chat, first_name="Mitglied"), chat, invitation.message_id, 0)
+            (invitation,) = await reading.messages(telegram, chat, limit=1)
+            await people.presses(telegram, User(id=chat, first_name="Mitglied"), chat, invitation.message_id, 0)
         if mode == "webhook":
             for update in await WebchatUpdate.all().order_by("update_id"):
                 await deliver(update.payload)
@@ -96,7 +97,7 @@ async def test_201_acceptances_at_once_are_answered_in_seconds_and_telegram_refu
             for chat in chats:
                 (invitation,) = [one for one in await telegram.does("messages", chat) if one["message"].get("document")]
                 who = {"id": chat, "first_name": "Mitglied"}
-                await telegram.does("person_presses", who, chat, invitation["message_id"], 0)
+                await telegram.does("presses", who, chat, invitation["message_id"], 0)
             began = system_clock()
             await telegram.does("hold_updates", False)  # noqa: FBT003  # likewise
             await house.quiet(updates=MEMBERS)

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from telegram import Bot
 
+from bot.webchat import people
 from bot.webchat.calls import Call, Upload
 from bot.webchat.errors import ApiError
 from bot.webchat.objects import User
 from bot.webchat.server import BotServer
 from bot.webchat.wire import InProcessRequest
 from storage.vocabulary import Network
+from tests import telegram_client
 
 TOKEN = "4711:invented"
 ANNA = User(101, "Anna", "de", "Ahrens", "anna_ahrens")
@@ -56,16 +58,16 @@ async def bot(server: BotServer) -> AsyncIterator[Bot]:
 @pytest.fixture
 async def anna(server: BotServer) -> User:
     """Anna has written to the bot, so that it may answer."""
-    await server.person_writes(ANNA, ANNA.id, "/start")
+    await people.writes(server, ANNA, ANNA.id, "/start")
     return ANNA
 
 
 @pytest.fixture
 async def group(server: BotServer, anna: User) -> int:
     """A group of Anna and Ben with the bot in it."""
-    await server.create_group(anna, GROUP, "Sozialraumteam Mitte")
-    await server.join_group(BEN, GROUP)
-    await server.add_bot(anna, GROUP)
+    await telegram_client.create_group(server, anna, GROUP, "Sozialraumteam Mitte")
+    await telegram_client.join_group(server, BEN, GROUP)
+    await telegram_client.add_bot(server, anna, GROUP)
     return GROUP
 
 

@@ -7,11 +7,12 @@ import pytest
 
 from bot import config
 from bot.app import Faden, assemble
-from bot.webchat import rooms, updates
+from bot.webchat import people, rooms, updates
 from bot.webchat.objects import User
 from storage.models import Notice, Person
 from storage.models.webchat import WebchatMessage, WebchatUpdate
 from storage.vocabulary import Network
+from tests import telegram_client
 from tests.webchat.conftest import Clock
 
 AHEAD = timedelta(days=7)
@@ -39,9 +40,9 @@ async def mara(trial: Faden) -> User:
 async def test_messages_of_a_trial_carry_its_time(trial: Faden, mara: User, now: datetime) -> None:
     server, bot = trial.servers[Network.WEBCHAT], trial.desks[Network.WEBCHAT].bot
 
-    written = await server.person_writes(mara, mara.id, "Hallo")
+    written = await people.writes(server, mara, mara.id, "Hallo")
     sent = await bot.send_message(mara.id, "Hallo Mara")
-    await server.person_edits(mara, mara.id, written, "Guten Tag")
+    await telegram_client.edits(server, mara, mara.id, written, "Guten Tag")
     await bot.edit_message_text("Guten Tag Mara", mara.id, sent.message_id)
 
     dates = await WebchatMessage.all().order_by("id").values_list("sent_at", "edited_at")
@@ -53,7 +54,7 @@ async def test_network_of_a_trial_keeps_its_work_by_the_machines_time(
     trial: Faden, mara: User, clock: Clock, now: datetime
 ) -> None:
     server = trial.servers[Network.WEBCHAT]
-    await server.person_writes(mara, mara.id, "Hallo")
+    await people.writes(server, mara, mara.id, "Hallo")
 
     queued = await WebchatUpdate.all().values_list("queued_at", flat=True)
     clock.passes(hours=23)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bot.webchat import people, reading
 from bot.webchat.calls import Call, Upload
 from bot.webchat.errors import ApiError, ConnectionCut
 from bot.webchat.objects import User
@@ -13,6 +14,7 @@ from bot.webchat.rates import Limit, Limits
 from bot.webchat.server import BotServer, Fault, Options
 from storage.models.webchat import ChatType, WebchatFile
 from storage.vocabulary import Network
+from tests import telegram_client
 from tests.webchat.conftest import ANNA, BEN, GROUP, TOKEN, Clock, refusal
 
 SAME = (
@@ -81,9 +83,9 @@ async def test_reply_is_kept(server: BotServer, anna: User) -> None:
 
 
 async def test_topic_of_a_forum_is_kept(server: BotServer, anna: User) -> None:
-    await server.create_group(anna, GROUP, "Forum", kind=ChatType.SUPERGROUP)
-    await server.add_bot(anna, GROUP)
-    await server.open_topic(anna, GROUP, 7)
+    await telegram_client.create_group(server, anna, GROUP, "Forum", kind=ChatType.SUPERGROUP)
+    await telegram_client.add_bot(server, anna, GROUP)
+    await telegram_client.open_topic(server, GROUP, 7)
 
     message = await send(server, GROUP, message_thread_id="7")
 
@@ -94,13 +96,13 @@ async def test_topic_of_a_forum_is_kept(server: BotServer, anna: User) -> None:
 async def test_thread_that_is_no_topic_is_not_found(server: BotServer, anna: User, kind: ChatType) -> None:
     chat = anna.id if kind is ChatType.PRIVATE else GROUP
     if kind is not ChatType.PRIVATE:
-        await server.create_group(anna, GROUP, "Runde", kind=kind)
-        await server.add_bot(anna, GROUP)
+        await telegram_client.create_group(server, anna, GROUP, "Runde", kind=kind)
+        await telegram_client.add_bot(server, anna, GROUP)
     asked = await send(server, chat)
 
-    await server.person_writes(anna, chat, "Hier bin ich", reply_to=asked["message_id"])
+    await people.writes(server, anna, chat, "Hier bin ich", reply_to=asked["message_id"])
 
-    reply = (await server.messages(chat))[-1].message
+    reply = (await reading.messages(server, chat))[-1].message
     assert (reply.get("message_thread_id"), reply.get("is_topic_message")) == (
         asked["message_id"] if kind is ChatType.SUPERGROUP else None,
         None,
@@ -220,8 +222,8 @@ async def test_own_hosts_pass_in_the_web_chat_alone(clock: Clock) -> None:
     link: dict[str, object] = {"text": "x", "url": "http://localhost:8080/k/1"}
     webchat = BotServer(Network.WEBCHAT, TOKEN, clock, options=options)
     telegram = BotServer(Network.TELEGRAM, TOKEN, clock, options=options)
-    await webchat.person_arrives(ANNA)
-    await telegram.person_arrives(ANNA)
+    await people.arrives(webchat, ANNA)
+    await people.arrives(telegram, ANNA)
 
     message = await send(webchat, ANNA.id, reply_markup=keys([link]))
 
@@ -245,7 +247,7 @@ async def test_unknown_chat_is_refused(server: BotServer, chat_id: object, descr
 
 
 async def test_bot_cannot_write_first(server: BotServer) -> None:
-    await server.person_arrives(ANNA)
+    await people.arrives(server, ANNA)
 
     said = await refusal(server, "sendMessage", chat_id=ANNA.id, text="x")
 
@@ -253,20 +255,20 @@ async def test_bot_cannot_write_first(server: BotServer) -> None:
 
 
 async def test_bot_that_is_blocked_cannot_write(server: BotServer, anna: User) -> None:
-    await server.person_blocks_bot(anna)
+    await telegram_client.blocks_bot(server, anna)
 
     assert await refusal(server, "sendMessage", chat_id=anna.id, text="x") == "Forbidden: bot was blocked by the user"
 
-    await server.person_writes(anna, anna.id, "/start")
+    await people.writes(server, anna, anna.id, "/start")
 
     assert (await send(server, anna.id))["text"] == "Hallo"
 
 
 async def test_bot_outside_of_a_group_cannot_write_there(server: BotServer, anna: User) -> None:
-    await server.create_group(anna, GROUP, "Trägerkonferenz")
+    await telegram_client.create_group(server, anna, GROUP, "Trägerkonferenz")
     before = await refusal(server, "sendMessage", chat_id=GROUP, text="x")
-    await server.add_bot(anna, GROUP)
-    await server.kick_bot(anna, GROUP)
+    await telegram_client.add_bot(server, anna, GROUP)
+    await telegram_client.kick_bot(server, anna, GROUP)
 
     after = await refusal(server, "sendMessage", chat_id=GROUP, text="x")
 
@@ -275,7 +277,7 @@ async def test_bot_outside_of_a_group_cannot_write_there(server: BotServer, anna
 
 
 async def test_upgraded_group_says_where_it_lives(server: BotServer, anna: User, group: int) -> None:
-    supergroup = await server.upgrade_group_to_supergroup(anna, group)
+    supergroup = await telegram_client.upgrade_group_to_supergroup(server, anna, group)
 
     with pytest.raises(ApiError) as refused:
         await send(server, group)
@@ -364,35 +366,35 @@ async def test_caption_is_edited(server: BotServer, anna: User) -> None:
 
 
 async def test_deleted_message_is_gone_with_its_file(server: BotServer, anna: User) -> None:
-    await server.person_sends_file(anna, anna.id, "a.txt", "text/plain", b"a")
+    await people.sends_file(server, anna, anna.id, "a.txt", "text/plain", b"a")
     at: dict[str, Any] = {"chat_id": anna.id, "message_id": 2}
 
     assert await server.call(Call("deleteMessage", at)) is True
     assert await refusal(server, "deleteMessage", **at) == "Bad Request: message to delete not found"
-    assert await server.message(anna.id, 2) is None
+    assert await reading.message(server, anna.id, 2) is None
     assert await WebchatFile.all().count() == 0
 
 
 async def test_file_that_another_message_shows_stays(server: BotServer, anna: User) -> None:
-    await server.person_sends_file(anna, anna.id, "a.txt", "text/plain", b"a")
-    first = await server.message(anna.id, 2)
+    await people.sends_file(server, anna, anna.id, "a.txt", "text/plain", b"a")
+    first = await reading.message(server, anna.id, 2)
     assert first is not None
     file_id = first.message["document"]["file_id"]
     await server.call(Call("sendDocument", {"chat_id": anna.id, "document": file_id, "caption": "noch einmal"}))
 
     await server.call(Call("deleteMessage", {"chat_id": anna.id, "message_id": 2}))
 
-    second = await server.message(anna.id, 3)
+    second = await reading.message(server, anna.id, 3)
     assert second is not None
     assert second.message["document"] == first.message["document"]
     assert second.message["caption"] == "noch einmal"
 
 
 async def test_message_of_others_or_of_long_ago_is_not_deleted(server: BotServer, group: int, clock: Clock) -> None:
-    message_id = await server.person_writes(BEN, group, "/top")
+    message_id = await people.writes(server, BEN, group, "/top")
     mine = await send(server, group)
     theirs = await refusal(server, "deleteMessage", chat_id=group, message_id=message_id)
-    await server.add_bot(ANNA, group, administrator=True)
+    await telegram_client.add_bot(server, ANNA, group, administrator=True)
 
     assert theirs == "Bad Request: message can't be deleted"
     assert await server.call(Call("deleteMessage", {"chat_id": group, "message_id": message_id})) is True
@@ -464,8 +466,8 @@ async def test_file_that_cannot_be_downloaded_is_refused(server: BotServer, anna
 
 async def test_press_is_answered_once_and_in_time(server: BotServer, anna: User, clock: Clock) -> None:
     message = await send(server, anna.id, reply_markup=keys([YES]))
-    query_id = await server.person_presses(anna, anna.id, message["message_id"], 0)
-    late = await server.person_presses(anna, anna.id, message["message_id"], 0)
+    query_id = await people.presses(server, anna, anna.id, message["message_id"], 0)
+    late = await people.presses(server, anna, anna.id, message["message_id"], 0)
     gone = "Bad Request: query is too old and response timeout expired or query ID is invalid"
     too_long = await refusal(server, "answerCallbackQuery", callback_query_id=query_id, text="x" * 201)
 
@@ -473,12 +475,12 @@ async def test_press_is_answered_once_and_in_time(server: BotServer, anna: User,
         Call("answerCallbackQuery", {"callback_query_id": query_id, "text": "Zugesagt", "show_alert": "true"})
     )
 
-    answer = await server.answer_of(query_id)
+    answer = await reading.answer_of(server, query_id)
     assert answered is True
     assert answer is not None
     assert (answer.message_id, answer.text, answer.show_alert) == (message["message_id"], "Zugesagt", True)
     assert too_long == "Bad Request: MESSAGE_TOO_LONG"
-    assert await server.answer_of(late) is None
+    assert await reading.answer_of(server, late) is None
     assert await refusal(server, "answerCallbackQuery", callback_query_id=query_id) == gone
     assert await refusal(server, "answerCallbackQuery", callback_query_id="x") == gone
     clock.passes(seconds=151)
@@ -497,7 +499,7 @@ async def test_pinned_message_is_shown_and_unpinned(server: BotServer, anna: Use
     assert chat["pinned_message"] == message
     told = [
         one.message["pinned_message"]["message_id"]
-        for one in await server.messages(anna.id, after=message["message_id"])
+        for one in await reading.messages(server, anna.id, after=message["message_id"])
     ]
     assert told == [message["message_id"]]
     assert (
@@ -524,7 +526,7 @@ async def test_pinning_in_a_group_needs_an_administrator(server: BotServer, anna
     at: dict[str, Any] = {"chat_id": group, "message_id": (await send(server, group))["message_id"]}
     before = await refusal(server, "pinChatMessage", **at)
 
-    await server.add_bot(anna, group, administrator=True)
+    await telegram_client.add_bot(server, anna, group, administrator=True)
 
     assert before == "Bad Request: not enough rights to manage pinned messages in the chat"
     assert await server.call(Call("pinChatMessage", at)) is True
@@ -544,7 +546,7 @@ async def test_chat_member_has_a_status(server: BotServer, group: int) -> None:
         assert isinstance(member, dict)
         return member["status"]
 
-    await server.person_arrives(User(103, "Cem"))
+    await people.arrives(server, User(103, "Cem"))
 
     assert await status(group, ANNA.id) == "creator"
     assert await status(group, BEN.id) == "member"
@@ -611,7 +613,7 @@ async def test_command_list_that_telegram_refuses_is_refused(
 @pytest.mark.usefixtures("store")
 async def test_pace_is_enforced_where_it_is_asked_for(clock: Clock) -> None:
     server = BotServer(Network.TELEGRAM, TOKEN, clock, options=Options(limits=Limits(chat=Limit(1, 1))))
-    await server.person_writes(ANNA, ANNA.id, "/start")
+    await people.writes(server, ANNA, ANNA.id, "/start")
     await send(server, ANNA.id)
 
     with pytest.raises(ApiError) as refused:
@@ -636,7 +638,7 @@ async def test_faults_spoil_calls_as_scripted(clock: Clock) -> None:
         return next(script)
 
     server = BotServer(Network.TELEGRAM, TOKEN, clock, options=Options(first_contact=False, faults=faults))
-    await server.person_arrives(ANNA)
+    await people.arrives(server, ANNA)
     await send(server, ANNA.id, "eins")
     with pytest.raises(ApiError) as refused:
         await send(server, ANNA.id, "zwei")
@@ -648,4 +650,4 @@ async def test_faults_spoil_calls_as_scripted(clock: Clock) -> None:
 
     assert refused.value is broken
     assert calls == ["eins", "zwei", "drei", "vier", "fünf"]
-    assert [one.message["text"] for one in await server.messages(ANNA.id)] == ["eins", "vier", "fünf"]
+    assert [one.message["text"] for one in await reading.messages(server, ANNA.id)] == ["eins", "vier", "fünf"]

@@ -20,7 +20,7 @@ from bot import messages
 from bot.messages import Voice, translations
 from bot.rules.limits import FILE_BYTES, MEGABYTE
 from bot.webchat import page as chat_page
-from bot.webchat import rooms
+from bot.webchat import people, reading, rooms
 from bot.webchat.bounds import Bounds
 from bot.webchat.calls import Call, Upload
 from bot.webchat.objects import Json
@@ -30,6 +30,7 @@ from storage import db
 from storage.models import Body, GroupChat, Membership, Person
 from storage.models.webchat import WebchatMember, WebchatMessage, WebchatPress, WebchatUser
 from storage.vocabulary import BodyKind, Network, Role
+from tests import telegram_client
 from tests.conftest import Counted
 from tests.webchat.conftest import TOKEN, Clock
 
@@ -480,7 +481,7 @@ async def test_message_that_was_edited_since_is_still_the_one_that_its_key_names
     client: Client, town: Town, server: BotServer
 ) -> None:
     sent = await posted(client, town.anna, "send", chat=town.anna.id, text="Hallo", key="a")
-    await server.person_edits(rooms.user_of(town.anna), town.anna.id, sent["message"]["id"], "Guten Tag")
+    await telegram_client.edits(server, rooms.user_of(town.anna), town.anna.id, sent["message"]["id"], "Guten Tag")
 
     again = await posted(client, town.anna, "send", chat=town.anna.id, text="Hallo", key="a")
 
@@ -532,8 +533,8 @@ async def test_what_cannot_be_read_back_is_acknowledged_all_the_same(
     async def away(*_arguments: object, **_more: object) -> None:
         raise ConnectionError
 
-    monkeypatch.setattr(BotServer, "message", away)
-    monkeypatch.setattr(BotServer, "answer_of", away)
+    monkeypatch.setattr(reading, "message", away)
+    monkeypatch.setattr(reading, "answer_of", away)
 
     text = await posted(client, town.anna, "send", chat=town.anna.id, text="Hallo", key="a")
     press = await posted(client, town.anna, "press", chat=town.anna.id, message=message, data="yes")
@@ -597,7 +598,7 @@ async def sent_before(town: Town, server: BotServer, times: int, clock: Clock, *
     user = rooms.user_of(town.carla)
     for _ in range(times):
         clock.passes(**apart)
-        await server.person_writes(user, user.id, "Hallo")
+        await people.writes(server, user, user.id, "Hallo")
     await server.drain()
 
 
@@ -620,7 +621,7 @@ async def test_sixty_first_press_within_a_minute_waits(client: Client, town: Tow
     await got(client, town.anna, "chats")
     message = await bot_says(server, town.anna.id, "Kommen Sie?", reply_markup=YES)
     for _ in range(60):
-        await server.person_presses(rooms.user_of(town.anna), town.anna.id, message, "yes")
+        await people.presses(server, rooms.user_of(town.anna), town.anna.id, message, "yes")
 
     body = {"chat": town.anna.id, "message": message, "data": "yes"}
     refused = await client.post("/chat/api/press", json=body, headers=who(town.anna))
@@ -636,7 +637,7 @@ async def test_sixty_first_press_within_a_minute_waits(client: Client, town: Tow
 async def test_thirty_first_file_of_a_day_waits(client: Client, town: Town, server: BotServer, clock: Clock) -> None:
     for _ in range(30):
         clock.passes(minutes=10)
-        await server.person_sends_file(rooms.user_of(town.anna), town.anna.id, "a.pdf", "application/pdf", b"%PDF")
+        await people.sends_file(server, rooms.user_of(town.anna), town.anna.id, "a.pdf", "application/pdf", b"%PDF")
 
     refused = await client.post("/chat/api/send", data=file_form(town.anna.id, b"%PDF"), headers=who(town.anna))
     text = await posted(client, town.anna, "send", chat=town.anna.id, text="Hallo", key="b")

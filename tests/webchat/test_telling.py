@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from bot.hub import Listener
-from bot.webchat import rooms
+from bot.webchat import people, reading, rooms
 from bot.webchat.calls import Call
 from bot.webchat.server import BotServer, Options
 from bot.webchat.shown import Shown
@@ -145,8 +145,8 @@ async def test_chat_that_has_changed_is_told_and_no_other(house: House, anna: Pe
 async def test_one_message_is_made_ready_once_for_all_but_who_wrote_it(house: House, anna: Person) -> None:
     ben = await house.person("Ben")
     await rooms.enter(house.server, anna, date(2026, 11, 18))
-    await house.server.person_writes(rooms.user_of(anna), GROUP, "Von mir")
-    [seen] = await house.server.messages(GROUP)
+    await people.writes(house.server, rooms.user_of(anna), GROUP, "Von mir")
+    [seen] = await reading.messages(house.server, GROUP)
 
     shown = Shown(seen)
 
@@ -235,7 +235,7 @@ async def test_answer_to_a_press_is_told_to_who_pressed(house: House, anna: Pers
     ben = await house.person("Ben")
     annas, bens = await house.opens(anna), await house.opens(ben)
     message = await house.says(GROUP, "Kommen Sie?", reply_markup=YES)
-    query = await house.server.person_presses(rooms.user_of(anna), GROUP, message, "yes")
+    query = await people.presses(house.server, rooms.user_of(anna), GROUP, message, "yes")
     await house.is_quiet()
     for page in (annas, bens):
         await hears(page)

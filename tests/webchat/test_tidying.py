@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from bot.webchat import rooms, tidying
+from bot.webchat import people, rooms, tidying
 from bot.webchat.calls import Call, Upload
 from bot.webchat.server import BotServer, Options
 from storage.models import Body, GroupChat, Membership, Notice, Person
@@ -76,7 +76,7 @@ async def read_all(server: BotServer, person: Person, chat_id: int) -> None:
 
 async def test_messages_that_were_read_go_after_their_time(server: BotServer, anna: Person, clock: Clock) -> None:
     await said(server, anna.id, "alt")
-    await server.person_writes(rooms.user_of(anna), anna.id, "Antwort")
+    await people.writes(server, rooms.user_of(anna), anna.id, "Antwort")
     await read_all(server, anna, anna.id)
     clock.passes(days=1)
     await said(server, anna.id, "einen Tag jünger")
@@ -114,7 +114,7 @@ async def test_what_one_of_a_group_has_not_read_stays(
 ) -> None:
     ben = await seated(server, body, "Ben", clock)
     await said(server, GROUP, "an alle")
-    await server.person_writes(rooms.user_of(ben), GROUP, "von Ben")
+    await people.writes(server, rooms.user_of(ben), GROUP, "von Ben")
     await read_all(server, anna, GROUP)
     clock.passes(days=800)
 
@@ -179,7 +179,7 @@ async def test_file_goes_with_the_last_message_that_shows_it(server: BotServer, 
 
 async def test_message_goes_with_its_presses(server: BotServer, anna: Person, clock: Clock) -> None:
     message = await said(server, anna.id, "mit Knopf")
-    await server.person_presses(rooms.user_of(anna), anna.id, message, "x")
+    await people.presses(server, rooms.user_of(anna), anna.id, message, "x")
     await read_all(server, anna, anna.id)
     clock.passes(days=800)
 
@@ -231,7 +231,7 @@ async def test_clock_asks_once_until_the_next_day(
 async def test_presses_go_after_a_week(server: BotServer, anna: Person, clock: Clock) -> None:
     message = await said(server, anna.id, "mit Knopf")
     for _ in range(2):
-        await server.person_presses(rooms.user_of(anna), anna.id, message, "x")
+        await people.presses(server, rooms.user_of(anna), anna.id, message, "x")
         clock.passes(days=1)
     clock.passes(days=5)
 

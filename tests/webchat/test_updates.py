@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from bot.webchat import people, reading
 from bot.webchat.calls import Call
 from bot.webchat.errors import ApiError
 from bot.webchat.objects import User
 from bot.webchat.server import BotServer
 from storage.models.webchat import WebchatUpdate
 from storage.vocabulary import Network
+from tests import telegram_client
 from tests.conftest import Counted
 from tests.webchat.conftest import ANNA, BEN, GROUP, TOKEN, Clock, refusal, updates
 
@@ -27,7 +29,7 @@ def ids(found: object) -> list[int]:
 
 async def write(server: BotServer, *texts: str) -> None:
     for text in texts:
-        await server.person_writes(ANNA, ANNA.id, text)
+        await people.writes(server, ANNA, ANNA.id, text)
 
 
 async def poll_under_way(server: BotServer) -> asyncio.Task[object]:
@@ -138,7 +140,7 @@ async def test_press_waits_150_seconds_and_everything_else_a_day(server: BotServ
     markup = {"inline_keyboard": [[{"text": "Ja", "callback_data": "x"}]]}
     message = await server.call(Call("sendMessage", {"chat_id": anna.id, "text": "x", "reply_markup": markup}))
     assert isinstance(message, dict)
-    await server.person_presses(anna, anna.id, message["message_id"], 0)
+    await people.presses(server, anna, anna.id, message["message_id"], 0)
     await write(server, "Hallo")
     clock.passes(seconds=151)
     after_minutes = ids(await server.call(Call("getUpdates")))
@@ -156,9 +158,9 @@ async def test_updates_are_handed_over_in_order_and_then_forgotten(clock: Clock)
         taken.append(update["message"]["text"])
 
     server = BotServer(Network.WEBCHAT, TOKEN, clock, take)
-    async with asyncio.TaskGroup() as people:
-        people.create_task(write(server, "eins", "zwei"))
-        people.create_task(server.person_writes(BEN, BEN.id, "Hello"))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(write(server, "eins", "zwei"))
+        group.create_task(people.writes(server, BEN, BEN.id, "Hello"))
     await server.drain()
 
     assert sorted(taken) == ["Hello", "eins", "zwei"]
@@ -184,7 +186,7 @@ async def test_update_that_could_not_be_handed_over_comes_with_the_next_start(cl
     taker = Taker()
     taker.away = True
     server = BotServer(Network.WEBCHAT, TOKEN, clock, taker)
-    sent = await server.person_writes(ANNA, ANNA.id, "Hallo")
+    sent = await people.writes(server, ANNA, ANNA.id, "Hallo")
     await server.drain()
     taker.away = False
     restarted = BotServer(Network.WEBCHAT, TOKEN, clock, taker)
@@ -192,7 +194,7 @@ async def test_update_that_could_not_be_handed_over_comes_with_the_next_start(cl
     await restarted.hand_over()
 
     assert (sent, taker.taken) == (1, [1])
-    assert [one.message["text"] for one in await restarted.messages(ANNA.id)] == ["Hallo"]
+    assert [one.message["text"] for one in await reading.messages(restarted, ANNA.id)] == ["Hallo"]
 
 
 @pytest.mark.usefixtures("store")
@@ -200,7 +202,7 @@ async def test_update_that_could_not_be_handed_over_is_as_soon_as_it_can(clock: 
     taker = Taker()
     server = BotServer(Network.WEBCHAT, TOKEN, clock, taker)
     taker.away = True
-    await server.person_writes(ANNA, ANNA.id, "Hallo")
+    await people.writes(server, ANNA, ANNA.id, "Hallo")
     await server.drain()
     with pytest.raises(ConnectionError):
         await server.catch_up()
@@ -216,7 +218,7 @@ async def test_nothing_is_asked_of_the_database_when_all_is_handed_over(
     clock: Clock, statements: Callable[[], AbstractContextManager[Counted]]
 ) -> None:
     server = BotServer(Network.WEBCHAT, TOKEN, clock, Taker())
-    await server.person_writes(ANNA, ANNA.id, "Hallo")
+    await people.writes(server, ANNA, ANNA.id, "Hallo")
     await server.drain()
 
     with statements() as counted:
@@ -229,8 +231,8 @@ async def test_nothing_is_asked_of_the_database_when_all_is_handed_over(
 async def test_call_of_the_bot_that_took_effect_is_answered_whatever_becomes_of_its_updates(clock: Clock) -> None:
     taker = Taker()
     server = BotServer(Network.WEBCHAT, TOKEN, clock, taker)
-    await server.create_group(ANNA, GROUP, "Sozialraumteam Mitte")
-    await server.add_bot(ANNA, GROUP)
+    await telegram_client.create_group(server, ANNA, GROUP, "Sozialraumteam Mitte")
+    await telegram_client.add_bot(server, ANNA, GROUP)
     taker.away = True
 
     left = await server.call(Call("leaveChat", {"chat_id": GROUP}))
@@ -261,7 +263,7 @@ async def test_who_writes_waits_for_nobody_who_takes_updates(clock: Clock) -> No
     server = BotServer(Network.WEBCHAT, TOKEN, clock, taker)
 
     await write(server, "eins", "zwei")
-    await server.person_writes(BEN, BEN.id, "Hello")
+    await people.writes(server, BEN, BEN.id, "Hello")
     kept, busy = await WebchatUpdate.all().count(), server.busy
     taker.may.set()
     await server.drain()
@@ -274,7 +276,7 @@ async def test_who_writes_waits_for_nobody_who_takes_updates(clock: Clock) -> No
 async def test_chats_are_handed_over_side_by_side_and_each_in_its_order(clock: Clock) -> None:
     server = BotServer(Network.WEBCHAT, TOKEN, clock)
     await write(server, "eins", "zwei")
-    await server.person_writes(BEN, BEN.id, "Hello")
+    await people.writes(server, BEN, BEN.id, "Hello")
     taker = SlowTaker()
     server.on_update = taker
 
@@ -295,7 +297,7 @@ async def test_chat_whose_updates_are_not_taken_holds_up_no_other_and_keeps_its_
     taker.refuses = {ANNA.id}
     server = BotServer(Network.WEBCHAT, TOKEN, clock, taker)
     await write(server, "eins", "zwei")
-    await server.person_writes(BEN, BEN.id, "Hello")
+    await people.writes(server, BEN, BEN.id, "Hello")
     await server.drain()
     while_refused = [*taker.taken]
     taker.refuses.clear()
@@ -332,9 +334,9 @@ async def test_handing_over_without_a_taker_leaves_updates_waiting(server: BotSe
 async def test_networks_share_a_database_and_nothing_else(clock: Clock) -> None:
     telegram = BotServer(Network.TELEGRAM, TOKEN, clock)
     webchat = BotServer(Network.WEBCHAT, TOKEN, clock)
-    await telegram.person_writes(ANNA, ANNA.id, "auf Telegram")
-    await webchat.person_writes(ANNA, ANNA.id, "im Browser")
+    await people.writes(telegram, ANNA, ANNA.id, "auf Telegram")
+    await people.writes(webchat, ANNA, ANNA.id, "im Browser")
 
-    assert [one.message["text"] for one in await telegram.messages(ANNA.id)] == ["auf Telegram"]
+    assert [one.message["text"] for one in await reading.messages(telegram, ANNA.id)] == ["auf Telegram"]
     assert ids(await telegram.call(Call("getUpdates"))) == [1]
     assert ids(await webchat.call(Call("getUpdates"))) == [1]
