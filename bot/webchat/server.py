@@ -1,4 +1,4 @@
-"""The Bot API server: what it is, and how a call comes in and an update goes out.
+"""The Bot API server itself: what it knows, its unit of work, and the updates that come of it.
 
 What the bot can call stands in `methods`, what people can do in `people`, what they can read in `reading`.
 """
@@ -8,20 +8,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from http import HTTPStatus
 from typing import Literal, TypeVar
 
 import structlog
 
-from bot.webchat import methods, updates
+from bot.webchat import updates
 from bot.webchat.calls import Call
-from bot.webchat.errors import ApiError, ConnectionCut, bad_request, too_many_requests
+from bot.webchat.errors import ApiError
 from bot.webchat.feed import Feed
-from bot.webchat.limits import DOWNLOAD_BYTES
 from bot.webchat.objects import Identity, Json
 from bot.webchat.rates import Limits, Pace
 from storage import db
-from storage.models.webchat import WebchatFile, WebchatUpdate
+from storage.models.webchat import WebchatUpdate
 from storage.vocabulary import Network
 
 T = TypeVar("T")
@@ -80,7 +78,7 @@ class BotServer:
     bot: Identity = field(init=False)
     feed: Feed = field(init=False, default_factory=Feed)
     polls: updates.Polls = field(init=False, default_factory=updates.Polls)
-    _pace: Pace | None = field(init=False)
+    pace: Pace | None = field(init=False)
     _handing_over: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
     _behind: bool = field(init=False, default=False)
     _at_work: asyncio.Task[None] | None = field(init=False, default=None)
@@ -88,7 +86,7 @@ class BotServer:
     def __post_init__(self) -> None:
         """The bot's id is the part of its token before the colon, as with Telegram."""
         self.bot = Identity(int(self.token.split(":")[0]), self.username, self.first_name, self.privacy)
-        self._pace = Pace(self.options.limits) if self.options.limits else None
+        self.pace = Pace(self.options.limits) if self.options.limits else None
 
     def dated(self) -> datetime:
         """The time that a message carries."""
@@ -98,48 +96,6 @@ class BotServer:
     def own_hosts(self) -> frozenset[str]:
         """Hosts of our own that links may name: in the web chat only."""
         return self.options.own_hosts if self.network is Network.WEBCHAT else frozenset()
-
-    async def call(self, call: Call) -> object:
-        """Answer one call of the bot. Raises ApiError, and ConnectionCut where `faults` ask for it."""
-        name = call.method.lower()
-        fault = self.options.faults(call) if self.options.faults else None
-        if fault and fault.cut == "before":
-            raise ConnectionCut
-        if fault and fault.error:
-            raise fault.error
-        if name in methods.WRITING:
-            self._check_pace(name, call)
-            result: object = await self.unit(partial(methods.WRITING[name], self, call))
-        elif name in methods.READING:
-            result = await methods.READING[name](self, call)
-        else:
-            raise ApiError(HTTPStatus.NOT_FOUND, "Not Found: method not found")
-        if fault and fault.cut == "after":
-            raise ConnectionCut
-        return result
-
-    async def respond(self, token: str, call: Call) -> tuple[HTTPStatus, Json]:
-        """The answer as it goes over a wire. Raises ConnectionCut."""
-        if token != self.token:
-            return _refusal(ApiError(HTTPStatus.UNAUTHORIZED, "Unauthorized"))
-        try:
-            return HTTPStatus.OK, {"ok": True, "result": await self.call(call)}
-        except ApiError as error:
-            return _refusal(error)
-
-    async def download(self, path: str) -> bytes | None:
-        """The content behind a `file_path` of getFile; None when there is none."""
-        file = await WebchatFile.get_or_none(network=self.network, file_id=path.removeprefix("documents/"))
-        return file.content if file and file.size <= DOWNLOAD_BYTES else None
-
-    def _check_pace(self, name: str, call: Call) -> None:
-        if self._pace is None or name not in methods.PACED:
-            return
-        chat_id = call.integer("chat_id")
-        if chat_id is None:
-            raise bad_request("chat_id is empty")
-        if seconds := self._pace.wait(chat_id, self.clock()):
-            raise too_many_requests(seconds)
 
     async def unit(self, work: Callable[[int], Awaitable[T]]) -> T:
         """Run `work(change)` in a unit of work of its own; `change` is the number of what it changes."""
@@ -245,8 +201,3 @@ class BotServer:
     def touched(self, chat_id: int) -> None:
         """Wake the chat, once the change is committed."""
         db.when_kept(partial(self.feed.wake, chat_id))
-
-
-def _refusal(error: ApiError) -> tuple[HTTPStatus, Json]:
-    body: Json = {"ok": False, "error_code": error.status.value, "description": error.description}
-    return error.status, body | ({"parameters": error.parameters} if error.parameters else {})

@@ -38,7 +38,7 @@ from storage.queries import column
 from storage.vocabulary import Network, NoticeState, UpdateState
 from tests.crash import house
 from tests.crash.house import BODY, SECRET, TOKEN, Arrival, Message
-from tests.telegram_server import Outage, running
+from tests.telegram_server import Outage, Watch, running
 
 KEY = b"k" * 32
 STANDSTILL_SECONDS = 0.15
@@ -74,7 +74,12 @@ Deliver = Callable[[dict[str, Any]], Awaitable[None]]
 
 @contextlib.asynccontextmanager
 async def delivering(
-    mode: str, chats: Sequence[int], *, telegram: BotServer | None = None, outage: Outage | None = None
+    mode: str,
+    chats: Sequence[int],
+    *,
+    telegram: BotServer | None = None,
+    outage: Outage | None = None,
+    watch: Watch | None = None,
 ) -> AsyncIterator[Deliver]:
     """Faden behind its real door for updates; gives what makes Telegram deliver one. In these chats it is known already."""
     port = house.free_port()
@@ -82,7 +87,7 @@ async def delivering(
     for chat in chats:
         await people.writes(telegram, User(id=chat, first_name="Mitglied"), chat, "/start")
     await WebchatUpdate.all().delete()
-    async with running(telegram, outage=outage) as api_base, aiohttp.ClientSession() as session:
+    async with running(telegram, outage=outage, watch=watch) as api_base, aiohttp.ClientSession() as session:
         settings = Settings(
             telegram=TelegramSettings(token=TOKEN, api_base=api_base, mode=mode, webhook_secret=SECRET),
             web=Address(port=port),

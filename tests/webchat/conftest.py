@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from telegram import Bot
 
-from bot.webchat import people
+from bot.webchat import api, people
 from bot.webchat.calls import Call, Upload
 from bot.webchat.errors import ApiError
 from bot.webchat.objects import User
@@ -74,14 +74,14 @@ async def group(server: BotServer, anna: User) -> int:
 async def refusal(server: BotServer, method: str, files: dict[str, Upload] | None = None, **params: object) -> str:
     """The description with which the server refuses a call."""
     with pytest.raises(ApiError) as refused:
-        await server.call(Call(method, params, files or {}))
+        await api.answer(server, Call(method, params, files or {}))
     return refused.value.description
 
 
 async def updates(server: BotServer) -> list[dict[str, Any]]:
     """What waits for the bot, and is then forgotten."""
-    waiting = await server.call(Call("getUpdates"))
+    waiting = await api.answer(server, Call("getUpdates"))
     assert isinstance(waiting, list)
     if waiting:
-        await server.call(Call("getUpdates", {"offset": waiting[-1]["update_id"] + 1}))
+        await api.answer(server, Call("getUpdates", {"offset": waiting[-1]["update_id"] + 1}))
     return waiting

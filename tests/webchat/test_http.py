@@ -1,4 +1,4 @@
-"""The server's HTTP face, with python-telegram-bot and a webhook on real sockets."""
+"""The Telegram of the tests over HTTP, with python-telegram-bot and a webhook on real sockets."""
 
 import asyncio
 import signal
@@ -15,12 +15,12 @@ from aiohttp import web
 from telegram import Bot
 from telegram.error import Forbidden, NetworkError
 
-from bot.webchat import http, people, reading
+from bot.webchat import people, reading
 from bot.webchat.calls import Call
 from bot.webchat.objects import User
 from bot.webchat.server import BotServer, Fault, Options
 from storage.vocabulary import Network
-from tests import telegram_client
+from tests import telegram_client, telegram_http
 from tests.telegram_server import running
 from tests.webchat.conftest import ANNA, TOKEN, Clock
 
@@ -112,7 +112,7 @@ async def test_cut_connection_is_an_uncertain_call(clock: Clock) -> None:
 async def test_webhook_gets_each_update_until_it_accepts(
     address: str, server: BotServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(telegram_http, "RETRY_SECONDS", 0.01)
     received: list[tuple[str | None, dict[str, Any]]] = []
     accepted = asyncio.Event()
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.webchat import people, reading
+from bot.webchat import api, people, reading
 from bot.webchat.calls import Call, Upload
 from bot.webchat.errors import ApiError, ConnectionCut
 from bot.webchat.objects import User
@@ -24,7 +24,7 @@ SAME = (
 
 
 async def send(server: BotServer, chat_id: int, text: str = "Hallo", **params: object) -> dict[str, Any]:
-    message = await server.call(Call("sendMessage", {"chat_id": chat_id, "text": text, **params}))
+    message = await api.answer(server, Call("sendMessage", {"chat_id": chat_id, "text": text, **params}))
     assert isinstance(message, dict)
     return message
 
@@ -37,7 +37,7 @@ YES: dict[str, object] = {"text": "Ja", "callback_data": "v1:yes"}
 
 
 async def test_get_me_shows_the_bot(server: BotServer) -> None:
-    me = await server.call(Call("getMe"))
+    me = await api.answer(server, Call("getMe"))
 
     assert me == {
         "id": 4711,
@@ -51,12 +51,12 @@ async def test_get_me_shows_the_bot(server: BotServer) -> None:
 
 
 async def test_method_name_is_read_in_any_case_and_an_unknown_one_refused(server: BotServer) -> None:
-    assert await server.call(Call("GETME")) == await server.call(Call("getMe"))
+    assert await api.answer(server, Call("GETME")) == await api.answer(server, Call("getMe"))
     assert await refusal(server, "sendPoll") == "Not Found: method not found"
 
 
 async def test_wrong_token_is_unauthorized(server: BotServer) -> None:
-    status, body = await server.respond("4711:wrong", Call("getMe"))
+    status, body = await api.respond(server, "4711:wrong", Call("getMe"))
 
     assert (status, body) == (401, {"ok": False, "error_code": 401, "description": "Unauthorized"})
 
@@ -297,8 +297,8 @@ async def test_text_is_edited_and_the_keyboard_goes_unless_it_is_given_again(
     message = await send(server, anna.id, reply_markup=keys([YES]))
     clock.passes(seconds=5)
 
-    edited = await server.call(
-        Call("editMessageText", {"chat_id": anna.id, "message_id": message["message_id"], "text": "Neu"})
+    edited = await api.answer(
+        server, Call("editMessageText", {"chat_id": anna.id, "message_id": message["message_id"], "text": "Neu"})
     )
 
     changed = {"text": "Neu", "edit_date": message["date"] + 5}
@@ -308,11 +308,12 @@ async def test_text_is_edited_and_the_keyboard_goes_unless_it_is_given_again(
 async def test_keyboard_alone_is_edited_without_an_edit_date(server: BotServer, anna: User) -> None:
     message = await send(server, anna.id)
 
-    edited = await server.call(
+    edited = await api.answer(
+        server,
         Call(
             "editMessageReplyMarkup",
             {"chat_id": anna.id, "message_id": message["message_id"], "reply_markup": keys([YES])},
-        )
+        ),
     )
 
     assert edited == message | {"reply_markup": {"inline_keyboard": [[YES]]}}
@@ -326,14 +327,14 @@ async def test_edit_that_changes_nothing_is_refused(server: BotServer, anna: Use
 
     assert said == SAME
     assert await refusal(server, "editMessageReplyMarkup", **same) == SAME
-    assert await server.call(Call("editMessageText", {"text": "Hallo", **same}))  # the formatting is part of it
+    assert await api.answer(server, Call("editMessageText", {"text": "Hallo", **same}))  # the formatting is part of it
 
 
 async def test_only_own_messages_that_exist_are_edited(server: BotServer, anna: User) -> None:
     at: dict[str, Any] = {"chat_id": anna.id, "text": "x", "caption": "x"}
     text = await send(server, anna.id)
-    file = await server.call(
-        Call("sendDocument", {"chat_id": anna.id}, {"document": Upload("a.txt", "text/plain", b"a")})
+    file = await api.answer(
+        server, Call("sendDocument", {"chat_id": anna.id}, {"document": Upload("a.txt", "text/plain", b"a")})
     )
     assert isinstance(file, dict)
 
@@ -355,11 +356,13 @@ async def test_only_own_messages_that_exist_are_edited(server: BotServer, anna: 
 
 async def test_caption_is_edited(server: BotServer, anna: User) -> None:
     upload = Upload("a.txt", "text/plain", b"a")
-    message = await server.call(Call("sendDocument", {"chat_id": anna.id, "caption": "alt"}, {"document": upload}))
+    message = await api.answer(
+        server, Call("sendDocument", {"chat_id": anna.id, "caption": "alt"}, {"document": upload})
+    )
     assert isinstance(message, dict)
 
-    edited = await server.call(
-        Call("editMessageCaption", {"chat_id": anna.id, "message_id": message["message_id"], "caption": "neu"})
+    edited = await api.answer(
+        server, Call("editMessageCaption", {"chat_id": anna.id, "message_id": message["message_id"], "caption": "neu"})
     )
 
     assert edited == message | {"caption": "neu", "edit_date": message["date"]}
@@ -369,7 +372,7 @@ async def test_deleted_message_is_gone_with_its_file(server: BotServer, anna: Us
     await people.sends_file(server, anna, anna.id, "a.txt", "text/plain", b"a")
     at: dict[str, Any] = {"chat_id": anna.id, "message_id": 2}
 
-    assert await server.call(Call("deleteMessage", at)) is True
+    assert await api.answer(server, Call("deleteMessage", at)) is True
     assert await refusal(server, "deleteMessage", **at) == "Bad Request: message to delete not found"
     assert await reading.message(server, anna.id, 2) is None
     assert await WebchatFile.all().count() == 0
@@ -380,9 +383,9 @@ async def test_file_that_another_message_shows_stays(server: BotServer, anna: Us
     first = await reading.message(server, anna.id, 2)
     assert first is not None
     file_id = first.message["document"]["file_id"]
-    await server.call(Call("sendDocument", {"chat_id": anna.id, "document": file_id, "caption": "noch einmal"}))
+    await api.answer(server, Call("sendDocument", {"chat_id": anna.id, "document": file_id, "caption": "noch einmal"}))
 
-    await server.call(Call("deleteMessage", {"chat_id": anna.id, "message_id": 2}))
+    await api.answer(server, Call("deleteMessage", {"chat_id": anna.id, "message_id": 2}))
 
     second = await reading.message(server, anna.id, 3)
     assert second is not None
@@ -397,7 +400,7 @@ async def test_message_of_others_or_of_long_ago_is_not_deleted(server: BotServer
     await telegram_client.add_bot(server, ANNA, group, administrator=True)
 
     assert theirs == "Bad Request: message can't be deleted"
-    assert await server.call(Call("deleteMessage", {"chat_id": group, "message_id": message_id})) is True
+    assert await api.answer(server, Call("deleteMessage", {"chat_id": group, "message_id": message_id})) is True
 
     clock.passes(hours=48, seconds=1)
 
@@ -410,10 +413,11 @@ async def test_message_of_others_or_of_long_ago_is_not_deleted(server: BotServer
 async def test_document_is_uploaded_with_a_caption_and_downloaded(server: BotServer, anna: User) -> None:
     upload = Upload("Einladung Übersicht.ics", "text/calendar", b"BEGIN:VCALENDAR")
 
-    message = await server.call(
+    message = await api.answer(
+        server,
         Call(
             "sendDocument", {"chat_id": anna.id, "caption": "<i>Termin</i>", "parse_mode": "HTML"}, {"document": upload}
-        )
+        ),
     )
 
     assert isinstance(message, dict)
@@ -423,9 +427,9 @@ async def test_document_is_uploaded_with_a_caption_and_downloaded(server: BotSer
         "Termin",
         [{"type": "italic", "offset": 0, "length": 6}],
     )
-    file = await server.call(Call("getFile", {"file_id": document["file_id"]}))
+    file = await api.answer(server, Call("getFile", {"file_id": document["file_id"]}))
     assert isinstance(file, dict)
-    assert await server.download(file["file_path"]) == upload.content
+    assert await api.download(server, file["file_path"]) == upload.content
 
 
 @pytest.mark.parametrize(
@@ -450,7 +454,7 @@ async def test_document_that_telegram_refuses_is_refused(
 
 async def test_file_that_cannot_be_downloaded_is_refused(server: BotServer, anna: User) -> None:
     big = Upload("a.bin", "application/octet-stream", bytes(20 * 1024 * 1024 + 1))
-    message = await server.call(Call("sendDocument", {"chat_id": anna.id}, {"document": big}))
+    message = await api.answer(server, Call("sendDocument", {"chat_id": anna.id}, {"document": big}))
     assert isinstance(message, dict)
     file_id = message["document"]["file_id"]
 
@@ -460,8 +464,8 @@ async def test_file_that_cannot_be_downloaded_is_refused(server: BotServer, anna
         await refusal(server, "getFile", file_id="x")
         == "Bad Request: wrong file_id or the file is temporarily unavailable"
     )
-    assert await server.download("documents/x") is None
-    assert await server.download(f"documents/{file_id}") is None
+    assert await api.download(server, "documents/x") is None
+    assert await api.download(server, f"documents/{file_id}") is None
 
 
 async def test_press_is_answered_once_and_in_time(server: BotServer, anna: User, clock: Clock) -> None:
@@ -471,8 +475,8 @@ async def test_press_is_answered_once_and_in_time(server: BotServer, anna: User,
     gone = "Bad Request: query is too old and response timeout expired or query ID is invalid"
     too_long = await refusal(server, "answerCallbackQuery", callback_query_id=query_id, text="x" * 201)
 
-    answered = await server.call(
-        Call("answerCallbackQuery", {"callback_query_id": query_id, "text": "Zugesagt", "show_alert": "true"})
+    answered = await api.answer(
+        server, Call("answerCallbackQuery", {"callback_query_id": query_id, "text": "Zugesagt", "show_alert": "true"})
     )
 
     answer = await reading.answer_of(server, query_id)
@@ -492,9 +496,9 @@ async def test_pinned_message_is_shown_and_unpinned(server: BotServer, anna: Use
     at: dict[str, Any] = {"chat_id": anna.id, "message_id": message["message_id"]}
     nothing = "Bad Request: message to unpin not found"
 
-    assert await server.call(Call("pinChatMessage", at)) is True
-    assert await server.call(Call("pinChatMessage", at)) is True
-    chat = await server.call(Call("getChat", at))
+    assert await api.answer(server, Call("pinChatMessage", at)) is True
+    assert await api.answer(server, Call("pinChatMessage", at)) is True
+    chat = await api.answer(server, Call("getChat", at))
     assert isinstance(chat, dict)
     assert chat["pinned_message"] == message
     told = [
@@ -507,17 +511,17 @@ async def test_pinned_message_is_shown_and_unpinned(server: BotServer, anna: Use
         == "Bad Request: message to pin not found"
     )
     assert await refusal(server, "unpinChatMessage", chat_id=anna.id, message_id=1) == nothing
-    assert await server.call(Call("unpinChatMessage", {"chat_id": anna.id})) is True
+    assert await api.answer(server, Call("unpinChatMessage", {"chat_id": anna.id})) is True
     assert await refusal(server, "unpinChatMessage", chat_id=anna.id) == nothing
 
 
 async def test_pinned_message_that_is_deleted_is_not_pinned(server: BotServer, anna: User) -> None:
     at: dict[str, Any] = {"chat_id": anna.id, "message_id": (await send(server, anna.id))["message_id"]}
-    await server.call(Call("pinChatMessage", at))
+    await api.answer(server, Call("pinChatMessage", at))
 
-    await server.call(Call("deleteMessage", at))
+    await api.answer(server, Call("deleteMessage", at))
 
-    chat = await server.call(Call("getChat", at))
+    chat = await api.answer(server, Call("getChat", at))
     assert isinstance(chat, dict)
     assert "pinned_message" not in chat
 
@@ -529,11 +533,11 @@ async def test_pinning_in_a_group_needs_an_administrator(server: BotServer, anna
     await telegram_client.add_bot(server, anna, group, administrator=True)
 
     assert before == "Bad Request: not enough rights to manage pinned messages in the chat"
-    assert await server.call(Call("pinChatMessage", at)) is True
+    assert await api.answer(server, Call("pinChatMessage", at)) is True
 
 
 async def test_chat_action_is_checked(server: BotServer, anna: User) -> None:
-    assert await server.call(Call("sendChatAction", {"chat_id": anna.id, "action": "typing"})) is True
+    assert await api.answer(server, Call("sendChatAction", {"chat_id": anna.id, "action": "typing"})) is True
     assert (
         await refusal(server, "sendChatAction", chat_id=anna.id, action="thinking")
         == "Bad Request: wrong parameter action in request"
@@ -542,7 +546,7 @@ async def test_chat_action_is_checked(server: BotServer, anna: User) -> None:
 
 async def test_chat_member_has_a_status(server: BotServer, group: int) -> None:
     async def status(chat_id: int, user_id: int) -> object:
-        member = await server.call(Call("getChatMember", {"chat_id": chat_id, "user_id": user_id}))
+        member = await api.answer(server, Call("getChatMember", {"chat_id": chat_id, "user_id": user_id}))
         assert isinstance(member, dict)
         return member["status"]
 
@@ -558,7 +562,7 @@ async def test_chat_member_has_a_status(server: BotServer, group: int) -> None:
 
 
 async def test_bot_leaves_a_group_and_no_private_chat(server: BotServer, anna: User, group: int) -> None:
-    assert await server.call(Call("leaveChat", {"chat_id": group})) is True
+    assert await api.answer(server, Call("leaveChat", {"chat_id": group})) is True
     assert await refusal(server, "leaveChat", chat_id=group) == "Forbidden: bot is not a member of the group chat"
     assert (
         await refusal(server, "leaveChat", chat_id=anna.id)
@@ -569,22 +573,22 @@ async def test_bot_leaves_a_group_and_no_private_chat(server: BotServer, anna: U
 async def test_commands_are_kept_per_scope_and_language(server: BotServer) -> None:
     german = [{"command": "hilfe", "description": "Was ich kann"}]
     english = [{"command": "help", "description": "What I can do"}]
-    await server.call(Call("setMyCommands", {"commands": json.dumps(german)}))
-    await server.call(Call("setMyCommands", {"commands": english, "language_code": "en"}))
+    await api.answer(server, Call("setMyCommands", {"commands": json.dumps(german)}))
+    await api.answer(server, Call("setMyCommands", {"commands": english, "language_code": "en"}))
 
-    assert await server.call(Call("getMyCommands")) == german
-    assert await server.call(Call("getMyCommands", {"language_code": "en"})) == english
-    assert await server.call(Call("getMyCommands", {"scope": json.dumps({"type": "all_group_chats"})})) == []
+    assert await api.answer(server, Call("getMyCommands")) == german
+    assert await api.answer(server, Call("getMyCommands", {"language_code": "en"})) == english
+    assert await api.answer(server, Call("getMyCommands", {"scope": json.dumps({"type": "all_group_chats"})})) == []
 
-    await server.call(Call("setMyCommands", {"commands": english}))
-    await server.call(Call("deleteMyCommands", {"language_code": "en"}))
+    await api.answer(server, Call("setMyCommands", {"commands": english}))
+    await api.answer(server, Call("deleteMyCommands", {"language_code": "en"}))
 
-    assert await server.call(Call("getMyCommands")) == english
-    assert await server.call(Call("getMyCommands", {"language_code": "en"})) == []
+    assert await api.answer(server, Call("getMyCommands")) == english
+    assert await api.answer(server, Call("getMyCommands", {"language_code": "en"})) == []
 
-    await server.call(Call("setMyCommands", {"commands": "[]"}))
+    await api.answer(server, Call("setMyCommands", {"commands": "[]"}))
 
-    assert await server.call(Call("getMyCommands")) == []
+    assert await api.answer(server, Call("getMyCommands")) == []
 
 
 @pytest.mark.parametrize(
@@ -622,7 +626,7 @@ async def test_pace_is_enforced_where_it_is_asked_for(clock: Clock) -> None:
     assert str(refused.value) == "429 Too Many Requests: retry after 1"
     assert refused.value.parameters == {"retry_after": 1}
     assert await refusal(server, "sendMessage", text="x") == "Bad Request: chat_id is empty"
-    assert await server.call(Call("sendChatAction", {"chat_id": ANNA.id, "action": "typing"})) is True
+    assert await api.answer(server, Call("sendChatAction", {"chat_id": ANNA.id, "action": "typing"})) is True
     clock.passes(seconds=1)
     assert (await send(server, ANNA.id))["text"] == "Hallo"
 

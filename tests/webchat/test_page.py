@@ -19,8 +19,8 @@ from multidict import CIMultiDict
 from bot import messages
 from bot.messages import Voice, translations
 from bot.rules.limits import FILE_BYTES, MEGABYTE
+from bot.webchat import api, people, reading, rooms
 from bot.webchat import page as chat_page
-from bot.webchat import people, reading, rooms
 from bot.webchat.bounds import Bounds
 from bot.webchat.calls import Call, Upload
 from bot.webchat.objects import Json
@@ -144,7 +144,7 @@ async def error(response: ClientResponse) -> tuple[int, str]:
 
 
 async def bot_says(server: BotServer, chat_id: int, text: str = "Hallo", **more: object) -> int:
-    sent = await server.call(Call("sendMessage", {"chat_id": chat_id, "text": text, **more}))
+    sent = await api.answer(server, Call("sendMessage", {"chat_id": chat_id, "text": text, **more}))
     assert isinstance(sent, dict)
     return int(sent["message_id"])
 
@@ -366,7 +366,7 @@ async def test_messages_come_in_pages(client: Client, town: Town, server: BotSer
 async def test_service_messages_are_not_shown(client: Client, town: Town, server: BotServer) -> None:
     await got(client, town.anna, "chats")
     await bot_says(server, GROUP, "Karte")
-    await server.call(Call("pinChatMessage", {"chat_id": GROUP, "message_id": 1}))
+    await api.answer(server, Call("pinChatMessage", {"chat_id": GROUP, "message_id": 1}))
 
     [_, group] = (await got(client, town.anna, "chats"))["chats"]
 
@@ -377,7 +377,7 @@ async def test_service_messages_are_not_shown(client: Client, town: Town, server
 async def test_commands_come_in_the_readers_language(client: Client, town: Town, server: BotServer) -> None:
     for language, description in (("", "Ihre Sitzungen"), ("en", "Your meetings")):
         commands = [{"command": "termine", "description": description}]
-        await server.call(Call("setMyCommands", {"commands": commands, "language_code": language}))
+        await api.answer(server, Call("setMyCommands", {"commands": commands, "language_code": language}))
     people = [town.anna, town.carla]
     for person in people:
         await got(client, person, "chats")
@@ -665,7 +665,7 @@ async def test_file_that_has_no_room_is_refused_and_room_comes_back_with_a_delet
 
     refused = await client.post("/chat/api/send", data=larger(), headers=who(town.anna))
     bens = await client.post("/chat/api/send", data=file_form(GROUP, b"x" * 2 * MEGABYTE), headers=who(town.ben))
-    await server.call(Call("deleteMessage", {"chat_id": town.anna.id, "message_id": first["message"]["id"]}))
+    await api.answer(server, Call("deleteMessage", {"chat_id": town.anna.id, "message_id": first["message"]["id"]}))
     after = await client.post("/chat/api/send", data=larger(), headers=who(town.anna))
 
     said = await refused.json()
@@ -762,11 +762,11 @@ async def test_file_reaches_the_bot_and_whoever_sees_its_message(client: Client,
 async def test_file_of_a_deleted_message_is_gone(client: Client, town: Town, server: BotServer) -> None:
     await got(client, town.anna, "chats")
     file = {"document": Upload("a.ics", "nonsense\r\nX: y", b"BEGIN")}
-    await server.call(Call("sendDocument", {"chat_id": town.anna.id}, file))
+    await api.answer(server, Call("sendDocument", {"chat_id": town.anna.id}, file))
     [message] = (await got(client, town.anna, f"messages?chat={town.anna.id}"))["messages"]
     before = await client.get(f"/chat/file/{message['file']['id']}", headers=who(town.anna))
 
-    await server.call(Call("deleteMessage", {"chat_id": town.anna.id, "message_id": 1}))
+    await api.answer(server, Call("deleteMessage", {"chat_id": town.anna.id, "message_id": 1}))
     after = await client.get(f"/chat/file/{message['file']['id']}", headers=who(town.anna))
 
     assert (before.status, before.content_type) == (200, "application/octet-stream")
@@ -809,7 +809,7 @@ async def test_answer_in_time_comes_with_the_press(
     async def answer(update: Json) -> None:
         query = update["callback_query"]["id"]
         asyncio.get_running_loop().create_task(
-            server.call(Call("answerCallbackQuery", {"callback_query_id": query, "text": "Notiert"}))
+            api.answer(server, Call("answerCallbackQuery", {"callback_query_id": query, "text": "Notiert"}))
         ).add_done_callback(answers.append)
 
     answers: list[object] = []
@@ -829,7 +829,7 @@ async def test_answer_that_comes_late_comes_through_the_stream(client: Client, t
     await stream.next()
 
     pressed = await posted(client, town.anna, "press", chat=town.anna.id, message=message, data="yes")
-    await server.call(Call("answerCallbackQuery", {"callback_query_id": pressed["query"], "text": "Notiert"}))
+    await api.answer(server, Call("answerCallbackQuery", {"callback_query_id": pressed["query"], "text": "Notiert"}))
 
     assert pressed["answer"] is None
     _, news = await stream.next()
@@ -871,11 +871,11 @@ async def test_stream_tells_of_edits_deletions_and_typing(client: Client, town: 
     stream = await listening(client, town.anna)
     await stream.next()
 
-    await server.call(Call("editMessageText", {**place, "text": "Zwei"}))
+    await api.answer(server, Call("editMessageText", {**place, "text": "Zwei"}))
     _, edited = await stream.next()
-    await server.call(Call("sendChatAction", {"chat_id": town.anna.id, "action": "typing"}))
+    await api.answer(server, Call("sendChatAction", {"chat_id": town.anna.id, "action": "typing"}))
     _, typing = await stream.next()
-    await server.call(Call("deleteMessage", place))
+    await api.answer(server, Call("deleteMessage", place))
     _, deleted = await stream.next()
 
     assert [one["text"] for one in edited["messages"]] == ["Zwei"]

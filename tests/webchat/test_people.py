@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bot.webchat import people, reading
+from bot.webchat import api, people, reading
 from bot.webchat.calls import Call
 from bot.webchat.errors import NotAllowed
 from bot.webchat.objects import User
@@ -29,7 +29,7 @@ GROUP_JSON = {"id": GROUP, "type": "group", "title": "Sozialraumteam Mitte"}
 
 
 async def send(server: BotServer, chat_id: int, **params: object) -> int:
-    message = await server.call(Call("sendMessage", {"chat_id": chat_id, "text": "Hallo", **params}))
+    message = await api.answer(server, Call("sendMessage", {"chat_id": chat_id, "text": "Hallo", **params}))
     assert isinstance(message, dict)
     return int(message["message_id"])
 
@@ -92,9 +92,9 @@ async def test_file_arrives_and_can_be_fetched(server: BotServer) -> None:
         "application/pdf",
         4,
     )
-    file = await server.call(Call("getFile", {"file_id": document["file_id"]}))
+    file = await api.answer(server, Call("getFile", {"file_id": document["file_id"]}))
     assert isinstance(file, dict)
-    assert await server.download(file["file_path"]) == b"%PDF"
+    assert await api.download(server, file["file_path"]) == b"%PDF"
 
 
 async def test_press_arrives_with_its_message(server: BotServer, anna: User) -> None:
@@ -155,7 +155,7 @@ async def test_bot_in_a_group_is_told_of_its_place(server: BotServer, anna: User
 async def test_bot_that_leaves_is_told_so(server: BotServer, group: int) -> None:
     await updates(server)
 
-    await server.call(Call("leaveChat", {"chat_id": group}))
+    await api.answer(server, Call("leaveChat", {"chat_id": group}))
 
     (left,) = await updates(server)
     assert left["my_chat_member"]["from"] == BOT_JSON
@@ -175,14 +175,14 @@ async def test_joining_and_leaving_are_service_messages(server: BotServer, group
 
 
 async def test_chat_member_updates_need_rank_and_asking(server: BotServer, anna: User, group: int) -> None:
-    await server.call(Call("getUpdates", {"allowed_updates": ["chat_member"]}))
+    await api.answer(server, Call("getUpdates", {"allowed_updates": ["chat_member"]}))
     await updates(server)
     await telegram_client.leave(server, BEN, group)
     as_member = await updates(server)
     await telegram_client.add_bot(server, anna, group, administrator=True)
     await telegram_client.join_group(server, BEN, group)
     asked = await updates(server)
-    await server.call(Call("getUpdates", {"allowed_updates": ["message"]}))
+    await api.answer(server, Call("getUpdates", {"allowed_updates": ["message"]}))
     await telegram_client.leave(server, BEN, group)
 
     assert as_member == []

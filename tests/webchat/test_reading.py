@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from bot.webchat import people, reading, updates
+from bot.webchat import api, people, reading, updates
 from bot.webchat.calls import Call
 from bot.webchat.objects import User
 from bot.webchat.server import BotServer
@@ -19,7 +19,7 @@ YES = {"inline_keyboard": [[{"text": "Ja", "callback_data": "yes"}]]}
 
 
 async def send(server: BotServer, chat_id: int, text: str = "Hallo", **params: object) -> int:
-    message = await server.call(Call("sendMessage", {"chat_id": chat_id, "text": text, **params}))
+    message = await api.answer(server, Call("sendMessage", {"chat_id": chat_id, "text": text, **params}))
     assert isinstance(message, dict)
     return int(message["message_id"])
 
@@ -86,8 +86,8 @@ async def test_news_are_what_is_new_edited_and_deleted_since(server: BotServer, 
     edited, deleted = await send(server, anna.id, reply_markup=YES), await send(server, anna.id)
     before = await number_of(server)
 
-    await server.call(Call("editMessageText", {"chat_id": anna.id, "message_id": edited, "text": "Neu"}))
-    await server.call(Call("deleteMessage", {"chat_id": anna.id, "message_id": deleted}))
+    await api.answer(server, Call("editMessageText", {"chat_id": anna.id, "message_id": edited, "text": "Neu"}))
+    await api.answer(server, Call("deleteMessage", {"chat_id": anna.id, "message_id": deleted}))
     new = await send(server, anna.id)
     found = await reading.news(server, {anna.id: before}, await number_of(server))
 
@@ -117,11 +117,13 @@ async def test_news_begin_for_each_chat_where_it_was_read_and_end_with_the_numbe
 async def test_answers_are_those_to_ones_own_presses_since(server: BotServer, anna: User) -> None:
     message = await send(server, anna.id, reply_markup=YES)
     first, second = [await people.presses(server, anna, anna.id, message, 0) for _ in range(2)]
-    await server.call(Call("answerCallbackQuery", {"callback_query_id": first, "text": "Notiert"}))
+    await api.answer(server, Call("answerCallbackQuery", {"callback_query_id": first, "text": "Notiert"}))
     middle = await number_of(server)
 
     waiting = await reading.answers(server, {anna.id: middle, BEN.id: 0}, middle)
-    await server.call(Call("answerCallbackQuery", {"callback_query_id": second, "text": "Gut", "show_alert": True}))
+    await api.answer(
+        server, Call("answerCallbackQuery", {"callback_query_id": second, "text": "Gut", "show_alert": True})
+    )
     end = await number_of(server)
     found = await reading.answers(server, {anna.id: middle, BEN.id: 0}, end)
 
@@ -168,7 +170,9 @@ async def test_who_has_left_a_group_has_it_no_more(server: BotServer, group: int
 async def test_commands_come_from_the_narrowest_scope(server: BotServer, group: int) -> None:
     async def offer(command: str, language: str = "", **scope: object) -> None:
         commands = [{"command": command, "description": "x"}]
-        await server.call(Call("setMyCommands", {"commands": commands, "scope": scope, "language_code": language}))
+        await api.answer(
+            server, Call("setMyCommands", {"commands": commands, "scope": scope, "language_code": language})
+        )
 
     async def sees(user: User, chat_id: int) -> list[str]:
         return [menu["command"] for menu in await reading.commands_for(server, user.id, chat_id)]

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from bot.webchat import people, rooms, tidying
+from bot.webchat import api, people, rooms, tidying
 from bot.webchat.calls import Call, Upload
 from bot.webchat.server import BotServer, Options
 from storage.models import Body, GroupChat, Membership, Notice, Person
@@ -48,15 +48,15 @@ async def seated(server: BotServer, body: Body, name: str, clock: Clock) -> Pers
 
 async def said(server: BotServer, chat_id: int, text: str) -> int:
     """Faden writes; gives the message's id."""
-    await server.call(Call("sendMessage", {"chat_id": chat_id, "text": text}))
+    await api.answer(server, Call("sendMessage", {"chat_id": chat_id, "text": text}))
     newest = await WebchatMessage.filter(chat__chat_id=chat_id).order_by("-message_id").first()
     assert newest is not None
     return int(newest.message_id)
 
 
 async def sent_file(server: BotServer, chat_id: int) -> int:
-    await server.call(
-        Call("sendDocument", {"chat_id": chat_id}, {"document": Upload("a.ics", "text/calendar", b"BEGIN")})
+    await api.answer(
+        server, Call("sendDocument", {"chat_id": chat_id}, {"document": Upload("a.ics", "text/calendar", b"BEGIN")})
     )
     newest = await WebchatMessage.filter(chat__chat_id=chat_id).order_by("-message_id").first()
     assert newest is not None
@@ -141,7 +141,7 @@ async def test_whoever_has_gone_out_of_a_group_keeps_nothing_there(
 async def test_what_is_pinned_and_the_card_of_a_meeting_stay(server: BotServer, anna: Person, clock: Clock) -> None:
     pinned, card = await said(server, GROUP, "angeheftet"), await said(server, GROUP, "Karte")
     await said(server, GROUP, "anderes")
-    await server.call(Call("pinChatMessage", {"chat_id": GROUP, "message_id": pinned}))
+    await api.answer(server, Call("pinChatMessage", {"chat_id": GROUP, "message_id": pinned}))
     await read_all(server, anna, GROUP)
     await Notice.create(
         key="card",
@@ -165,7 +165,7 @@ async def test_file_goes_with_the_last_message_that_shows_it(server: BotServer, 
     await sent_file(server, anna.id)
     file = await WebchatFile.get()
     clock.passes(days=10)
-    await server.call(Call("sendDocument", {"chat_id": anna.id, "document": file.file_id}))
+    await api.answer(server, Call("sendDocument", {"chat_id": anna.id, "document": file.file_id}))
     await read_all(server, anna, anna.id)
 
     left = []
@@ -189,7 +189,7 @@ async def test_message_goes_with_its_presses(server: BotServer, anna: Person, cl
 
 async def test_deleted_and_service_messages_go_unread(server: BotServer, anna: Person, clock: Clock) -> None:
     message = await said(server, anna.id, "weg")
-    await server.call(Call("deleteMessage", {"chat_id": anna.id, "message_id": message}))
+    await api.answer(server, Call("deleteMessage", {"chat_id": anna.id, "message_id": message}))
     clock.passes(days=800)
     await tidy(clock)
 
@@ -201,7 +201,7 @@ async def test_messages_go_some_at_a_time_and_those_that_stay_are_passed(
 ) -> None:
     monkeypatch.setattr(tidying, "AT_ONCE", 2)
     pinned = await said(server, GROUP, "angeheftet")
-    await server.call(Call("pinChatMessage", {"chat_id": GROUP, "message_id": pinned}))
+    await api.answer(server, Call("pinChatMessage", {"chat_id": GROUP, "message_id": pinned}))
     for number in range(4):
         await said(server, GROUP, f"{number}")
     await read_all(server, anna, GROUP)

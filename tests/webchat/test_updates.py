@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.webchat import people, reading
+from bot.webchat import api, people, reading
 from bot.webchat.calls import Call
 from bot.webchat.errors import ApiError
 from bot.webchat.objects import User
@@ -33,7 +33,7 @@ async def write(server: BotServer, *texts: str) -> None:
 
 
 async def poll_under_way(server: BotServer) -> asyncio.Task[object]:
-    poll = asyncio.create_task(server.call(Call("getUpdates", {"timeout": 50})))
+    poll = asyncio.create_task(api.answer(server, Call("getUpdates", {"timeout": 50})))
     while not server.polls.waits:  # noqa: ASYNC110  # a server does not announce that somebody began to wait
         await asyncio.sleep(0)
     return poll
@@ -42,12 +42,12 @@ async def poll_under_way(server: BotServer) -> asyncio.Task[object]:
 async def test_updates_stay_until_the_offset_confirms_them(server: BotServer) -> None:
     await write(server, "eins", "zwei", "drei")
 
-    assert ids(await server.call(Call("getUpdates"))) == [1, 2, 3]
-    assert ids(await server.call(Call("getUpdates", {"limit": "2"}))) == [1, 2]
-    assert ids(await server.call(Call("getUpdates", {"offset": 2}))) == [2, 3]
-    assert ids(await server.call(Call("getUpdates"))) == [2, 3]
-    assert ids(await server.call(Call("getUpdates", {"offset": -1}))) == [3]
-    assert ids(await server.call(Call("getUpdates", {"offset": 4}))) == []
+    assert ids(await api.answer(server, Call("getUpdates"))) == [1, 2, 3]
+    assert ids(await api.answer(server, Call("getUpdates", {"limit": "2"}))) == [1, 2]
+    assert ids(await api.answer(server, Call("getUpdates", {"offset": 2}))) == [2, 3]
+    assert ids(await api.answer(server, Call("getUpdates"))) == [2, 3]
+    assert ids(await api.answer(server, Call("getUpdates", {"offset": -1}))) == [3]
+    assert ids(await api.answer(server, Call("getUpdates", {"offset": 4}))) == []
 
 
 @pytest.mark.usefixtures("anna")
@@ -65,7 +65,7 @@ async def test_second_poll_ends_the_first(server: BotServer) -> None:
     await updates(server)
     first = await poll_under_way(server)
 
-    second = await server.call(Call("getUpdates"))
+    second = await api.answer(server, Call("getUpdates"))
 
     with pytest.raises(ApiError) as refused:
         await first
@@ -78,8 +78,8 @@ async def test_webhook_and_polling_exclude_each_other(server: BotServer) -> None
     await updates(server)
     poll = await poll_under_way(server)
 
-    await server.call(
-        Call("setWebhook", {"url": "https://faden.example/hook", "secret_token": "s", "max_connections": 7})
+    await api.answer(
+        server, Call("setWebhook", {"url": "https://faden.example/hook", "secret_token": "s", "max_connections": 7})
     )
 
     with pytest.raises(ApiError) as refused:
@@ -87,14 +87,14 @@ async def test_webhook_and_polling_exclude_each_other(server: BotServer) -> None
     assert refused.value.description == TWO
     assert await refusal(server, "getUpdates") == ACTIVE
     await write(server, "Hallo")
-    assert await server.call(Call("getWebhookInfo")) == {
+    assert await api.answer(server, Call("getWebhookInfo")) == {
         "url": "https://faden.example/hook",
         "has_custom_certificate": False,
         "pending_update_count": 1,
         "max_connections": 7,
     }
-    await server.call(Call("setWebhook", {"url": "", "drop_pending_updates": True}))
-    assert await server.call(Call("getUpdates")) == []
+    await api.answer(server, Call("setWebhook", {"url": "", "drop_pending_updates": True}))
+    assert await api.answer(server, Call("getUpdates")) == []
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ async def test_webhook_that_telegram_refuses_is_refused(
 
 
 async def test_webhook_info_of_a_new_bot_is_empty(server: BotServer) -> None:
-    info = await server.call(Call("getWebhookInfo"))
+    info = await api.answer(server, Call("getWebhookInfo"))
 
     assert info == {"url": "", "has_custom_certificate": False, "pending_update_count": 0}
 
@@ -119,14 +119,14 @@ async def test_webhook_info_of_a_new_bot_is_empty(server: BotServer) -> None:
 @pytest.mark.usefixtures("anna")
 async def test_allowed_updates_persist_until_another_list_is_given(server: BotServer) -> None:
     await updates(server)
-    await server.call(Call("getUpdates", {"allowed_updates": '["callback_query"]'}))
+    await api.answer(server, Call("getUpdates", {"allowed_updates": '["callback_query"]'}))
     await write(server, "ungehört")
-    await server.call(Call("getUpdates"))
+    await api.answer(server, Call("getUpdates"))
     await write(server, "immer noch ungehört")
     only_presses = await updates(server)
-    info = await server.call(Call("getWebhookInfo"))
+    info = await api.answer(server, Call("getWebhookInfo"))
 
-    await server.call(Call("getUpdates", {"allowed_updates": []}))
+    await api.answer(server, Call("getUpdates", {"allowed_updates": []}))
     await write(server, "gehört")
 
     assert only_presses == []
@@ -138,16 +138,16 @@ async def test_allowed_updates_persist_until_another_list_is_given(server: BotSe
 async def test_press_waits_150_seconds_and_everything_else_a_day(server: BotServer, anna: User, clock: Clock) -> None:
     await updates(server)
     markup = {"inline_keyboard": [[{"text": "Ja", "callback_data": "x"}]]}
-    message = await server.call(Call("sendMessage", {"chat_id": anna.id, "text": "x", "reply_markup": markup}))
+    message = await api.answer(server, Call("sendMessage", {"chat_id": anna.id, "text": "x", "reply_markup": markup}))
     assert isinstance(message, dict)
     await people.presses(server, anna, anna.id, message["message_id"], 0)
     await write(server, "Hallo")
     clock.passes(seconds=151)
-    after_minutes = ids(await server.call(Call("getUpdates")))
+    after_minutes = ids(await api.answer(server, Call("getUpdates")))
     clock.passes(hours=24)
 
     assert after_minutes == [3]
-    assert await server.call(Call("getUpdates")) == []
+    assert await api.answer(server, Call("getUpdates")) == []
 
 
 @pytest.mark.usefixtures("store")
@@ -165,7 +165,7 @@ async def test_updates_are_handed_over_in_order_and_then_forgotten(clock: Clock)
 
     assert sorted(taken) == ["Hello", "eins", "zwei"]
     assert taken.index("eins") < taken.index("zwei")
-    assert await server.call(Call("getUpdates")) == []
+    assert await api.answer(server, Call("getUpdates")) == []
 
 
 class Taker:
@@ -235,7 +235,7 @@ async def test_call_of_the_bot_that_took_effect_is_answered_whatever_becomes_of_
     await telegram_client.add_bot(server, ANNA, GROUP)
     taker.away = True
 
-    left = await server.call(Call("leaveChat", {"chat_id": GROUP}))
+    left = await api.answer(server, Call("leaveChat", {"chat_id": GROUP}))
     await server.drain()
 
     assert left is True
@@ -327,7 +327,7 @@ async def test_what_is_not_handed_over_at_the_end_comes_with_the_next_start(cloc
 async def test_handing_over_without_a_taker_leaves_updates_waiting(server: BotServer) -> None:
     await server.hand_over()
 
-    assert ids(await server.call(Call("getUpdates"))) == [1]
+    assert ids(await api.answer(server, Call("getUpdates"))) == [1]
 
 
 @pytest.mark.usefixtures("store")
@@ -338,5 +338,5 @@ async def test_networks_share_a_database_and_nothing_else(clock: Clock) -> None:
     await people.writes(webchat, ANNA, ANNA.id, "im Browser")
 
     assert [one.message["text"] for one in await reading.messages(telegram, ANNA.id)] == ["auf Telegram"]
-    assert ids(await telegram.call(Call("getUpdates"))) == [1]
-    assert ids(await webchat.call(Call("getUpdates"))) == [1]
+    assert ids(await api.answer(telegram, Call("getUpdates"))) == [1]
+    assert ids(await api.answer(webchat, Call("getUpdates"))) == [1]
