@@ -24,6 +24,7 @@ from bot.handlers.people import fetch
 from bot.rules import townfile
 from bot.scheduling import look, ticks
 from bot.webchat import people, reading
+from bot.webchat.delivery import Delivery
 from bot.webchat.objects import Seen, User
 from bot.webchat.server import BotServer
 from bot.webchat.updates import settings
@@ -125,9 +126,14 @@ class Stage:
     _open: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     @property
+    def delivery(self) -> Delivery:
+        """What hands the network's updates over."""
+        return self.faden.deliveries[self.network]
+
+    @property
     def server(self) -> BotServer:
         """The network."""
-        return self.faden.servers[self.network]
+        return self.delivery.server
 
     def user(self, name: str) -> User:
         """Somebody of the town, by full name or by a given name that only one has; or the stranger."""
@@ -258,11 +264,11 @@ class Stage:
         """Until nothing is under way: updates handled, lists fetched, answers and due notices sent."""
         bots = {network: desk.bot for network, desk in self.faden.desks.items()}
         while True:
-            await self.server.drain()
+            await self.delivery.drain()
             await self.faden.inbox.drain()
             await fetch(bots, zone="Europe/Berlin", now=self.clock())
             await self.faden.post.drain()
-            if not self.server.busy:  # what was sent may have been news to the bot
+            if not self.delivery.busy:  # what was sent may have been news to the bot
                 return
 
     async def is_now(self, moment: datetime) -> None:

@@ -3,19 +3,15 @@
 What the bot can call stands in `methods`, what people can do in `people`, what they can read in `reading`.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Literal, TypeVar
 
-import structlog
-
-from bot.webchat import updates
 from bot.webchat.calls import Call
 from bot.webchat.errors import ApiError
-from bot.webchat.feed import Feed
+from bot.webchat.feed import Feed, Polls
 from bot.webchat.objects import Identity, Json
 from bot.webchat.rates import Limits, Pace
 from storage import db
@@ -23,8 +19,6 @@ from storage.models.webchat import WebchatUpdate
 from storage.vocabulary import Network
 
 T = TypeVar("T")
-
-log = structlog.get_logger(__name__)
 
 DEFAULT_UPDATES = frozenset({"message", "edited_message", "callback_query", "my_chat_member"})
 
@@ -57,17 +51,13 @@ class BotServer:
     """A Bot API server for one bot on one network.
 
     `clock` gives the machine's time, aware; `town_clock` what people take for the time, where that is another: in a trial,
-    whose messages carry it. Leases, pace and the life of a press follow the machine's. An update is a row, committed together with what it tells of, and whoever wrote it has their
-    answer then; a task of its own gives it to `on_update`, and only when that returns is the row forgotten. So a crash loses no
-    update, but may hand one over twice: the receiver knows it by its `update_id`. Call `hand_over` at the start, for what the
-    last run left, `catch_up` now and then, for what could not be handed over at once, and `stop` at the end. Without `on_update`
-    the rows wait for getUpdates or the webhook.
+    whose messages carry it. Leases, pace and the life of a press follow the machine's. An update is a row, committed together
+    with what it tells of; `on_queued` hears of it then. Without a `Delivery` the rows wait for getUpdates or the webhook.
     """
 
     network: Network
     token: str
     clock: Callable[[], datetime]
-    on_update: Callable[[Json], Awaitable[None]] | None = None
     options: Options = Options()
     username: str = "FadenBot"
     first_name: str = "Faden"
@@ -77,11 +67,9 @@ class BotServer:
     topics: dict[int, set[int]] = field(init=False, default_factory=dict)  # by forum; only tests have any
     bot: Identity = field(init=False)
     feed: Feed = field(init=False, default_factory=Feed)
-    polls: updates.Polls = field(init=False, default_factory=updates.Polls)
+    polls: Polls = field(init=False, default_factory=Polls)
+    on_queued: Callable[[], None] | None = field(init=False, default=None)
     pace: Pace | None = field(init=False)
-    _handing_over: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
-    _behind: bool = field(init=False, default=False)
-    _at_work: asyncio.Task[None] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         """The bot's id is the part of its token before the colon, as with Telegram."""
@@ -130,73 +118,9 @@ class BotServer:
         db.when_kept(self._queued)
 
     def _queued(self) -> None:
-        self._behind = True
         self.feed.update_queued()
-        if self.on_update is not None and self._at_work is None:
-            self._at_work = asyncio.create_task(self._hand_over_all())
-
-    async def _hand_over_all(self) -> None:
-        """Hand over what is there and what comes meanwhile; what cannot be waits for `catch_up`."""
-        try:
-            while self._behind:
-                await self.hand_over()
-        except Exception:  # the database may be away or full; the rows wait
-            log.exception("updates wait to be handed over", network=self.network)
-        finally:
-            self._at_work = None
-
-    @property
-    def busy(self) -> bool:
-        """Whether updates are being handed over."""
-        return self._at_work is not None
-
-    async def drain(self) -> None:
-        """Wait until what was written has been handed over, or could not be."""
-        while (at_work := self._at_work) is not None:
-            await asyncio.wait([at_work])
-
-    async def stop(self) -> None:
-        """Hand nothing over any more; what is left stays rows."""
-        self.on_update = None
-        if (at_work := self._at_work) is not None:
-            at_work.cancel()
-            await asyncio.wait([at_work])
-            self._at_work = None
-
-    async def catch_up(self) -> None:
-        """Hand over what could not be handed over when it was written."""
-        if self._behind:
-            await self.hand_over()
-
-    async def hand_over(self) -> None:
-        """Give the updates that wait to `on_update`: those of a chat in their order, chats side by side.
-
-        Raises what `on_update` raises, once the other chats have had theirs.
-        """
-        if self.on_update is None:
-            return
-        async with self._handing_over:
-            self._behind = False
-            try:
-                while waiting := await updates.waiting_updates(self, updates.MOST_UPDATES):
-                    await self._give(waiting, self.on_update)
-            except BaseException:
-                self._behind = True
-                raise
-
-    async def _give(self, waiting: list[Json], take: Callable[[Json], Awaitable[None]]) -> None:
-        taken: list[int] = []
-
-        async def give(chat: list[Json]) -> None:
-            for update in chat:
-                await take(update)
-                taken.append(update["update_id"])
-
-        ended = await asyncio.gather(*map(give, updates.by_chat(waiting)), return_exceptions=True)
-        await updates.delivered(self, taken)
-        for failure in ended:
-            if failure is not None:
-                raise failure
+        if self.on_queued is not None:
+            self.on_queued()
 
     def touched(self, chat_id: int) -> None:
         """Wake the chat, once the change is committed."""

@@ -71,9 +71,9 @@ class Visit:
     async def writes(self, person: Person, text: str) -> None:
         """Somebody writes in their own chat, and has the answer."""
         self.clock.moment += PAUSE
-        server = self.faden.servers[Network.WEBCHAT]
-        await people.writes(server, rooms.user_of(person), person.id, text)
-        await server.drain()
+        delivery = self.faden.deliveries[Network.WEBCHAT]
+        await people.writes(delivery.server, rooms.user_of(person), person.id, text)
+        await delivery.drain()
         await self.faden.inbox.drain()
 
     def ticks(self) -> list[Tick]:

@@ -31,6 +31,7 @@ from bot.web import assets
 from bot.web.middlewares import SECURITY_HEADERS
 from bot.webchat import api, rooms
 from bot.webchat.calls import Call, Upload
+from bot.webchat.delivery import Delivery
 from bot.webchat.objects import Json
 from bot.webchat.page import ChatPage, routes
 from bot.webchat.server import BotServer, Options
@@ -93,6 +94,7 @@ class House:
     loop: asyncio.AbstractEventLoop
     port: int = 0
     server: BotServer = field(init=False)
+    delivery: Delivery = field(init=False)
     chat: ChatPage = field(init=False)
     people: dict[str, Person] = field(default_factory=dict)
 
@@ -282,7 +284,7 @@ async def _live(house: House, url: str, ready: "Future[None]", stop: asyncio.Eve
     try:
         await _settle(house)
         house.server = BotServer(Network.WEBCHAT, "4711:invented", lambda: MOMENT, options=Options(first_contact=False))
-        house.server.on_update = _toy_bot(house.server)
+        house.delivery = Delivery(house.server, _toy_bot(house.server))
         await api.answer(
             house.server,
             Call("setMyCommands", {"commands": [{"command": one, "description": MENU[one]} for one in MENU]}),
@@ -376,7 +378,7 @@ def _toy_bot(server: BotServer) -> Callable[[Json], Coroutine[Any, Any, None]]:
     async def act(method: str, files: dict[str, Upload] | None = None, **params: object) -> None:
         await api.answer(server, Call(method, params, files or {}))
 
-    async def on_update(update: Json) -> None:
+    async def take(update: Json) -> None:
         if "callback_query" in update:
             query = update["callback_query"]
             if query["data"] == "slow":
@@ -395,4 +397,4 @@ def _toy_bot(server: BotServer) -> Callable[[Json], Coroutine[Any, Any, None]]:
         elif message and "text" in message:
             await act("sendMessage", chat_id=message["chat"]["id"], text=f"Sie: {message['text']}", reply_markup=yes_no)
 
-    return on_update
+    return take

@@ -264,7 +264,7 @@ def test_connection_is_found_again_and_nothing_is_lost_or_doubled(anna: Visitor,
 
 def test_what_is_too_much_stays_and_goes_when_there_is_room(anna: Visitor, house: House) -> None:
     user = rooms.user_of(house.people["anna"])
-    house.server.on_update = None
+    house.do(house.delivery.stop())
     for number in range(30):
         house.do(people.writes(house.server, user, GROUP, f"{number}"))
 

@@ -277,7 +277,7 @@ async def weathered(dice: Random, *, members: int, answers: int, times: int) -> 
         machine_now=system_clock,
         stage=Network.TELEGRAM,
     )
-    server, weather = faden.servers[Network.TELEGRAM], Weather(dice, times)
+    server, weather = faden.deliveries[Network.TELEGRAM].server, Weather(dice, times)
     server.options = replace(server.options, faults=weather)
     storm = Storm(weather, {Message(chat, f"1. {BODY}") for chat in chats})
     await faden.start()

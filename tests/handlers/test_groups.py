@@ -263,7 +263,7 @@ async def test_group_that_moved_while_faden_was_down_gets_a_card_of_its_own(stag
     button = await stage.button(old, "Regionalleiterkonferenz")
     await people.presses(stage.server, stage.user(PETRA), old, button.message_id, button.data or "")
     await stage.settle()
-    stage.server.on_update = None  # nobody hears of it
+    await stage.delivery.stop()  # nobody hears of it
 
     new = await telegram_client.upgrade_group_to_supergroup(stage.server, stage.user(PETRA), old)
     await meetings_change(stage, meeting)
@@ -295,7 +295,7 @@ async def test_group_that_threw_faden_out_while_it_was_down_is_forgotten_and_the
     meeting = await invited(stage)
     await opened(stage)
     await chooses(stage)
-    stage.server.on_update = None  # nobody hears of it
+    await stage.delivery.stop()  # nobody hears of it
     if how == "kicked":
         await telegram_client.kick_bot(stage.server, stage.user(PETRA), GROUP)
     else:

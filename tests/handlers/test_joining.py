@@ -287,7 +287,7 @@ async def test_fresh_installation_has_its_first_administrator_in_the_web_chat(
 async def test_who_blocks_telegram_is_told_in_the_web_chat_until_they_are_back(stage: Stage) -> None:
     stefan = stage.people[STEFAN]
     await sessions.begin(person=stefan.id, label="Firefox", now=stage.clock.moment)
-    await rooms.enter(stage.faden.servers[Network.WEBCHAT], stefan, stage.clock.moment.date())
+    await rooms.enter(stage.faden.deliveries[Network.WEBCHAT].server, stefan, stage.clock.moment.date())
     meeting = await invited(stage)
     await stage.blocks(STEFAN)
 

@@ -48,7 +48,7 @@ async def comes(stage: Stage, content: bytes = LIST, name: str = "leute.csv") ->
     """Rainer's file comes in, and nothing is fetched yet."""
     chat = stage.chat(RAINER)
     await people.sends_file(stage.server, stage.user(RAINER), chat, name, "text/csv", content)
-    await stage.server.drain()
+    await stage.delivery.drain()
     await stage.faden.inbox.drain()
 
 

@@ -85,3 +85,9 @@ async def updates(server: BotServer) -> list[dict[str, Any]]:
     if waiting:
         await api.answer(server, Call("getUpdates", {"offset": waiting[-1]["update_id"] + 1}))
     return waiting
+
+
+async def write(server: BotServer, *texts: str) -> None:
+    """Anna writes to the bot, one text after the other."""
+    for text in texts:
+        await people.writes(server, ANNA, ANNA.id, text)

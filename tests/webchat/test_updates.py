@@ -1,8 +1,6 @@
-"""How updates reach the bot: fetched, handed over, kept over a restart."""
+"""How updates reach a bot that fetches them."""
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -12,11 +10,8 @@ from bot.webchat.calls import Call
 from bot.webchat.errors import ApiError
 from bot.webchat.objects import User
 from bot.webchat.server import BotServer
-from storage.models.webchat import WebchatUpdate
 from storage.vocabulary import Network
-from tests import telegram_client
-from tests.conftest import Counted
-from tests.webchat.conftest import ANNA, BEN, GROUP, TOKEN, Clock, refusal, updates
+from tests.webchat.conftest import ANNA, TOKEN, Clock, refusal, updates, write
 
 ACTIVE = "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
 TWO = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
@@ -25,11 +20,6 @@ TWO = "Conflict: terminated by other getUpdates request; make sure that only one
 def ids(found: object) -> list[int]:
     assert isinstance(found, list)
     return [update["update_id"] for update in found]
-
-
-async def write(server: BotServer, *texts: str) -> None:
-    for text in texts:
-        await people.writes(server, ANNA, ANNA.id, text)
 
 
 async def poll_under_way(server: BotServer) -> asyncio.Task[object]:
@@ -148,186 +138,6 @@ async def test_press_waits_150_seconds_and_everything_else_a_day(server: BotServ
 
     assert after_minutes == [3]
     assert await api.answer(server, Call("getUpdates")) == []
-
-
-@pytest.mark.usefixtures("store")
-async def test_updates_are_handed_over_in_order_and_then_forgotten(clock: Clock) -> None:
-    taken: list[str] = []
-
-    async def take(update: dict[str, Any]) -> None:
-        taken.append(update["message"]["text"])
-
-    server = BotServer(Network.WEBCHAT, TOKEN, clock, take)
-    async with asyncio.TaskGroup() as group:
-        group.create_task(write(server, "eins", "zwei"))
-        group.create_task(people.writes(server, BEN, BEN.id, "Hello"))
-    await server.drain()
-
-    assert sorted(taken) == ["Hello", "eins", "zwei"]
-    assert taken.index("eins") < taken.index("zwei")
-    assert await api.answer(server, Call("getUpdates")) == []
-
-
-class Taker:
-    """What takes updates, when it can."""
-
-    def __init__(self) -> None:
-        self.away = False
-        self.taken: list[int] = []
-
-    async def __call__(self, update: dict[str, Any]) -> None:
-        if self.away:
-            raise ConnectionError
-        self.taken.append(update["update_id"])
-
-
-@pytest.mark.usefixtures("store")
-async def test_update_that_could_not_be_handed_over_comes_with_the_next_start(clock: Clock) -> None:
-    taker = Taker()
-    taker.away = True
-    server = BotServer(Network.WEBCHAT, TOKEN, clock, taker)
-    sent = await people.writes(server, ANNA, ANNA.id, "Hallo")
-    await server.drain()
-    taker.away = False
-    restarted = BotServer(Network.WEBCHAT, TOKEN, clock, taker)
-
-    await restarted.hand_over()
-
-    assert (sent, taker.taken) == (1, [1])
-    assert [one.message["text"] for one in await reading.messages(restarted, ANNA.id)] == ["Hallo"]
-
-
-@pytest.mark.usefixtures("store")
-async def test_update_that_could_not_be_handed_over_is_as_soon_as_it_can(clock: Clock) -> None:
-    taker = Taker()
-    server = BotServer(Network.WEBCHAT, TOKEN, clock, taker)
-    taker.away = True
-    await people.writes(server, ANNA, ANNA.id, "Hallo")
-    await server.drain()
-    with pytest.raises(ConnectionError):
-        await server.catch_up()
-    taker.away = False
-
-    await server.catch_up()
-
-    assert taker.taken == [1]
-
-
-@pytest.mark.usefixtures("store")
-async def test_nothing_is_asked_of_the_database_when_all_is_handed_over(
-    clock: Clock, statements: Callable[[], AbstractContextManager[Counted]]
-) -> None:
-    server = BotServer(Network.WEBCHAT, TOKEN, clock, Taker())
-    await people.writes(server, ANNA, ANNA.id, "Hallo")
-    await server.drain()
-
-    with statements() as counted:
-        await server.catch_up()
-
-    assert counted.statements == []
-
-
-@pytest.mark.usefixtures("store")
-async def test_call_of_the_bot_that_took_effect_is_answered_whatever_becomes_of_its_updates(clock: Clock) -> None:
-    taker = Taker()
-    server = BotServer(Network.WEBCHAT, TOKEN, clock, taker)
-    await telegram_client.create_group(server, ANNA, GROUP, "Sozialraumteam Mitte")
-    await telegram_client.add_bot(server, ANNA, GROUP)
-    taker.away = True
-
-    left = await api.answer(server, Call("leaveChat", {"chat_id": GROUP}))
-    await server.drain()
-
-    assert left is True
-
-
-class SlowTaker(Taker):
-    """Takes nothing until it may; `asked` says for which updates it was called. One chat's it may refuse."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.may = asyncio.Event()
-        self.asked: list[str] = []
-        self.refuses: set[int] = set()
-
-    async def __call__(self, update: dict[str, Any]) -> None:
-        self.asked.append(update["message"]["text"])
-        await self.may.wait()
-        self.away = update["message"]["chat"]["id"] in self.refuses
-        await super().__call__(update)
-
-
-@pytest.mark.usefixtures("store")
-async def test_who_writes_waits_for_nobody_who_takes_updates(clock: Clock) -> None:
-    taker = SlowTaker()
-    server = BotServer(Network.WEBCHAT, TOKEN, clock, taker)
-
-    await write(server, "eins", "zwei")
-    await people.writes(server, BEN, BEN.id, "Hello")
-    kept, busy = await WebchatUpdate.all().count(), server.busy
-    taker.may.set()
-    await server.drain()
-
-    assert (kept, busy) == (3, True)
-    assert (sorted(taker.taken), await WebchatUpdate.all().count(), server.busy) == ([1, 2, 3], 0, False)
-
-
-@pytest.mark.usefixtures("store")
-async def test_chats_are_handed_over_side_by_side_and_each_in_its_order(clock: Clock) -> None:
-    server = BotServer(Network.WEBCHAT, TOKEN, clock)
-    await write(server, "eins", "zwei")
-    await people.writes(server, BEN, BEN.id, "Hello")
-    taker = SlowTaker()
-    server.on_update = taker
-
-    over = asyncio.create_task(server.hand_over())
-    while len(taker.asked) < 2:  # noqa: ASYNC110  # a taker does not announce that it was asked
-        await asyncio.sleep(0)
-    first = [*taker.asked]
-    taker.may.set()
-    await over
-
-    assert (first, taker.asked) == (["eins", "Hello"], ["eins", "Hello", "zwei"])
-
-
-@pytest.mark.usefixtures("store")
-async def test_chat_whose_updates_are_not_taken_holds_up_no_other_and_keeps_its_order(clock: Clock) -> None:
-    taker = SlowTaker()
-    taker.may.set()
-    taker.refuses = {ANNA.id}
-    server = BotServer(Network.WEBCHAT, TOKEN, clock, taker)
-    await write(server, "eins", "zwei")
-    await people.writes(server, BEN, BEN.id, "Hello")
-    await server.drain()
-    while_refused = [*taker.taken]
-    taker.refuses.clear()
-
-    await server.catch_up()
-
-    assert (while_refused, taker.taken) == ([3], [3, 1, 2])
-
-
-@pytest.mark.usefixtures("store")
-async def test_what_is_not_handed_over_at_the_end_comes_with_the_next_start(clock: Clock) -> None:
-    taker = SlowTaker()
-    server = BotServer(Network.WEBCHAT, TOKEN, clock, taker)
-    await write(server, "eins", "zwei")
-
-    await server.stop()
-    taker.may.set()
-    await write(server, "drei")
-    restarted = BotServer(Network.WEBCHAT, TOKEN, clock, taker)
-    await restarted.hand_over()
-    await restarted.stop()
-
-    assert (server.busy, taker.taken) == (False, [1, 2, 3])
-
-
-@pytest.mark.usefixtures("anna")
-async def test_handing_over_without_a_taker_leaves_updates_waiting(server: BotServer) -> None:
-    await server.hand_over()
-
-    assert ids(await api.answer(server, Call("getUpdates"))) == [1]
 
 
 @pytest.mark.usefixtures("store")
