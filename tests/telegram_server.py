@@ -29,12 +29,12 @@ from bot.webchat import api, people, reading
 from bot.webchat.calls import Call
 from bot.webchat.errors import NotAllowed
 from bot.webchat.objects import Answer, Json, Seen, User
-from bot.webchat.rates import Limits
 from bot.webchat.server import BotServer, Options
 from storage import db
 from storage.migrate import migrate
 from storage.vocabulary import Network
 from tests.telegram_http import SERVER, application
+from tests.telegram_rates import Limits, enforced
 
 TOKEN = "4711:invented"
 
@@ -165,7 +165,7 @@ async def serve(database: str, *, port: int, token: str, strict: bool) -> None:
     await migrate(database, backup_dir=None)
     await db.open_store(database)
     try:
-        options = Options(limits=Limits() if strict else None)
+        options = Options(faults=enforced(Limits(), machine_now) if strict else None)
         server = BotServer(Network.TELEGRAM, token, machine_now, options=options)
         ended = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):

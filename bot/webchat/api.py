@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from bot.webchat import methods
 from bot.webchat.calls import Call
-from bot.webchat.errors import ApiError, ConnectionCut, bad_request, too_many_requests
+from bot.webchat.errors import ApiError, ConnectionCut
 from bot.webchat.limits import DOWNLOAD_BYTES
 from bot.webchat.objects import Json
 from bot.webchat.server import BotServer
@@ -21,7 +21,6 @@ async def answer(server: BotServer, call: Call) -> object:
     if fault and fault.error:
         raise fault.error
     if name in methods.WRITING:
-        _check_pace(server, name, call)
         result: object = await server.unit(partial(methods.WRITING[name], server, call))
     elif name in methods.READING:
         result = await methods.READING[name](server, call)
@@ -30,16 +29,6 @@ async def answer(server: BotServer, call: Call) -> object:
     if fault and fault.cut == "after":
         raise ConnectionCut
     return result
-
-
-def _check_pace(server: BotServer, name: str, call: Call) -> None:
-    if server.pace is None or name not in methods.PACED:
-        return
-    chat_id = call.integer("chat_id")
-    if chat_id is None:
-        raise bad_request("chat_id is empty")
-    if seconds := server.pace.wait(chat_id, server.clock()):
-        raise too_many_requests(seconds)
 
 
 async def respond(server: BotServer, token: str, call: Call) -> tuple[HTTPStatus, Json]:

@@ -439,4 +439,3 @@ WRITING: dict[str, Writing] = {
     "deletemycommands": delete_my_commands,
     "leavechat": leave_chat,
 }
-PACED = {"sendmessage", "senddocument", "editmessagetext", "editmessagecaption", "editmessagereplymarkup"}

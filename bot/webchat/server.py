@@ -13,7 +13,6 @@ from bot.webchat.calls import Call
 from bot.webchat.errors import ApiError
 from bot.webchat.feed import Feed, Polls
 from bot.webchat.objects import Identity, Json
-from bot.webchat.rates import Limits, Pace
 from storage import db
 from storage.models.webchat import WebchatUpdate
 from storage.vocabulary import Network
@@ -36,13 +35,12 @@ class Options:
     """How the server behaves; the defaults are Telegram's.
 
     `own_hosts` ("127.0.0.1:8080", "localhost:8080") are let through in links of the web chat, and only there.
-    `first_contact` says whether a person must write before the bot may. `limits` enforces Telegram's rates.
-    `faults` sees every call first and may spoil it.
+    `first_contact` says whether a person must write before the bot may. `faults` sees every call first and may
+    spoil it.
     """
 
     own_hosts: frozenset[str] = frozenset()
     first_contact: bool = True
-    limits: Limits | None = None
     faults: Callable[[Call], Fault | None] | None = None
 
 
@@ -51,7 +49,7 @@ class BotServer:
     """A Bot API server for one bot on one network.
 
     `clock` gives the machine's time, aware; `town_clock` what people take for the time, where that is another: in a trial,
-    whose messages carry it. Leases, pace and the life of a press follow the machine's. An update is a row, committed together
+    whose messages carry it. Leases and the life of a press follow the machine's. An update is a row, committed together
     with what it tells of; `on_queued` hears of it then. Without a `Delivery` the rows wait for getUpdates or the webhook.
     """
 
@@ -69,12 +67,10 @@ class BotServer:
     feed: Feed = field(init=False, default_factory=Feed)
     polls: Polls = field(init=False, default_factory=Polls)
     on_queued: Callable[[], None] | None = field(init=False, default=None)
-    pace: Pace | None = field(init=False)
 
     def __post_init__(self) -> None:
         """The bot's id is the part of its token before the colon, as with Telegram."""
         self.bot = Identity(int(self.token.split(":")[0]), self.username, self.first_name, self.privacy)
-        self.pace = Pace(self.options.limits) if self.options.limits else None
 
     def dated(self) -> datetime:
         """The time that a message carries."""

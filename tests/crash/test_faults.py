@@ -28,7 +28,7 @@ from bot.handlers.context import Context
 from bot.web.webhook import PATH, SECRET_HEADER
 from bot.webchat import people
 from bot.webchat.calls import Call
-from bot.webchat.errors import ApiError, too_many_requests
+from bot.webchat.errors import ApiError
 from bot.webchat.objects import User
 from bot.webchat.server import BotServer, Fault
 from storage import db
@@ -38,6 +38,7 @@ from storage.queries import column
 from storage.vocabulary import Network, NoticeState, UpdateState
 from tests.crash import house
 from tests.crash.house import BODY, SECRET, TOKEN, Arrival, Message
+from tests.telegram_rates import too_many_requests
 from tests.telegram_server import Outage, Watch, running
 
 KEY = b"k" * 32

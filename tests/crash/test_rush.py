@@ -11,7 +11,6 @@ import pytest
 from bot.app import system_clock
 from bot.webchat import people, reading
 from bot.webchat.objects import User
-from bot.webchat.rates import Limits
 from bot.webchat.server import BotServer, Options
 from storage.models import Attendance
 from storage.models.webchat import WebchatMessage, WebchatUpdate
@@ -19,6 +18,7 @@ from storage.vocabulary import Answer, Network
 from tests.crash import house
 from tests.crash.house import LISTENING, TOKEN
 from tests.crash.test_faults import Report, delivering
+from tests.telegram_rates import Limits, enforced
 from tests.telegram_server import Watch
 
 MEMBERS = 201
@@ -29,7 +29,7 @@ ON_THE_WIRE = 10  # at most, of messages at one moment; a mailing has more in ha
 
 def strict() -> BotServer:
     """Telegram with its limits."""
-    return BotServer(Network.TELEGRAM, TOKEN, system_clock, options=Options(limits=Limits()))
+    return BotServer(Network.TELEGRAM, TOKEN, system_clock, options=Options(faults=enforced(Limits(), system_clock)))
 
 
 @pytest.mark.usefixtures("store")

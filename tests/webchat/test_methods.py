@@ -10,11 +10,11 @@ from bot.webchat import api, people, reading
 from bot.webchat.calls import Call, Upload
 from bot.webchat.errors import ApiError, ConnectionCut
 from bot.webchat.objects import User
-from bot.webchat.rates import Limit, Limits
 from bot.webchat.server import BotServer, Fault, Options
 from storage.models.webchat import ChatType, WebchatFile
 from storage.vocabulary import Network
 from tests import telegram_client
+from tests.telegram_rates import Limit, Limits, enforced
 from tests.webchat.conftest import ANNA, BEN, GROUP, TOKEN, Clock, refusal
 
 SAME = (
@@ -616,7 +616,9 @@ async def test_command_list_that_telegram_refuses_is_refused(
 
 @pytest.mark.usefixtures("store")
 async def test_pace_is_enforced_where_it_is_asked_for(clock: Clock) -> None:
-    server = BotServer(Network.TELEGRAM, TOKEN, clock, options=Options(limits=Limits(chat=Limit(1, 1))))
+    server = BotServer(
+        Network.TELEGRAM, TOKEN, clock, options=Options(faults=enforced(Limits(chat=Limit(1, 1)), clock))
+    )
     await people.writes(server, ANNA, ANNA.id, "/start")
     await send(server, ANNA.id)
 

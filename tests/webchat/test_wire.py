@@ -10,12 +10,12 @@ from telegram.error import BadRequest, ChatMigrated, Conflict, Forbidden, Invali
 
 from bot.webchat import people, reading
 from bot.webchat.calls import Call
-from bot.webchat.errors import too_many_requests
 from bot.webchat.objects import User
 from bot.webchat.server import BotServer, Fault, Options
 from bot.webchat.wire import InProcessRequest
 from storage.vocabulary import Network
 from tests import telegram_client
+from tests.telegram_rates import too_many_requests
 from tests.webchat.conftest import BEN, TOKEN, Clock
 
 KEYBOARD = InlineKeyboardMarkup([[InlineKeyboardButton("Ja", callback_data="yes")]])
