@@ -39,6 +39,7 @@ from bot.web.feeds import rebuild_stale, rendering
 from bot.web.middlewares import still_signed_in
 from bot.web.settings import Check, Clocks, WebSettings
 from bot.webchat import rooms, tidying
+from bot.webchat.delivery import Delivery
 from bot.webchat.page import ChatPage
 from bot.webchat.page import routes as routes_of
 from bot.webchat.server import BotServer, Options
@@ -100,7 +101,7 @@ class Faden:
     """The running parts."""
 
     settings: Settings
-    servers: dict[Network, BotServer]
+    deliveries: dict[Network, Delivery]
     desks: dict[Network, Desk]
     inbox: Inbox
     post: Post
@@ -116,9 +117,9 @@ class Faden:
         await db.unit_of_work(partial(meetings.keep_organizer, mailbox=town.mailbox))
         await self.post.take_over()
         self._sending.append(asyncio.create_task(self.post.run()))
-        for network, server in self.servers.items():
+        for network, delivery in self.deliveries.items():
             await self.inbox.resume(network)
-            await server.hand_over()
+            await delivery.hand_over()
         if self.telegram is not None:
             self._doors.append(asyncio.create_task(self.telegram.open()))
         self.timer.start()
@@ -140,8 +141,8 @@ class Faden:
         if self.timer.running:
             self.timer.shutdown(wait=False)
         await _ended(self._doors)
-        for server in self.servers.values():
-            await server.stop()
+        for delivery in self.deliveries.values():
+            await delivery.stop()
         await self.inbox.stop()
 
 
@@ -176,8 +177,8 @@ async def assemble(
         await desks[network].initialize()
     post = _post(settings, key=key, bots=bots, clocks=clocks, pacers=pacers, unbuilt=unbuilt)
     inbox = Inbox(applications=desks, hand_over=post.hand_over, domain_now=domain_now, machine_now=machine_now)
+    deliveries = {network: Delivery(server, partial(inbox.receive, network)) for network, server in servers.items()}
     for network, server in servers.items():
-        server.on_update = partial(inbox.receive, network)
         await networks.open_rooms(server, machine_now())
         await networks.offer_commands(bots[network])
     chat_page = _chat_page(settings, servers[Network.WEBCHAT], domain_now)
@@ -199,10 +200,12 @@ async def assemble(
         chat_page=chat_page,
         telegram=telegram,
     )
-    listed = _ticks(settings, web_settings, servers=servers, bots=bots, chat_page=chat_page, machine_now=machine_now)
+    listed = _ticks(
+        settings, web_settings, deliveries=deliveries, bots=bots, chat_page=chat_page, machine_now=machine_now
+    )
     listed += backups.ticks(registry) if backups else ()
     timer = scheduler(listed, domain_now=domain_now, wake=post.wake)
-    return Faden(settings, servers, desks, inbox, post, application, timer, telegram)
+    return Faden(settings, deliveries, desks, inbox, post, application, timer, telegram)
 
 
 def _servers(settings: Settings, stage: Network, clocks: Clocks) -> dict[Network, BotServer]:
@@ -284,7 +287,7 @@ def _ticks(
     settings: Settings,
     web_settings: WebSettings,
     *,
-    servers: Mapping[Network, BotServer],
+    deliveries: Mapping[Network, Delivery],
     bots: networks.Bots,
     chat_page: ChatPage,
     machine_now: Callable[[], datetime],
@@ -302,12 +305,12 @@ def _ticks(
         Tick(
             name="unread",
             seconds=60,
-            action=lambda now: bundle_unread(now, partial(rooms.unread, servers[Network.WEBCHAT])),
+            action=lambda now: bundle_unread(now, partial(rooms.unread, chat_page.server)),
         ),
         Tick(
             name="hand over",
             seconds=1,  # somebody waits for an answer
-            action=lambda _now: _catch_up(servers.values()),
+            action=lambda _now: _catch_up(deliveries.values()),
             own_work=True,
         ),
         Tick(name="look again", seconds=60, action=lambda _now: chat_page.telling.look_again(), own_work=True),
@@ -364,9 +367,9 @@ def _tidying(keep: KeepSettings, machine_now: Callable[[], datetime]) -> tuple[T
     )
 
 
-async def _catch_up(servers: Iterable[BotServer]) -> None:
-    for server in servers:
-        await server.catch_up()
+async def _catch_up(deliveries: Iterable[Delivery]) -> None:
+    for delivery in deliveries:
+        await delivery.catch_up()
 
 
 def _own_hosts(base_url: str) -> frozenset[str]:

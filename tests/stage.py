@@ -24,12 +24,15 @@ from bot.handlers.people import fetch
 from bot.post import files
 from bot.rules import townfile
 from bot.scheduling import look, ticks
+from bot.webchat import people, reading
+from bot.webchat.delivery import Delivery
 from bot.webchat.objects import Seen, User
 from bot.webchat.server import BotServer
 from bot.webchat.updates import settings
 from storage.models import Body, Channel, GroupChat, Membership, Organisation, Person
 from storage.models.webchat import ChatType, MemberStatus, WebchatChat, WebchatUser
 from storage.vocabulary import Network
+from tests import telegram_client
 from tests.post.conftest import Mailbox, serving
 
 TOWN = Path(__file__).parent.parent / "bot" / "sample_town.toml"
@@ -124,9 +127,14 @@ class Stage:
     _open: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     @property
+    def delivery(self) -> Delivery:
+        """What hands the network's updates over."""
+        return self.faden.deliveries[self.network]
+
+    @property
     def server(self) -> BotServer:
         """The network."""
-        return self.faden.servers[self.network]
+        return self.delivery.server
 
     def user(self, name: str) -> User:
         """Somebody of the town, by full name or by a given name that only one has; or the stranger."""
@@ -143,13 +151,13 @@ class Stage:
     async def says(self, who: str, text: str, group: str | None = None) -> None:
         """Write a message."""
         chat = await self._enter(who, group)
-        await self.server.person_writes(self.user(who), chat, text)
+        await people.writes(self.server, self.user(who), chat, text)
         await self.settle()
 
     async def sends(self, who: str, file: str, content: bytes = b"%PDF-1.7 paper") -> None:
         """Send a file."""
         chat = await self._enter(who, None)
-        await self.server.person_sends_file(self.user(who), chat, file, "application/pdf", content)
+        await people.sends_file(self.server, self.user(who), chat, file, "application/pdf", content)
         await self.settle()
 
     async def button(self, chat: int, label: str, *, gone: bool = False) -> Button:
@@ -169,11 +177,11 @@ class Stage:
         own = button.chat == chat
         message = button.message_id if own else max(heard.message_id for heard in await self.heard(chat))
         made = [
-            await self.server.person_presses(self.user(who), chat, message, button.data or "") for _ in range(times)
+            await people.presses(self.server, self.user(who), chat, message, button.data or "") for _ in range(times)
         ]
         await self.settle()
         for press in made:
-            answer = await self.server.answer_of(press)
+            answer = await reading.answer_of(self.server, press)
             assert answer is not None, f"the press on [{button.label}] was never answered"
             if answer.text:
                 self.toasts.setdefault(who, []).append(answer.text)
@@ -181,7 +189,7 @@ class Stage:
     async def blocks(self, who: str) -> None:
         """Block Faden."""
         await self._act()
-        await self.server.person_blocks_bot(self.user(who))
+        await telegram_client.blocks_bot(self.server, self.user(who))
         await self.settle()
 
     async def leaves(self, who: str, body: str) -> None:
@@ -257,12 +265,12 @@ class Stage:
         """Until nothing is under way: updates handled, lists and papers fetched, answers and due notices sent."""
         bots = {network: desk.bot for network, desk in self.faden.desks.items()}
         while True:
-            await self.server.drain()
+            await self.delivery.drain()
             await self.faden.inbox.drain()
             await fetch(bots, zone="Europe/Berlin", now=self.clock())
             await files.fetch_papers(bots)
             await self.faden.post.drain()
-            if not self.server.busy:  # what was sent may have been news to the bot
+            if not self.delivery.busy:  # what was sent may have been news to the bot
                 return
 
     async def is_now(self, moment: datetime) -> None:
@@ -316,7 +324,7 @@ class Stage:
         chat, user = self.chat(who, group), self.user(who)
         if group and (chat, user.id) not in self._in_group:
             self._in_group.add((chat, user.id))
-            await self.server.join_group(user, chat)
+            await telegram_client.join_group(self.server, user, chat)
         await self._act()
         return chat
 
@@ -324,7 +332,7 @@ class Stage:
         """What Faden said; that something was pinned does not count."""
         messages = [
             message
-            for message in await self.server.messages(chat, limit=NEWEST)
+            for message in await reading.messages(self.server, chat, limit=NEWEST)
             if message.message["from"]["is_bot"] and message.message.keys() & {"text", "document"}
         ]
         self._once |= {

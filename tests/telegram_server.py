@@ -8,8 +8,8 @@ Or as a process of its own, with a database of its own, which prints its address
 
     python -m tests.telegram_server --database sqlite:////tmp/telegram.sqlite3 --port 0
 
-There people act by `POST /people/<what>`, where `<what>` is a method of the people's side of `BotServer`, and its arguments
-come as a JSON list; a user is an object: `POST /people/person_writes [{"id": 101, "first_name": "Anna"}, 101, "/start"]`.
+There people act by `POST /people/<what>`, where `<what>` stands in `PEOPLE` or `WATCHING`, and its arguments come as a JSON
+list; a user is an object: `POST /people/writes [{"id": 101, "first_name": "Anna"}, 101, "/start"]`.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import asyncio
 import contextlib
 import dataclasses
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Literal
@@ -25,59 +25,39 @@ from typing import Literal
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from bot.webchat import api, people, reading
 from bot.webchat.calls import Call
-from bot.webchat.errors import ApiError, NotAllowed
-from bot.webchat.http import application
-from bot.webchat.objects import Answer, Seen, User
-from bot.webchat.rates import Limits
+from bot.webchat.errors import NotAllowed
+from bot.webchat.objects import Answer, Json, Seen, User
 from bot.webchat.server import BotServer, Options
 from storage import db
 from storage.migrate import migrate
 from storage.vocabulary import Network
+from tests.telegram_http import SERVER, application
+from tests.telegram_rates import Limits, enforced
 
 TOKEN = "4711:invented"
-SERVER = web.AppKey("server", BotServer)
-PEOPLE = {
-    "person_arrives",
-    "person_writes",
-    "person_edits",
-    "person_presses",
-    "person_blocks_bot",
-    "create_group",
-    "open_topic",
-    "add_bot",
-    "kick_bot",
-    "join_group",
-    "leave",
-    "upgrade_group_to_supergroup",
-    "messages",
-    "answer_of",
-    "hold_updates",
-    "answered",
-    "refused",
-}
 
 
 @dataclasses.dataclass(eq=False)
-class Watched(BotServer):
-    """Telegram, and what it was asked for: when each call was answered, and which were refused. It can keep updates to itself."""
+class Watch:
+    """What Telegram was asked for: when each call was answered, and which were refused. It can keep updates to itself."""
 
-    done: list[tuple[str, datetime]] = dataclasses.field(init=False, default_factory=list)
-    refusals: list[tuple[str, str]] = dataclasses.field(init=False, default_factory=list)
-    holding: bool = dataclasses.field(init=False, default=False)
+    done: list[tuple[str, datetime]] = dataclasses.field(default_factory=list)
+    refusals: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+    holding: bool = False
 
-    async def call(self, call: Call) -> object:
+    async def respond(self, server: BotServer, token: str, call: Call) -> tuple[HTTPStatus, Json]:
         """Answer one call, and write it down."""
         if self.holding and call.method.lower() == "getupdates":
             await asyncio.sleep(0.05)
-            return []
-        try:
-            result = await super().call(call)
-        except ApiError as error:
-            self.refusals.append((call.method, error.description))
-            raise
-        self.done.append((call.method, self.clock()))
-        return result
+            return HTTPStatus.OK, {"ok": True, "result": []}
+        status, body = await api.respond(server, token, call)
+        if body["ok"]:
+            self.done.append((call.method, server.clock()))
+        else:
+            self.refusals.append((call.method, body["description"]))
+        return status, body
 
     async def hold_updates(self, held: bool) -> None:  # noqa: FBT001  # it comes as JSON
         """Hand out no updates by getUpdates until it is taken back."""
@@ -90,6 +70,19 @@ class Watched(BotServer):
     async def refused(self) -> list[tuple[str, str]]:
         """The methods and reasons of what was refused."""
         return self.refusals
+
+
+WATCH = web.AppKey("watch", Watch)
+PEOPLE: dict[str, Callable[..., Awaitable[object]]] = {
+    "writes": people.writes,
+    "presses": people.presses,
+    "messages": reading.messages,
+}
+WATCHING: dict[str, Callable[..., Awaitable[object]]] = {
+    "hold_updates": Watch.hold_updates,
+    "answered": Watch.answered,
+    "refused": Watch.refused,
+}
 
 
 @dataclasses.dataclass
@@ -121,10 +114,13 @@ class Outage:
 
 
 @contextlib.asynccontextmanager
-async def running(server: BotServer, *, port: int = 0, outage: Outage | None = None) -> AsyncIterator[str]:
+async def running(
+    server: BotServer, *, port: int = 0, outage: Outage | None = None, watch: Watch | None = None
+) -> AsyncIterator[str]:
     """Serve on the loopback; gives the address, "http://127.0.0.1:<port>"."""
-    app = application(server)
-    app[SERVER] = server
+    watch = watch or Watch()
+    app = application(server, watch.respond)
+    app[WATCH] = watch
     if outage is not None:
         app.middlewares.append(outage.spoil)
     app.add_routes([web.post("/people/{what}", _people)])
@@ -140,11 +136,14 @@ async def running(server: BotServer, *, port: int = 0, outage: Outage | None = N
 
 async def _people(request: web.Request) -> web.Response:
     what = request.match_info["what"]
-    if what not in PEOPLE:
-        raise web.HTTPNotFound
     arguments = [User(**one) if isinstance(one, dict) else one for one in await request.json()]
     try:
-        result = await getattr(request.app[SERVER], what)(*arguments)
+        if what in PEOPLE:
+            result = await PEOPLE[what](request.app[SERVER], *arguments)
+        elif what in WATCHING:
+            result = await WATCHING[what](request.app[WATCH], *arguments)
+        else:
+            raise web.HTTPNotFound
     except NotAllowed as refused:
         return web.json_response({"refused": str(refused)}, status=409)
     return web.json_response({"result": _plain(result)})
@@ -166,8 +165,8 @@ async def serve(database: str, *, port: int, token: str, strict: bool) -> None:
     await migrate(database, backup_dir=None)
     await db.open_store(database)
     try:
-        options = Options(limits=Limits() if strict else None)
-        server = Watched(Network.TELEGRAM, token, machine_now, options=options)
+        options = Options(faults=enforced(Limits(), machine_now) if strict else None)
+        server = BotServer(Network.TELEGRAM, token, machine_now, options=options)
         ended = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, ended.set)

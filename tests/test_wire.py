@@ -16,6 +16,7 @@ from telegram.error import NetworkError, TelegramError, TimedOut
 from bot import wire
 from bot.app import system_clock
 from bot.post.chat import Trouble, trouble
+from bot.webchat import people
 from bot.webchat.objects import User
 from bot.webchat.server import BotServer, Options
 from bot.wire import PatientRequest
@@ -67,7 +68,7 @@ async def failure(address: str) -> TelegramError:
 @pytest.mark.usefixtures("store")
 async def test_texts_and_files_go_there_and_back() -> None:
     server = BotServer(Network.TELEGRAM, TOKEN, system_clock, options=Options())
-    await server.person_writes(ANNA, ANNA.id, "/start")
+    await people.writes(server, ANNA, ANNA.id, "/start")
     async with running(server) as address, bot_at(address) as bot:
         message = await bot.send_message(ANNA.id, "<b>Grüße</b> 😀 &amp; + %", parse_mode="HTML")
         sent = await bot.send_document(ANNA.id, "schön".encode(), filename="Übersicht.txt", caption="hier")

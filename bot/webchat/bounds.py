@@ -1,20 +1,15 @@
 """What somebody may still send: counted from what they have sent, in the transaction that adds to it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from tortoise.queryset import QuerySet
 
 from bot.rules import limits
 from storage import db, queries
-from storage.models.webchat import WebchatMessage, WebchatPress
-
-if TYPE_CHECKING:
-    from tortoise.queryset import QuerySet
-
-    from storage.models.webchat import WebchatUser
+from storage.models.webchat import WebchatMessage, WebchatPress, WebchatUser
 
 _BYTES = """
 SELECT COALESCE(SUM(f.size), 0) AS size FROM webchat_message m JOIN webchat_file f ON f.id = m.file_id WHERE m.sender_id = ?

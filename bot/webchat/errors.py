@@ -41,12 +41,6 @@ def conflict(description: str) -> ApiError:
     return ApiError(HTTPStatus.CONFLICT, f"Conflict: {description}")
 
 
-def too_many_requests(seconds: int) -> ApiError:
-    """429: not before so many seconds have passed."""
-    description = f"Too Many Requests: retry after {seconds}"
-    return ApiError(HTTPStatus.TOO_MANY_REQUESTS, description, {"retry_after": seconds})
-
-
 def upgraded(supergroup_id: int) -> ApiError:
     """400 with the chat id under which the group lives on."""
     description = "Bad Request: group chat was upgraded to a supergroup chat"

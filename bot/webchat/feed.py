@@ -58,3 +58,32 @@ class Feed:
     def next_update(self) -> asyncio.Event:
         """Set when the next update is queued. Take it first, then look for updates, then wait."""
         return self._updates
+
+
+class Polls:
+    """The one getUpdates that may wait; a new one ends it."""
+
+    def __init__(self) -> None:
+        self._waiting: asyncio.Future[None] | None = None
+
+    @contextlib.contextmanager
+    def take_over(self) -> Iterator[asyncio.Future[None]]:
+        """Be the one that waits. The future is done as soon as somebody else takes over."""
+        self.end()
+        mine = self._waiting = asyncio.get_running_loop().create_future()
+        try:
+            yield mine
+        finally:
+            if self._waiting is mine:
+                self._waiting = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether a getUpdates is under way."""
+        return self._waiting is not None
+
+    def end(self) -> None:
+        """End the one that waits, if there is one."""
+        if self._waiting is not None:
+            self._waiting.set_result(None)
+            self._waiting = None

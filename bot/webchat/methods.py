@@ -3,18 +3,17 @@
 Methods that write take the number of the change and run inside a unit of work.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
 
 from bot.webchat import limits, rows, updates
+from bot.webchat.calls import Call
 from bot.webchat.errors import bad_request, forbidden, upgraded
 from bot.webchat.formatting import Entity, Formatted, cleaned, utf16_length
 from bot.webchat.objects import Json, chat_json, member_json, user_json
+from bot.webchat.server import BotServer
 from storage import db
 from storage.erasing import erased
 from storage.models.webchat import (
@@ -28,10 +27,6 @@ from storage.models.webchat import (
     WebchatPress,
     WebchatUser,
 )
-
-if TYPE_CHECKING:
-    from bot.webchat.calls import Call
-    from bot.webchat.server import BotServer
 
 DELETABLE_FOR = timedelta(hours=48)
 CHAT_ACTIONS = {
@@ -415,8 +410,8 @@ async def delete_my_commands(server: BotServer, call: Call, change: int) -> bool
     return True
 
 
-Reading = Callable[["BotServer", "Call"], Awaitable[object]]
-Writing = Callable[["BotServer", "Call", int], Awaitable[object]]
+Reading = Callable[[BotServer, Call], Awaitable[object]]
+Writing = Callable[[BotServer, Call, int], Awaitable[object]]
 
 READING: dict[str, Reading] = {
     "getme": get_me,
@@ -444,4 +439,3 @@ WRITING: dict[str, Writing] = {
     "deletemycommands": delete_my_commands,
     "leavechat": leave_chat,
 }
-PACED = {"sendmessage", "senddocument", "editmessagetext", "editmessagecaption", "editmessagereplymarkup"}

@@ -72,17 +72,6 @@ class Answer:
     url: str | None
 
 
-@dataclass(frozen=True)
-class ChatView:
-    """A chat as one person has it in the list; `member` is false for one they have left."""
-
-    chat_id: int
-    type: ChatType
-    title: str
-    pinned_message_id: int | None
-    member: bool
-
-
 def _present(**values: object) -> Json:
     return {name: value for name, value in values.items() if value is not None}
 

@@ -23,7 +23,7 @@ from bot import messages
 from bot.hub import Hub, Listener, event
 from bot.rules.limits import MEGABYTE, OtherMessage
 from bot.rules.refusals import Refusal
-from bot.webchat import requests, rooms
+from bot.webchat import people, reading, requests, rooms
 from bot.webchat.bounds import Bounds
 from bot.webchat.errors import NotAllowed
 from bot.webchat.objects import Answer
@@ -133,7 +133,7 @@ class ChatPage:
         person, mine = await self._enter(request)
         chat_id = _allowed(mine, requests.integer(request.query, "chat"))
         before = requests.integer(request.query, "before") if "before" in request.query else None
-        seen = await self.server.messages(chat_id, before=before, limit=PAGE_LENGTH)
+        seen = await reading.messages(self.server, chat_id, before=before, limit=PAGE_LENGTH)
         shown = [message for one in seen if (message := message_json(one, person.id))]
         earlier = seen[0].message_id if len(seen) == PAGE_LENGTH else None
         return web.json_response({"messages": shown, "before": earlier})
@@ -142,12 +142,12 @@ class ChatPage:
         """The command menu of a chat, in the reader's language."""
         person, mine = await self._enter(request)
         chat_id = _allowed(mine, requests.integer(request.query, "chat"))
-        return web.json_response({"commands": await self.server.commands_for(person.id, chat_id)})
+        return web.json_response({"commands": await reading.commands_for(self.server, person.id, chat_id)})
 
     async def file(self, request: web.Request) -> web.Response:
         """A file, to whom can see a message with it; always as a download, whatever it claims to be."""
         person, _ = await self._enter(request)
-        file = await self.server.file_for(person.id, request.match_info["file_id"])
+        file = await reading.file_for(self.server, person.id, request.match_info["file_id"])
         if file is None:
             raise Refused(HTTPStatus.NOT_FOUND, "not_found")
         plain = re.sub(r"[^ -!#-\[\]-~]", "_", file.name)
@@ -175,14 +175,14 @@ class ChatPage:
         if request.content_type == "multipart/form-data":
             fields, file = await requests.upload(request)
             chat_id, key = _allowed(mine, requests.integer(fields, "chat")), requests.key(fields)
-            sending = partial(self.server.person_sends_file, user, chat_id, *file, caption=fields.get("caption", ""))
+            sending = partial(people.sends_file, self.server, user, chat_id, *file, caption=fields.get("caption", ""))
         else:
             body = await requests.body(request)
             chat_id, key = _allowed(mine, requests.integer(body, "chat")), requests.key(body)
-            sending = partial(self.server.person_writes, user, chat_id, requests.text(body, "text"))
+            sending = partial(people.writes, self.server, user, chat_id, requests.text(body, "text"))
         with _refusing(request):
             message_id = await sending(key=key, bounds=bounds)
-        sent = await _if_it_can_be(self.server.message(chat_id, message_id))
+        sent = await _if_it_can_be(reading.message(self.server, chat_id, message_id))
         return web.json_response({"message": message_json(sent, person.id) if sent else None})
 
     async def press(self, request: web.Request) -> web.Response:
@@ -193,19 +193,19 @@ class ChatPage:
         data = requests.text(fields, "data")
         with _refusing(request):
             user, bounds = rooms.user_of(person), self._bounds()
-            query = await self.server.person_presses(user, chat_id, message_id, data, bounds=bounds)
+            query = await people.presses(self.server, user, chat_id, message_id, data, bounds=bounds)
         answer = await _if_it_can_be(self._answer_in_time(query))
         return web.json_response({"query": query, "answer": asdict(answer) if answer else None})
 
     async def _answer_in_time(self, query: str) -> Answer | None:
         with self.server.feed.answer_to(query) as answered:
-            if (answer := await self.server.answer_of(query)) is not None:
+            if (answer := await reading.answer_of(self.server, query)) is not None:
                 return answer
             try:
                 await asyncio.wait_for(answered.wait(), self.press_seconds)
             except TimeoutError:
                 return None
-            return await self.server.answer_of(query)
+            return await reading.answer_of(self.server, query)
 
     def _bounds(self) -> Bounds:
         return Bounds(now=self.server.clock(), file_bytes=self.file_bytes)

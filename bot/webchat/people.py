@@ -1,22 +1,20 @@
 """What people do in their chats, and the updates that the bot gets of it.
 
-Everything here is a method of `BotServer`, and all of it checks what a Telegram client would check: NotAllowed means
-that the button to do this would not have been there.
+All of it checks what a Telegram client would check: NotAllowed means that the button to do this would not have been there.
 """
 
-from __future__ import annotations
-
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bot.rules.limits import OtherMessage
 from bot.webchat import rows
+from bot.webchat.bounds import Bounds
 from bot.webchat.calls import Upload
 from bot.webchat.errors import NotAllowed
 from bot.webchat.formatting import Entity, Formatted, cleaned, found, trimmed, utf16_length
 from bot.webchat.limits import CALLBACK_DATA_BYTES, MESSAGE_LENGTH, UPLOAD_BYTES
 from bot.webchat.objects import Json, User, message_json, user_json
-from storage.erasing import erased
+from bot.webchat.server import BotServer
 from storage.models.webchat import (
     ChatType,
     MemberStatus,
@@ -28,18 +26,10 @@ from storage.models.webchat import (
     WebchatUser,
 )
 
-if TYPE_CHECKING:
-    from bot.webchat.bounds import Bounds
-    from bot.webchat.server import BotServer
-
-PRESENT = {MemberStatus.CREATOR, MemberStatus.ADMINISTRATOR, MemberStatus.MEMBER}
-GONE = {MemberStatus.LEFT, MemberStatus.KICKED}
-SUPERGROUP_IDS = -1_000_000_000_000
-
 
 async def arrives(server: BotServer, user: User) -> None:
     """Make a person known to the network, with a private chat in which nobody has written yet."""
-    await server.unit(partial(_private_chat, server, user))
+    await server.unit(partial(private_chat, server, user))
 
 
 async def writes(
@@ -57,12 +47,12 @@ async def writes(
 
     Raises NotAllowed, OtherMessage when that one says something else, and with `bounds` TooManyTexts.
     """
-    formatted = _typed(text)
+    formatted = typed(text)
     if thread_id is not None and thread_id not in server.topics.get(chat_id, ()):
         raise NotAllowed("there is no such topic")
 
     async def write(change: int) -> int:
-        sender, chat = await _enter(server, user, chat_id, change)
+        sender, chat = await enter(server, user, chat_id, change)
         if (known := await _sent_already(sender, chat, key, formatted.text)) is not None:
             return known
         if bounds is not None:
@@ -78,28 +68,9 @@ async def writes(
             thread_id=thread_id,
             key=key,
         )
-        return await _tell(server, chat, message)
+        return await tell(server, chat, message)
 
     return await server.unit(write)
-
-
-async def edits(server: BotServer, user: User, chat_id: int, message_id: int, text: str) -> None:
-    """Change one's own text. Raises NotAllowed."""
-    formatted = _typed(text)
-
-    async def edit(change: int) -> None:
-        sender, chat = await _enter(server, user, chat_id, change)
-        message = await rows.find_message(chat, message_id)
-        if message is None or message.sender_id != sender.id or message.service is not None:
-            raise NotAllowed("only one's own messages can be edited")
-        message.text, message.entities = formatted.text, formatted.entities
-        message.edited_at, message.change = server.dated(), change
-        await message.save(update_fields=["text", "entities", "edited_at", "change"])
-        erased()
-        server.touched(chat_id)
-        await _tell(server, chat, message, kind="edited_message")
-
-    await server.unit(edit)
 
 
 async def sends_file(  # noqa: PLR0917  # a file's name, kind and content have no better order
@@ -120,10 +91,10 @@ async def sends_file(  # noqa: PLR0917  # a file's name, kind and content have n
     """
     if not 1 <= len(content) <= UPLOAD_BYTES:
         raise NotAllowed("a file has at least one byte and at most 50 MB")
-    formatted = _typed(caption, at_least=0)
+    formatted = typed(caption, at_least=0)
 
     async def send(change: int) -> int:
-        sender, chat = await _enter(server, user, chat_id, change)
+        sender, chat = await enter(server, user, chat_id, change)
         if (
             known := await _sent_already(sender, chat, key, formatted.text, (rows.file_name(name), len(content)))
         ) is not None:
@@ -134,7 +105,7 @@ async def sends_file(  # noqa: PLR0917  # a file's name, kind and content have n
         message = await rows.add_message(
             server, chat, change, sender=sender, text=formatted.text, entities=formatted.entities, file=file, key=key
         )
-        return await _tell(server, chat, message)
+        return await tell(server, chat, message)
 
     return await server.unit(send)
 
@@ -148,7 +119,7 @@ async def presses(
     """
 
     async def press(change: int) -> str:
-        sender, chat = await _enter(server, user, chat_id, change, starts=False)
+        sender, chat = await enter(server, user, chat_id, change, starts=False)
         if bounds is not None:
             await bounds.press(sender)
         message = await rows.find_message(chat, message_id)
@@ -172,7 +143,7 @@ async def presses(
             "chat_instance": str(chat.id),
             "data": made.data,
         }
-        if chat.bot_status not in GONE:
+        if chat.bot_status not in rows.GONE:
             await server.emit("callback_query", query)
         return str(made.id)
 
@@ -186,152 +157,11 @@ def _data_of(message: WebchatMessage, number: int) -> str:
     return str(buttons[number]["callback_data"])
 
 
-async def blocks_bot(server: BotServer, user: User) -> None:
-    """Block the bot in the private chat. Writing again unblocks it."""
-
-    async def block(change: int) -> None:
-        sender, chat = await _private_chat(server, user, change)
-        await rows.move_bot(server, chat, change, by=user_json(sender), to=MemberStatus.KICKED)
-
-    await server.unit(block)
+# What every deed begins and ends with
 
 
-# Groups
-
-
-async def create_group(
-    server: BotServer, user: User, chat_id: int, title: str, *, kind: ChatType = ChatType.GROUP
-) -> None:
-    """Open a group without the bot; its id is negative. Raises NotAllowed."""
-    if chat_id >= 0 or kind is ChatType.PRIVATE:
-        raise NotAllowed("a group has a negative id")
-
-    async def create(change: int) -> None:
-        creator = await _known(server, user)
-        if await rows.find_chat(server, chat_id):
-            raise NotAllowed("there is such a chat already")
-        chat = await WebchatChat.create(
-            network=server.network,
-            chat_id=chat_id,
-            type=kind,
-            title=cleaned(title),
-            person=None,
-            bot_status=MemberStatus.LEFT,
-            change=change,
-        )
-        await WebchatMember.create(chat=chat, user=creator, status=MemberStatus.CREATOR)
-        server.touched(chat_id)
-
-    await server.unit(create)
-
-
-async def open_topic(
-    server: BotServer, user: User, chat_id: int, thread_id: int
-) -> None:  # who does it does not matter
-    """Open a topic in a supergroup, which is a forum from then on. Raises NotAllowed."""
-    if (await _group(server, chat_id)).type is not ChatType.SUPERGROUP:
-        raise NotAllowed("only a supergroup has topics")
-    server.topics.setdefault(chat_id, set()).add(thread_id)
-
-
-async def close_topic(server: BotServer, user: User, chat_id: int, thread_id: int) -> None:  # likewise
-    """Delete a topic."""
-    server.topics[chat_id].discard(thread_id)
-
-
-async def add_bot(server: BotServer, user: User, chat_id: int, *, administrator: bool = False) -> None:
-    """Add the bot to a group, or change its rank there. Raises NotAllowed."""
-
-    async def add(change: int) -> None:
-        adder, chat = await _enter(server, user, chat_id, change)
-        status = MemberStatus.ADMINISTRATOR if administrator else MemberStatus.MEMBER
-        joins = chat.bot_status in GONE
-        await rows.move_bot(server, chat, change, by=user_json(adder), to=status)
-        if joins:
-            service = {"new_chat_members": [server.bot.user()]}
-            message = await rows.add_message(server, chat, change, sender=adder, service=service)
-            await _tell(server, chat, message)
-
-    await server.unit(add)
-
-
-async def kick_bot(server: BotServer, user: User, chat_id: int) -> None:
-    """Throw the bot out of a group. Raises NotAllowed."""
-
-    async def kick(change: int) -> None:
-        kicker, chat = await _enter(server, user, chat_id, change)
-        await rows.add_message(server, chat, change, sender=kicker, service={"left_chat_member": server.bot.user()})
-        await rows.move_bot(server, chat, change, by=user_json(kicker), to=MemberStatus.KICKED)
-
-    await server.unit(kick)
-
-
-async def join_group(server: BotServer, user: User, chat_id: int) -> None:
-    """Become a member of a group. Raises NotAllowed."""
-
-    async def join(change: int) -> None:
-        joiner = await _known(server, user)
-        chat = await _group(server, chat_id)
-        before = await _status(chat, joiner)
-        if before in PRESENT:
-            return
-        await _move(server, chat, joiner, change, before=before, after=MemberStatus.MEMBER)
-        service = {"new_chat_members": [user_json(joiner)]}
-        message = await rows.add_message(server, chat, change, sender=joiner, service=service)
-        await _tell(server, chat, message)
-
-    await server.unit(join)
-
-
-async def leave(server: BotServer, user: User, chat_id: int) -> None:
-    """Leave a group. Raises NotAllowed."""
-
-    async def go(change: int) -> None:
-        leaver, chat = await _enter(server, user, chat_id, change)
-        before = await _status(chat, leaver)
-        service = {"left_chat_member": user_json(leaver)}
-        message = await rows.add_message(server, chat, change, sender=leaver, service=service)
-        await _tell(server, chat, message)
-        await _move(server, chat, leaver, change, before=before, after=MemberStatus.LEFT)
-
-    await server.unit(go)
-
-
-async def upgrade_group_to_supergroup(server: BotServer, user: User, chat_id: int) -> int:
-    """Make a supergroup of a group: everybody is in the new chat, whose id this gives. Raises NotAllowed."""
-
-    async def upgrade(change: int) -> int:
-        upgrader, chat = await _enter(server, user, chat_id, change)
-        if chat.type is not ChatType.GROUP:
-            raise NotAllowed("only a group can be upgraded")
-        upgraded = await WebchatChat.create(
-            network=server.network,
-            chat_id=SUPERGROUP_IDS + chat_id,
-            type=ChatType.SUPERGROUP,
-            title=chat.title,
-            person=None,
-            bot_status=chat.bot_status,
-            change=change,
-        )
-        for member in await WebchatMember.filter(chat=chat).select_related("user"):
-            await WebchatMember.create(chat=upgraded, user=member.user, status=member.status)
-        service: dict[str, Any] = {"migrate_to_chat_id": upgraded.chat_id}
-        last = await rows.add_message(server, chat, change, sender=upgrader, service=service)
-        service = {"migrate_from_chat_id": chat_id}
-        first = await rows.add_message(server, upgraded, change, sender=upgrader, service=service)
-        await _tell(server, chat, last)
-        await _tell(server, upgraded, first)
-        chat.migrated_to = upgraded.chat_id
-        await rows.save_chat(server, chat, change, "migrated_to")
-        return int(upgraded.chat_id)
-
-    return await server.unit(upgrade)
-
-
-# Behind the doors
-
-
-def _typed(text: str, *, at_least: int = 1) -> Formatted:
+def typed(text: str, *, at_least: int = 1) -> Formatted:
+    """The text as a client sends it, with the links and commands in it marked. Raises NotAllowed."""
     formatted = trimmed(Formatted(cleaned(text)))
     if not at_least <= utf16_length(formatted.text) <= MESSAGE_LENGTH:
         raise NotAllowed("a message has 1 to 4096 characters")
@@ -361,7 +191,7 @@ async def _name_and_size(message: WebchatMessage) -> tuple[str, int] | None:
     return next(((str(name), int(size)) for name, size in found), None)
 
 
-async def _known(server: BotServer, user: User) -> WebchatUser:
+async def introduce(server: BotServer, user: User) -> WebchatUser:
     """The person's row, with the names that they have today. Raises NotAllowed for the bot's own id."""
     if user.id == server.bot.id:
         raise NotAllowed("this is the bot's id, and nobody else's")
@@ -380,8 +210,9 @@ async def _known(server: BotServer, user: User) -> WebchatUser:
     return row
 
 
-async def _private_chat(server: BotServer, user: User, change: int) -> tuple[WebchatUser, WebchatChat]:
-    person = await _known(server, user)
+async def private_chat(server: BotServer, user: User, change: int) -> tuple[WebchatUser, WebchatChat]:
+    """The person, and their chat with the bot; nobody has written there yet when it is new."""
+    person = await introduce(server, user)
     chat = await rows.find_chat(server, user.id)
     if chat is None:
         chat = await WebchatChat.create(
@@ -397,53 +228,44 @@ async def _private_chat(server: BotServer, user: User, change: int) -> tuple[Web
     return person, chat
 
 
-async def _group(server: BotServer, chat_id: int) -> WebchatChat:
+async def find_group(server: BotServer, chat_id: int) -> WebchatChat:
+    """The group under this id. Raises NotAllowed where there is none, also when it has become a supergroup."""
     chat = await rows.find_chat(server, chat_id)
     if chat is None or chat.type is ChatType.PRIVATE or chat.migrated_to is not None:
         raise NotAllowed("there is no such group")
     return chat
 
 
-async def _enter(
+async def enter(
     server: BotServer, user: User, chat_id: int, change: int, *, starts: bool = True
 ) -> tuple[WebchatUser, WebchatChat]:
     """The person and the chat, when they may act there. With `starts`, a private chat begins, or is unblocked."""
     if chat_id == user.id:
-        person, chat = await _private_chat(server, user, change)
+        person, chat = await private_chat(server, user, change)
         if starts and chat.bot_status is MemberStatus.LEFT:
             chat.bot_status = MemberStatus.MEMBER  # told by the message itself, as Telegram does it
             await rows.save_chat(server, chat, change, "bot_status")
         elif starts:
             await rows.move_bot(server, chat, change, by=user_json(person), to=MemberStatus.MEMBER)
         return person, chat
-    person = await _known(server, user)
-    chat = await _group(server, chat_id)
-    if await _status(chat, person) not in PRESENT:
+    person = await introduce(server, user)
+    chat = await find_group(server, chat_id)
+    if await status_of(chat, person) not in rows.PRESENT:
         raise NotAllowed("only members can do this")
     return person, chat
 
 
-async def _status(chat: WebchatChat, person: WebchatUser) -> MemberStatus:
+async def status_of(chat: WebchatChat, person: WebchatUser) -> MemberStatus:
+    """How a person stands to a group."""
     member = await WebchatMember.get_or_none(chat=chat, user=person)
     return member.status if member else MemberStatus.LEFT
 
 
-async def _move(
-    server: BotServer, chat: WebchatChat, person: WebchatUser, change: int, *, before: MemberStatus, after: MemberStatus
-) -> None:
-    """Change a person's place in a group; only a bot that is an administrator and asks for it hears of that."""
-    await WebchatMember.update_or_create({"status": after}, chat=chat, user=person)
-    await rows.save_chat(server, chat, change)
-    if chat.bot_status is MemberStatus.ADMINISTRATOR:
-        who = user_json(person)
-        await server.emit("chat_member", rows.moved(server, chat, by=who, who=who, before=before, after=after))
-
-
-async def _tell(server: BotServer, chat: WebchatChat, message: WebchatMessage, *, kind: str = "message") -> int:
+async def tell(server: BotServer, chat: WebchatChat, message: WebchatMessage, *, kind: str = "message") -> int:
     """Hand a person's message to the bot, when it may see it; gives the message id."""
     reply_to = await rows.find_message(chat, message.reply_to)
     if chat.type is ChatType.PRIVATE or (
-        chat.bot_status not in GONE and _visible(server, chat, message, reply_to=reply_to)
+        chat.bot_status not in rows.GONE and _visible(server, chat, message, reply_to=reply_to)
     ):
         await server.emit(kind, message_json(message, server.bot, reply_to=reply_to))
     return int(message.message_id)

@@ -1,16 +1,11 @@
-"""What people read: their chats, messages, answers to presses, command menus, and what is new since they last looked.
-
-Everything here is a method of `BotServer`.
-"""
-
-from __future__ import annotations
+"""What people read: their chats, messages, answers to presses, command menus, and what is new since they last looked."""
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bot.webchat import rows
-from bot.webchat.objects import Answer, ChatView, Seen, seen
-from bot.webchat.people import PRESENT
+from bot.webchat.objects import Answer, Seen, seen
+from bot.webchat.server import BotServer
 from storage import db
 from storage.models.webchat import (
     MemberStatus,
@@ -23,9 +18,6 @@ from storage.models.webchat import (
     WebchatUser,
 )
 from storage.rows import places
-
-if TYPE_CHECKING:
-    from bot.webchat.server import BotServer
 
 _NEWEST = """
 SELECT c.chat_id, (SELECT MAX(m.change) FROM webchat_message m WHERE m.chat_id = c.id) AS newest
@@ -72,22 +64,12 @@ async def seen_together(server: BotServer, found: list[WebchatMessage]) -> list[
     return [seen(one, server.bot, reply_to=replied.get((one.chat_id, one.reply_to))) for one in found]
 
 
-async def chats(server: BotServer, user_id: int) -> list[ChatView]:
+async def chats(server: BotServer, user_id: int) -> list[WebchatChat]:
     """The chats that a person is in, the private one first."""
-    return [_view(server, chat) for chat, member in await _places(server, user_id) if member]
-
-
-async def _places(server: BotServer, user_id: int) -> list[tuple[WebchatChat, bool]]:
-    """The person's private chat and groups, each with whether they are in it; left groups are among them."""
-    private = WebchatChat.filter(network=server.network, chat_id=user_id)
-    places = [(chat, True) for chat in await private]
+    private = await WebchatChat.filter(network=server.network, chat_id=user_id)
     memberships = WebchatMember.filter(user__network=server.network, user__user_id=user_id).select_related("chat")
-    return places + [(member.chat, member.status in PRESENT) for member in await memberships.order_by("id")]
-
-
-def _view(server: BotServer, chat: WebchatChat, *, member: bool = True) -> ChatView:
-    """A private chat has the bot's name."""
-    return ChatView(chat.chat_id, chat.type, chat.title or server.bot.first_name, chat.pinned_message_id, member)
+    groups = [member.chat for member in await memberships.order_by("id") if member.status in rows.PRESENT]
+    return [*private, *groups]
 
 
 async def news(server: BotServer, since: Mapping[int, int], number: int) -> list[Seen]:
@@ -186,7 +168,7 @@ async def _scopes(server: BotServer, user_id: int, chat_id: int) -> list[str]:
 
 async def file_for(server: BotServer, user_id: int, file_id: str) -> WebchatFile | None:
     """A file, when it stands in a chat that the person is in; None otherwise."""
-    keys = [chat.id for chat, member in await _places(server, user_id) if member]
+    keys = [chat.id for chat in await chats(server, user_id)]
     if not await WebchatMessage.exists(chat_id__in=keys, file__file_id=file_id, deleted=False):
         return None
     return await WebchatFile.get(network=server.network, file_id=file_id)

@@ -4,16 +4,14 @@ A web chat user has the number of the person, and so has their private chat with
 (`GroupChat`); whoever holds a seat there today is in it, and nobody else.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, date, datetime
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from bot.webchat import rows
+from bot.webchat import people, rows
 from bot.webchat.objects import Seen, User, seen
-from bot.webchat.people import PRESENT
+from bot.webchat.server import BotServer
 from storage import db, queries
 from storage.models import Channel, GroupChat, Person
 from storage.models.webchat import (
@@ -27,15 +25,12 @@ from storage.models.webchat import (
 from storage.rows import places as question_marks
 from storage.vocabulary import ChannelState
 
-if TYPE_CHECKING:
-    from bot.webchat.server import BotServer
-
 TITLE_LENGTH = 128
 NAME_LENGTH = 64
 
 MOST_UNREAD = 100  # so many are counted; the page says "99+" then
 
-_PRESENT = ", ".join(f"'{status}'" for status in sorted(PRESENT))
+_PRESENT = ", ".join(f"'{status}'" for status in sorted(rows.PRESENT))
 _SEATS = """
 SELECT s.person_id, g.chat_id, b.name, p.zone, s.begins_on, s.ends_on
 FROM membership s JOIN person p ON p.id = s.person_id JOIN body b ON b.id = s.body_id
@@ -224,7 +219,7 @@ def _names(user: User | WebchatUser | None) -> tuple[str | None, ...]:
 
 async def _arrive(server: BotServer, user: User) -> None:
     """Make the person known. Here nobody has to write first: what Faden sends can be answered by its buttons at once."""
-    await server.person_arrives(user)
+    await people.arrives(server, user)
 
     async def begin(_change: int) -> None:
         private = WebchatChat.filter(network=server.network, chat_id=user.id, bot_status=MemberStatus.LEFT)
@@ -241,7 +236,7 @@ async def _follow_seats(server: BotServer, person_id: int, groups: dict[int, str
             await member.save(update_fields=["status"])
     await _open_groups(server, groups, change)
     for chat in await WebchatChat.filter(network=server.network, chat_id__in=list(groups)):
-        if not await WebchatMember.exists(chat=chat, user=user, status__in=list(PRESENT)):
+        if not await WebchatMember.exists(chat=chat, user=user, status__in=list(rows.PRESENT)):
             await WebchatMember.update_or_create({"status": MemberStatus.MEMBER}, chat=chat, user=user)
             # What was said before somebody came is there to be read, but is not news to them.
             await db.execute(_READ_UP_TO, _read_up_to(server, person_id, chat.chat_id, chat.last_message_id))

@@ -1,19 +1,18 @@
 """Finding and adding rows, for the bot's side and the people's."""
 
-from __future__ import annotations
-
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bot.webchat.calls import Upload
 from bot.webchat.formatting import cleaned
 from bot.webchat.objects import Json, chat_json, member_json, message_json, unix
+from bot.webchat.server import BotServer
 from storage import db
 from storage.models.webchat import MemberStatus, WebchatChat, WebchatFile, WebchatMessage, WebchatUser
 from storage.rows import select
 
-if TYPE_CHECKING:
-    from bot.webchat.server import BotServer
+PRESENT = {MemberStatus.CREATOR, MemberStatus.ADMINISTRATOR, MemberStatus.MEMBER}
+GONE = {MemberStatus.LEFT, MemberStatus.KICKED}
 
 MESSAGE_ROWS = ("chat__person", "sender", "file")
 

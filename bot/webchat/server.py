@@ -1,32 +1,23 @@
-"""The Bot API server: what it is, and how a call comes in and an update goes out.
+"""The Bot API server itself: what it knows, its unit of work, and the updates that come of it.
 
 What the bot can call stands in `methods`, what people can do in `people`, what they can read in `reading`.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from http import HTTPStatus
 from typing import Literal, TypeVar
 
-import structlog
-
-from bot.webchat import methods, people, reading, updates
 from bot.webchat.calls import Call
-from bot.webchat.errors import ApiError, ConnectionCut, bad_request, too_many_requests
-from bot.webchat.feed import Feed
-from bot.webchat.limits import DOWNLOAD_BYTES
+from bot.webchat.errors import ApiError
+from bot.webchat.feed import Feed, Polls
 from bot.webchat.objects import Identity, Json
-from bot.webchat.rates import Limits, Pace
 from storage import db
-from storage.models.webchat import WebchatFile, WebchatUpdate
+from storage.models.webchat import WebchatUpdate
 from storage.vocabulary import Network
 
 T = TypeVar("T")
-
-log = structlog.get_logger(__name__)
 
 DEFAULT_UPDATES = frozenset({"message", "edited_message", "callback_query", "my_chat_member"})
 
@@ -44,13 +35,12 @@ class Options:
     """How the server behaves; the defaults are Telegram's.
 
     `own_hosts` ("127.0.0.1:8080", "localhost:8080") are let through in links of the web chat, and only there.
-    `first_contact` says whether a person must write before the bot may. `limits` enforces Telegram's rates.
-    `faults` sees every call first and may spoil it.
+    `first_contact` says whether a person must write before the bot may. `faults` sees every call first and may
+    spoil it.
     """
 
     own_hosts: frozenset[str] = frozenset()
     first_contact: bool = True
-    limits: Limits | None = None
     faults: Callable[[Call], Fault | None] | None = None
 
 
@@ -59,17 +49,13 @@ class BotServer:
     """A Bot API server for one bot on one network.
 
     `clock` gives the machine's time, aware; `town_clock` what people take for the time, where that is another: in a trial,
-    whose messages carry it. Leases, pace and the life of a press follow the machine's. An update is a row, committed together with what it tells of, and whoever wrote it has their
-    answer then; a task of its own gives it to `on_update`, and only when that returns is the row forgotten. So a crash loses no
-    update, but may hand one over twice: the receiver knows it by its `update_id`. Call `hand_over` at the start, for what the
-    last run left, `catch_up` now and then, for what could not be handed over at once, and `stop` at the end. Without `on_update`
-    the rows wait for getUpdates or the webhook.
+    whose messages carry it. Leases and the life of a press follow the machine's. An update is a row, committed together
+    with what it tells of; `on_queued` hears of it then. Without a `Delivery` the rows wait for getUpdates or the webhook.
     """
 
     network: Network
     token: str
     clock: Callable[[], datetime]
-    on_update: Callable[[Json], Awaitable[None]] | None = None
     options: Options = Options()
     username: str = "FadenBot"
     first_name: str = "Faden"
@@ -79,89 +65,21 @@ class BotServer:
     topics: dict[int, set[int]] = field(init=False, default_factory=dict)  # by forum; only tests have any
     bot: Identity = field(init=False)
     feed: Feed = field(init=False, default_factory=Feed)
-    polls: updates.Polls = field(init=False, default_factory=updates.Polls)
-    _pace: Pace | None = field(init=False)
-    _handing_over: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
-    _behind: bool = field(init=False, default=False)
-    _at_work: asyncio.Task[None] | None = field(init=False, default=None)
+    polls: Polls = field(init=False, default_factory=Polls)
+    on_queued: Callable[[], None] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         """The bot's id is the part of its token before the colon, as with Telegram."""
         self.bot = Identity(int(self.token.split(":")[0]), self.username, self.first_name, self.privacy)
-        self._pace = Pace(self.options.limits) if self.options.limits else None
 
     def dated(self) -> datetime:
         """The time that a message carries."""
         return (self.town_clock or self.clock)()
 
-    # What people do and read (the chat page, the tests).
-    person_arrives = people.arrives
-    person_writes = people.writes
-    person_edits = people.edits
-    person_sends_file = people.sends_file
-    person_presses = people.presses
-    person_blocks_bot = people.blocks_bot
-    create_group = people.create_group
-    open_topic = people.open_topic
-    close_topic = people.close_topic
-    add_bot = people.add_bot
-    kick_bot = people.kick_bot
-    join_group = people.join_group
-    leave = people.leave
-    upgrade_group_to_supergroup = people.upgrade_group_to_supergroup
-    messages = reading.messages
-    message = reading.message
-    chats = reading.chats
-    commands_for = reading.commands_for
-    answer_of = reading.answer_of
-    file_for = reading.file_for
-
     @property
     def own_hosts(self) -> frozenset[str]:
         """Hosts of our own that links may name: in the web chat only."""
         return self.options.own_hosts if self.network is Network.WEBCHAT else frozenset()
-
-    async def call(self, call: Call) -> object:
-        """Answer one call of the bot. Raises ApiError, and ConnectionCut where `faults` ask for it."""
-        name = call.method.lower()
-        fault = self.options.faults(call) if self.options.faults else None
-        if fault and fault.cut == "before":
-            raise ConnectionCut
-        if fault and fault.error:
-            raise fault.error
-        if name in methods.WRITING:
-            self._check_pace(name, call)
-            result: object = await self.unit(partial(methods.WRITING[name], self, call))
-        elif name in methods.READING:
-            result = await methods.READING[name](self, call)
-        else:
-            raise ApiError(HTTPStatus.NOT_FOUND, "Not Found: method not found")
-        if fault and fault.cut == "after":
-            raise ConnectionCut
-        return result
-
-    async def respond(self, token: str, call: Call) -> tuple[HTTPStatus, Json]:
-        """The answer as it goes over a wire. Raises ConnectionCut."""
-        if token != self.token:
-            return _refusal(ApiError(HTTPStatus.UNAUTHORIZED, "Unauthorized"))
-        try:
-            return HTTPStatus.OK, {"ok": True, "result": await self.call(call)}
-        except ApiError as error:
-            return _refusal(error)
-
-    async def download(self, path: str) -> bytes | None:
-        """The content behind a `file_path` of getFile; None when there is none."""
-        file = await WebchatFile.get_or_none(network=self.network, file_id=path.removeprefix("documents/"))
-        return file.content if file and file.size <= DOWNLOAD_BYTES else None
-
-    def _check_pace(self, name: str, call: Call) -> None:
-        if self._pace is None or name not in methods.PACED:
-            return
-        chat_id = call.integer("chat_id")
-        if chat_id is None:
-            raise bad_request("chat_id is empty")
-        if seconds := self._pace.wait(chat_id, self.clock()):
-            raise too_many_requests(seconds)
 
     async def unit(self, work: Callable[[int], Awaitable[T]]) -> T:
         """Run `work(change)` in a unit of work of its own; `change` is the number of what it changes."""
@@ -196,79 +114,10 @@ class BotServer:
         db.when_kept(self._queued)
 
     def _queued(self) -> None:
-        self._behind = True
         self.feed.update_queued()
-        if self.on_update is not None and self._at_work is None:
-            self._at_work = asyncio.create_task(self._hand_over_all())
-
-    async def _hand_over_all(self) -> None:
-        """Hand over what is there and what comes meanwhile; what cannot be waits for `catch_up`."""
-        try:
-            while self._behind:
-                await self.hand_over()
-        except Exception:  # the database may be away or full; the rows wait
-            log.exception("updates wait to be handed over", network=self.network)
-        finally:
-            self._at_work = None
-
-    @property
-    def busy(self) -> bool:
-        """Whether updates are being handed over."""
-        return self._at_work is not None
-
-    async def drain(self) -> None:
-        """Wait until what was written has been handed over, or could not be."""
-        while (at_work := self._at_work) is not None:
-            await asyncio.wait([at_work])
-
-    async def stop(self) -> None:
-        """Hand nothing over any more; what is left stays rows."""
-        self.on_update = None
-        if (at_work := self._at_work) is not None:
-            at_work.cancel()
-            await asyncio.wait([at_work])
-            self._at_work = None
-
-    async def catch_up(self) -> None:
-        """Hand over what could not be handed over when it was written."""
-        if self._behind:
-            await self.hand_over()
-
-    async def hand_over(self) -> None:
-        """Give the updates that wait to `on_update`: those of a chat in their order, chats side by side.
-
-        Raises what `on_update` raises, once the other chats have had theirs.
-        """
-        if self.on_update is None:
-            return
-        async with self._handing_over:
-            self._behind = False
-            try:
-                while waiting := await updates.waiting_updates(self, updates.MOST_UPDATES):
-                    await self._give(waiting, self.on_update)
-            except BaseException:
-                self._behind = True
-                raise
-
-    async def _give(self, waiting: list[Json], take: Callable[[Json], Awaitable[None]]) -> None:
-        taken: list[int] = []
-
-        async def give(chat: list[Json]) -> None:
-            for update in chat:
-                await take(update)
-                taken.append(update["update_id"])
-
-        ended = await asyncio.gather(*map(give, updates.by_chat(waiting)), return_exceptions=True)
-        await updates.delivered(self, taken)
-        for failure in ended:
-            if failure is not None:
-                raise failure
+        if self.on_queued is not None:
+            self.on_queued()
 
     def touched(self, chat_id: int) -> None:
         """Wake the chat, once the change is committed."""
         db.when_kept(partial(self.feed.wake, chat_id))
-
-
-def _refusal(error: ApiError) -> tuple[HTTPStatus, Json]:
-    body: Json = {"ok": False, "error_code": error.status.value, "description": error.description}
-    return error.status, body | ({"parameters": error.parameters} if error.parameters else {})

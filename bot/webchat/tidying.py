@@ -11,7 +11,7 @@ from functools import partial
 
 from bot.actions import looks
 from bot.actions.looks import Look
-from bot.webchat.people import PRESENT
+from bot.webchat.rows import PRESENT
 from storage.db import execute, transaction, unit_of_work
 from storage.erasing import erased
 from storage.models import Remembered

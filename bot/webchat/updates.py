@@ -1,58 +1,23 @@
 """How updates reach a bot that fetches them (getUpdates) or has them delivered (webhook)."""
 
-from __future__ import annotations
-
 import asyncio
-import contextlib
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
+from bot.webchat.calls import Call
 from bot.webchat.errors import bad_request, conflict
+from bot.webchat.objects import Json
+from bot.webchat.server import BotServer
 from storage import db
 from storage.models.webchat import WebchatServer, WebchatUpdate
-
-if TYPE_CHECKING:
-    from bot.webchat.calls import Call
-    from bot.webchat.objects import Json
-    from bot.webchat.server import BotServer
 
 LONGEST_POLL_SECONDS = 50
 MOST_UPDATES = 100
 PRESS_LIFETIME = timedelta(seconds=150)
 UPDATE_LIFETIME = timedelta(hours=24)
-
-
-class Polls:
-    """The one getUpdates that may wait; a new one ends it."""
-
-    def __init__(self) -> None:
-        self._waiting: asyncio.Future[None] | None = None
-
-    @contextlib.contextmanager
-    def take_over(self) -> Iterator[asyncio.Future[None]]:
-        """Be the one that waits. The future is done as soon as somebody else takes over."""
-        self.end()
-        mine = self._waiting = asyncio.get_running_loop().create_future()
-        try:
-            yield mine
-        finally:
-            if self._waiting is mine:
-                self._waiting = None
-
-    @property
-    def waits(self) -> bool:
-        """Whether a getUpdates is under way."""
-        return self._waiting is not None
-
-    def end(self) -> None:
-        """End the one that waits, if there is one."""
-        if self._waiting is not None:
-            self._waiting.set_result(None)
-            self._waiting = None
 
 
 async def get_updates(server: BotServer, call: Call) -> list[Json]:

@@ -8,6 +8,7 @@ import aiohttp
 from telegram.error import NetworkError
 from telegram.request import BaseRequest, RequestData
 
+from bot.webchat import api
 from bot.webchat.calls import Call, Upload
 from bot.webchat.errors import ConnectionCut
 from bot.webchat.server import BotServer
@@ -44,11 +45,11 @@ class InProcessRequest(BaseRequest):
         path = unquote(urlsplit(url).path)
         token, _, rest = path.partition("/bot")[2].partition("/")
         if method == "GET" and path.startswith("/file/"):
-            content = await self._server.download(rest) if token == self._server.token else None
+            content = await api.download(self._server, rest) if token == self._server.token else None
             return (HTTPStatus.NOT_FOUND, b"{}") if content is None else (HTTPStatus.OK, content)
         params = request_data.parameters if request_data else {}
         try:
-            status, body = await self._server.respond(token, Call(rest, params, _uploads(request_data)))
+            status, body = await api.respond(self._server, token, Call(rest, params, _uploads(request_data)))
         except ConnectionCut as error:
             # As our wire to Telegram tells it when a server hangs up without an answer.
             cause = aiohttp.ServerDisconnectedError()

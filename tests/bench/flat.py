@@ -22,7 +22,7 @@ from bot.handlers import COMMANDS
 from bot.rules import tokens
 from bot.scheduling import Tick
 from bot.web.middlewares import SESSION_COOKIE
-from bot.webchat import rooms
+from bot.webchat import people, rooms
 from storage import db
 from storage.models import Membership, Person, WebSession
 from storage.vocabulary import Network
@@ -71,9 +71,9 @@ class Visit:
     async def writes(self, person: Person, text: str) -> None:
         """Somebody writes in their own chat, and has the answer."""
         self.clock.moment += PAUSE
-        server = self.faden.servers[Network.WEBCHAT]
-        await server.person_writes(rooms.user_of(person), person.id, text)
-        await server.drain()
+        delivery = self.faden.deliveries[Network.WEBCHAT]
+        await people.writes(delivery.server, rooms.user_of(person), person.id, text)
+        await delivery.drain()
         await self.faden.inbox.drain()
 
     def ticks(self) -> list[Tick]:

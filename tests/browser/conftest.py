@@ -29,8 +29,9 @@ from selenium.webdriver.support.wait import WebDriverWait
 from bot.messages import Voice
 from bot.web import assets
 from bot.web.middlewares import SECURITY_HEADERS
-from bot.webchat import rooms
+from bot.webchat import api, rooms
 from bot.webchat.calls import Call, Upload
+from bot.webchat.delivery import Delivery
 from bot.webchat.objects import Json
 from bot.webchat.page import ChatPage, routes
 from bot.webchat.server import BotServer, Options
@@ -93,6 +94,7 @@ class House:
     loop: asyncio.AbstractEventLoop
     port: int = 0
     server: BotServer = field(init=False)
+    delivery: Delivery = field(init=False)
     chat: ChatPage = field(init=False)
     people: dict[str, Person] = field(default_factory=dict)
 
@@ -104,13 +106,13 @@ class House:
     def bot_says(self, chat_id: int, text: str, **more: object) -> int:
         """Faden sends a message; gives its number."""
         call = Call("sendMessage", {"chat_id": chat_id, "text": text, "parse_mode": "HTML", **more})
-        sent = self.do(self.server.call(call))
+        sent = self.do(api.answer(self.server, call))
         assert isinstance(sent, dict)
         return int(sent["message_id"])
 
     def bot_calls(self, method: str, **params: object) -> None:
         """Faden does anything else."""
-        self.do(self.server.call(Call(method, params)))
+        self.do(api.answer(self.server, Call(method, params)))
 
     def ends_seat_of(self, name: str) -> None:
         """Somebody has no seat any more since yesterday."""
@@ -282,9 +284,10 @@ async def _live(house: House, url: str, ready: "Future[None]", stop: asyncio.Eve
     try:
         await _settle(house)
         house.server = BotServer(Network.WEBCHAT, "4711:invented", lambda: MOMENT, options=Options(first_contact=False))
-        house.server.on_update = _toy_bot(house.server)
-        await house.server.call(
-            Call("setMyCommands", {"commands": [{"command": one, "description": MENU[one]} for one in MENU]})
+        house.delivery = Delivery(house.server, _toy_bot(house.server))
+        await api.answer(
+            house.server,
+            Call("setMyCommands", {"commands": [{"command": one, "description": MENU[one]} for one in MENU]}),
         )
         await rooms.open_rooms(house.server)
         house.chat = ChatPage(
@@ -373,9 +376,9 @@ def _toy_bot(server: BotServer) -> Callable[[Json], Coroutine[Any, Any, None]]:
     }
 
     async def act(method: str, files: dict[str, Upload] | None = None, **params: object) -> None:
-        await server.call(Call(method, params, files or {}))
+        await api.answer(server, Call(method, params, files or {}))
 
-    async def on_update(update: Json) -> None:
+    async def take(update: Json) -> None:
         if "callback_query" in update:
             query = update["callback_query"]
             if query["data"] == "slow":
@@ -394,4 +397,4 @@ def _toy_bot(server: BotServer) -> Callable[[Json], Coroutine[Any, Any, None]]:
         elif message and "text" in message:
             await act("sendMessage", chat_id=message["chat"]["id"], text=f"Sie: {message['text']}", reply_markup=yes_no)
 
-    return on_update
+    return take

@@ -10,7 +10,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.keys import Keys
 
 from bot.rules.limits import MEGABYTE
-from bot.webchat import rooms
+from bot.webchat import people, rooms
 from storage.models.webchat import WebchatMessage, WebchatPress
 from tests.browser.conftest import GROUP, MENU, MOMENT, House, Visitor
 
@@ -264,9 +264,9 @@ def test_connection_is_found_again_and_nothing_is_lost_or_doubled(anna: Visitor,
 
 def test_what_is_too_much_stays_and_goes_when_there_is_room(anna: Visitor, house: House) -> None:
     user = rooms.user_of(house.people["anna"])
-    house.server.on_update = None
+    house.do(house.delivery.stop())
     for number in range(30):
-        house.do(house.server.person_writes(user, GROUP, f"{number}"))
+        house.do(people.writes(house.server, user, GROUP, f"{number}"))
 
     anna.writes("Noch etwas", Keys.ENTER)
     anna.sees(".failed .text", "Noch etwas")
@@ -393,7 +393,7 @@ def test_html_of_others_stays_text(anna: Visitor, house: House) -> None:
     house.do(rooms.enter(house.server, house.people["ben"], TODAY))
     nasty = "<img src=x onerror=alert(1)> <b>fett</b> https://beispiel.example/?a=1&b=2"
 
-    house.do(house.server.person_writes(ben, GROUP, nasty))
+    house.do(people.writes(house.server, ben, GROUP, nasty))
 
     anna.opens(f"/chat#{GROUP}")
     anna.driver.refresh()

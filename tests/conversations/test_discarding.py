@@ -8,6 +8,7 @@ from tortoise import Tortoise
 from storage import db, erasing
 from storage.models import AgendaItem, Dialogue, Meeting
 from storage.models.webchat import WebchatMessage
+from tests import telegram_client
 from tests.stage import Stage
 
 NAME = "Familie Sonnenblum"
@@ -77,7 +78,7 @@ async def test_text_that_its_sender_edits_stands_in_no_file_of_the_database(stag
     await stage.says("Petra", f"Hallo {NAME}")
     (said,) = await WebchatMessage.filter(text__contains=NAME)
 
-    await stage.server.person_edits(stage.user("Petra"), stage.chat("Petra"), said.message_id, "Hallo")
+    await telegram_client.edits(stage.server, stage.user("Petra"), stage.chat("Petra"), said.message_id, "Hallo")
 
     assert await files_with_traces(store) == []
 

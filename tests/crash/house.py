@@ -153,7 +153,7 @@ class Telegram:
 
     async def writes(self, chat: int, text: str) -> None:
         """Somebody writes to Faden."""
-        await self.does("person_writes", {"id": chat, "first_name": "Mitglied"}, chat, text)
+        await self.does("writes", {"id": chat, "first_name": "Mitglied"}, chat, text)
 
     async def knows(self, chats: Iterable[int]) -> None:
         """These people have written to Faden before, so that it may write to them; nothing waits of that."""

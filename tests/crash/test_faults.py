@@ -26,8 +26,9 @@ from bot.config import Settings, TelegramSettings
 from bot.config import WebSettings as Address
 from bot.handlers.context import Context
 from bot.web.webhook import PATH, SECRET_HEADER
+from bot.webchat import people
 from bot.webchat.calls import Call
-from bot.webchat.errors import ApiError, too_many_requests
+from bot.webchat.errors import ApiError
 from bot.webchat.objects import User
 from bot.webchat.server import BotServer, Fault
 from storage import db
@@ -37,7 +38,8 @@ from storage.queries import column
 from storage.vocabulary import Network, NoticeState, UpdateState
 from tests.crash import house
 from tests.crash.house import BODY, SECRET, TOKEN, Arrival, Message
-from tests.telegram_server import Outage, running
+from tests.telegram_rates import too_many_requests
+from tests.telegram_server import Outage, Watch, running
 
 KEY = b"k" * 32
 STANDSTILL_SECONDS = 0.15
@@ -73,15 +75,20 @@ Deliver = Callable[[dict[str, Any]], Awaitable[None]]
 
 @contextlib.asynccontextmanager
 async def delivering(
-    mode: str, chats: Sequence[int], *, telegram: BotServer | None = None, outage: Outage | None = None
+    mode: str,
+    chats: Sequence[int],
+    *,
+    telegram: BotServer | None = None,
+    outage: Outage | None = None,
+    watch: Watch | None = None,
 ) -> AsyncIterator[Deliver]:
     """Faden behind its real door for updates; gives what makes Telegram deliver one. In these chats it is known already."""
     port = house.free_port()
     telegram = telegram or BotServer(network=Network.TELEGRAM, token=TOKEN, clock=system_clock)
     for chat in chats:
-        await telegram.person_writes(User(id=chat, first_name="Mitglied"), chat, "/start")
+        await people.writes(telegram, User(id=chat, first_name="Mitglied"), chat, "/start")
     await WebchatUpdate.all().delete()
-    async with running(telegram, outage=outage) as api_base, aiohttp.ClientSession() as session:
+    async with running(telegram, outage=outage, watch=watch) as api_base, aiohttp.ClientSession() as session:
         settings = Settings(
             telegram=TelegramSettings(token=TOKEN, api_base=api_base, mode=mode, webhook_secret=SECRET),
             web=Address(port=port),
@@ -271,7 +278,7 @@ async def weathered(dice: Random, *, members: int, answers: int, times: int) -> 
         machine_now=system_clock,
         stage=Network.TELEGRAM,
     )
-    server, weather = faden.servers[Network.TELEGRAM], Weather(dice, times)
+    server, weather = faden.deliveries[Network.TELEGRAM].server, Weather(dice, times)
     server.options = replace(server.options, faults=weather)
     storm = Storm(weather, {Message(chat, f"1. {BODY}") for chat in chats})
     await faden.start()
@@ -291,7 +298,7 @@ async def _writes(server: BotServer, chat: int, text: str) -> None:
     """Somebody writes; when it did not go, because the machine stood still for seconds, they write it again."""
     while True:
         try:
-            await server.person_writes(User(id=chat, first_name="Mitglied"), chat, text)
+            await people.writes(server, User(id=chat, first_name="Mitglied"), chat, text)
         except (db.WorkTookTooLong, OperationalError):
             continue
         return

@@ -9,16 +9,17 @@ from pathlib import Path
 import pytest
 
 from bot.app import system_clock
+from bot.webchat import people, reading
 from bot.webchat.objects import User
-from bot.webchat.rates import Limits
-from bot.webchat.server import Options
+from bot.webchat.server import BotServer, Options
 from storage.models import Attendance
 from storage.models.webchat import WebchatMessage, WebchatUpdate
 from storage.vocabulary import Answer, Network
 from tests.crash import house
 from tests.crash.house import LISTENING, TOKEN
 from tests.crash.test_faults import Report, delivering
-from tests.telegram_server import Watched
+from tests.telegram_rates import Limits, enforced
+from tests.telegram_server import Watch
 
 MEMBERS = 201
 TOAST_SECONDS = 2.0
@@ -26,39 +27,39 @@ EDIT_SECONDS = 15.0
 ON_THE_WIRE = 10  # at most, of messages at one moment; a mailing has more in hand
 
 
-def strict() -> Watched:
+def strict() -> BotServer:
     """Telegram with its limits."""
-    return Watched(Network.TELEGRAM, TOKEN, system_clock, options=Options(limits=Limits()))
+    return BotServer(Network.TELEGRAM, TOKEN, system_clock, options=Options(faults=enforced(Limits(), system_clock)))
 
 
 @pytest.mark.usefixtures("store")
 @pytest.mark.parametrize("mode", ["polling", "webhook"])
 async def test_each_acceptance_costs_a_toast_and_one_change_of_the_message_with_the_file(mode: str) -> None:
-    telegram, chats = strict(), await house.found_town(4)
-    async with delivering(mode, chats, telegram=telegram) as deliver:
+    telegram, watch, chats = strict(), Watch(), await house.found_town(4)
+    async with delivering(mode, chats, telegram=telegram, watch=watch) as deliver:
         await house.invite(chats, 1, now=system_clock())
         await house.quiet(updates=0)
-        before = len(telegram.done)
+        before = len(watch.done)
         for chat in chats:
-            (invitation,) = await telegram.messages(chat, limit=1)
-            await telegram.person_presses(User(id=chat, first_name="Mitglied"), chat, invitation.message_id, 0)
+            (invitation,) = await reading.messages(telegram, chat, limit=1)
+            await people.presses(telegram, User(id=chat, first_name="Mitglied"), chat, invitation.message_id, 0)
         if mode == "webhook":
             for update in await WebchatUpdate.all().order_by("update_id"):
                 await deliver(update.payload)
         await house.quiet(updates=4)
 
-    asked = Counter(method for method, _ in telegram.done[before:] if method.lower() != "getupdates")
+    asked = Counter(method for method, _ in watch.done[before:] if method.lower() != "getupdates")
     assert await Attendance.filter(answer=Answer.ACCEPTED).count() == 4
     assert asked == {"answerCallbackQuery": 4, "editMessageCaption": 4}
-    assert telegram.refusals == []
+    assert watch.refusals == []
 
 
 @pytest.mark.usefixtures("store")
 async def test_nobody_is_invited_any_more_once_the_meeting_was_called_off_while_the_invitations_left() -> None:
-    telegram, chats = strict(), await house.found_town(60)
-    async with delivering("polling", chats, telegram=telegram):
+    telegram, watch, chats = strict(), Watch(), await house.found_town(60)
+    async with delivering("polling", chats, telegram=telegram, watch=watch):
         await house.invite(chats, 1, now=system_clock())
-        while Counter(method for method, _ in telegram.done)["sendDocument"] < 5:  # noqa: ASYNC110  # no event says so
+        while Counter(method for method, _ in watch.done)["sendDocument"] < 5:  # noqa: ASYNC110  # no event says so
             await asyncio.sleep(0.01)
         await house.call_off(chats, now=system_clock())
         off_at = system_clock()
@@ -69,11 +70,11 @@ async def test_nobody_is_invited_any_more_once_the_meeting_was_called_off_while_
     heard = defaultdict[int, list[str]](list)
     for chat, text in said:
         heard[chat].append("off" if "Fällt aus" in text else "invited")
-    late = [at for method, at in telegram.done if method == "sendDocument" and at > off_at]
+    late = [at for method, at in watch.done if method == "sendDocument" and at > off_at]
     assert heard.pop(chats[0]) == ["invited"]  # who called it off knows
     assert set(map(tuple, heard.values())) == {("invited", "off")}
     assert len(late) < ON_THE_WIRE
-    assert telegram.refusals == []
+    assert watch.refusals == []
 
 
 @pytest.mark.crash
@@ -96,7 +97,7 @@ async def test_201_acceptances_at_once_are_answered_in_seconds_and_telegram_refu
             for chat in chats:
                 (invitation,) = [one for one in await telegram.does("messages", chat) if one["message"].get("document")]
                 who = {"id": chat, "first_name": "Mitglied"}
-                await telegram.does("person_presses", who, chat, invitation["message_id"], 0)
+                await telegram.does("presses", who, chat, invitation["message_id"], 0)
             began = system_clock()
             await telegram.does("hold_updates", False)  # noqa: FBT003  # likewise
             await house.quiet(updates=MEMBERS)

@@ -9,6 +9,7 @@ from bot.handlers import COMMANDS
 from bot.polling import ALLOWED_UPDATES
 from storage.models import Dialogue, InboxUpdate, Person
 from storage.vocabulary import Network, UpdateState
+from tests import telegram_client
 from tests.stage import STRANGER, Stage, raise_curtain
 
 PETRA = "Petra Wimmer"
@@ -50,7 +51,7 @@ async def test_edit_of_what_was_said_changes_nothing(stage: Stage) -> None:
     before = await stage.heard(stage.chat(PETRA))
     said = min(message.message_id for message in before) - 1
 
-    await stage.server.person_edits(stage.user(PETRA), stage.chat(PETRA), said, "/hilfe")
+    await telegram_client.edits(stage.server, stage.user(PETRA), stage.chat(PETRA), said, "/hilfe")
     await stage.settle()
 
     assert await stage.heard(stage.chat(PETRA)) == before

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bot.webchat import reading
 from storage.models import AgendaItem, Body, Dialogue, Meeting
 from storage.vocabulary import Network, Purpose
 from tests.stage import Button, Stage, raise_curtain
@@ -116,7 +117,7 @@ async def test_code_of_ones_own_body_without_a_colon_is_the_body_and_no_text(
     assert lines[0].partition(" · ")[0] == asked
     assert entry.data["body"] == (await Body.get(name=asked)).id
     assert entry.data.keys() & {"title", "what"} == set()
-    assert (await stage.server.messages(stage.chat(PETRA)))[0].message["text"] == typed
+    assert (await reading.messages(stage.server, stage.chat(PETRA)))[0].message["text"] == typed
 
 
 @pytest.mark.parametrize("typed", ["/top Rufbereitschaft", "/top Trägerkonferenz", "/top RLK Ausflug"])

@@ -12,10 +12,12 @@ import pytest
 from bot.actions.accounts import groups
 from bot.actions.meetings import invitations, meetings
 from bot.post import outbox
+from bot.webchat import people, reading
 from storage import db
 from storage.models import Body, Channel, GroupChat, InboxUpdate, Meeting, Membership, Notice
 from storage.models.webchat import ChatType, WebchatChat, WebchatUpdate
 from storage.vocabulary import BodyKind, ChannelState, MeetingFormat, Network, NoticeKind, NoticeState, Role
+from tests import telegram_client
 from tests.stage import Button, Stage, raise_curtain
 
 PETRA, MONIKA, STEFAN = "Petra Wimmer", "Monika Zeiler", "Stefan Aumüller"
@@ -52,24 +54,24 @@ async def invited(stage: Stage) -> Meeting:
 
 async def opened(stage: Stage, *topics: int) -> None:
     """Petra opens a supergroup, perhaps a forum with topics, and adds Faden with the right to pin."""
-    await stage.server.create_group(stage.user(PETRA), GROUP, "Unsere Runde", kind=ChatType.SUPERGROUP)
+    await telegram_client.create_group(stage.server, stage.user(PETRA), GROUP, "Unsere Runde", kind=ChatType.SUPERGROUP)
     for topic in topics:
-        await stage.server.open_topic(stage.user(PETRA), GROUP, topic)
-    await stage.server.add_bot(stage.user(PETRA), GROUP, administrator=True)
+        await telegram_client.open_topic(stage.server, GROUP, topic)
+    await telegram_client.add_bot(stage.server, stage.user(PETRA), GROUP, administrator=True)
     await stage.settle()
 
 
 async def writes(stage: Stage, who: str, text: str, *, topic: int | None = None, reply_to: int | None = None) -> None:
     if who != PETRA:
-        await stage.server.join_group(stage.user(who), GROUP)
-    await stage.server.person_writes(stage.user(who), GROUP, text, thread_id=topic, reply_to=reply_to)
+        await telegram_client.join_group(stage.server, stage.user(who), GROUP)
+    await people.writes(stage.server, stage.user(who), GROUP, text, thread_id=topic, reply_to=reply_to)
     await stage.settle()
 
 
 async def chooses(stage: Stage, label: str = "Regionalleiterkonferenz") -> None:
     """Petra presses that in the group."""
     button = await stage.button(GROUP, label)
-    await stage.server.person_presses(stage.user(PETRA), GROUP, button.message_id, button.data or "")
+    await people.presses(stage.server, stage.user(PETRA), GROUP, button.message_id, button.data or "")
     await stage.settle()
 
 
@@ -77,7 +79,7 @@ async def standing(stage: Stage) -> list[tuple[str, int | None]]:
     """What stands in the group, its first line and its topic, in order."""
     return [
         (seen.message["text"].splitlines()[0], seen.message.get("message_thread_id"))
-        for seen in await stage.server.messages(GROUP)
+        for seen in await reading.messages(stage.server, GROUP)
         if seen.message.get("from", {}).get("is_bot") and "text" in seen.message
     ]
 
@@ -166,8 +168,10 @@ async def test_card_goes_with_the_body_to_another_group_and_leaves_none_behind(s
         "thread_id": None,
     }
 
-    await stage.server.create_group(stage.user(PETRA), GROUP - 1, "Neue Runde", kind=ChatType.SUPERGROUP)
-    await stage.server.add_bot(stage.user(PETRA), GROUP - 1, administrator=True)
+    await telegram_client.create_group(
+        stage.server, stage.user(PETRA), GROUP - 1, "Neue Runde", kind=ChatType.SUPERGROUP
+    )
+    await telegram_client.add_bot(stage.server, stage.user(PETRA), GROUP - 1, administrator=True)
     await db.unit_of_work(lambda: groups.link(**here, chat_id=GROUP - 1, now=stage.clock()))
     await stage.settle()
 
@@ -179,7 +183,7 @@ async def test_topic_that_was_deleted_holds_the_card_up_no_longer(stage: Stage) 
     await opened(stage, 7)
     await writes(stage, PETRA, "/start@FadenBot", topic=7)
     await chooses(stage)
-    await stage.server.close_topic(stage.user(PETRA), GROUP, 7)
+    telegram_client.close_topic(stage.server, GROUP, 7)
 
     meeting = await invited(stage)
 
@@ -232,14 +236,14 @@ async def test_card_of_a_group_that_became_a_supergroup_is_pinned_there_and_chan
 ) -> None:
     meeting = await invited(stage)
     old = -500
-    await stage.server.create_group(stage.user(PETRA), old, "Unsere Runde")
-    await stage.server.add_bot(stage.user(PETRA), old, administrator=True)
+    await telegram_client.create_group(stage.server, stage.user(PETRA), old, "Unsere Runde")
+    await telegram_client.add_bot(stage.server, stage.user(PETRA), old, administrator=True)
     await stage.settle()
     button = await stage.button(old, "Regionalleiterkonferenz")
-    await stage.server.person_presses(stage.user(PETRA), old, button.message_id, button.data or "")
+    await people.presses(stage.server, stage.user(PETRA), old, button.message_id, button.data or "")
     await stage.settle()
 
-    new = await stage.server.upgrade_group_to_supergroup(stage.user(PETRA), old)
+    new = await telegram_client.upgrade_group_to_supergroup(stage.server, stage.user(PETRA), old)
     await stage.settle()
     before = await card_of(meeting)
     await accepts(stage, STEFAN, meeting)
@@ -253,15 +257,15 @@ async def test_card_of_a_group_that_became_a_supergroup_is_pinned_there_and_chan
 async def test_group_that_moved_while_faden_was_down_gets_a_card_of_its_own(stage: Stage) -> None:
     meeting = await invited(stage)
     old = -500
-    await stage.server.create_group(stage.user(PETRA), old, "Unsere Runde")
-    await stage.server.add_bot(stage.user(PETRA), old, administrator=True)
+    await telegram_client.create_group(stage.server, stage.user(PETRA), old, "Unsere Runde")
+    await telegram_client.add_bot(stage.server, stage.user(PETRA), old, administrator=True)
     await stage.settle()
     button = await stage.button(old, "Regionalleiterkonferenz")
-    await stage.server.person_presses(stage.user(PETRA), old, button.message_id, button.data or "")
+    await people.presses(stage.server, stage.user(PETRA), old, button.message_id, button.data or "")
     await stage.settle()
-    stage.server.on_update = None  # nobody hears of it
+    await stage.delivery.stop()  # nobody hears of it
 
-    new = await stage.server.upgrade_group_to_supergroup(stage.user(PETRA), old)
+    new = await telegram_client.upgrade_group_to_supergroup(stage.server, stage.user(PETRA), old)
     await meetings_change(stage, meeting)
 
     assert await pinned(stage, new) == (await card_of(meeting)).message_id
@@ -291,9 +295,9 @@ async def test_group_that_threw_faden_out_while_it_was_down_is_forgotten_and_the
     meeting = await invited(stage)
     await opened(stage)
     await chooses(stage)
-    stage.server.on_update = None  # nobody hears of it
+    await stage.delivery.stop()  # nobody hears of it
     if how == "kicked":
-        await stage.server.kick_bot(stage.user(PETRA), GROUP)
+        await telegram_client.kick_bot(stage.server, stage.user(PETRA), GROUP)
     else:
         await WebchatChat.filter(chat_id=GROUP).update(chat_id=GROUP - 1)
 
@@ -310,7 +314,7 @@ async def test_lead_who_throws_faden_out_is_not_told_but_the_other_one_is(stage:
     await opened(stage)
     await chooses(stage)
 
-    await stage.server.kick_bot(stage.user(PETRA), GROUP)
+    await telegram_client.kick_bot(stage.server, stage.user(PETRA), GROUP)
     await stage.settle()
 
     assert [await told_of_loss(stage, who) for who in (PETRA, MONIKA)] == [False, True]

@@ -15,12 +15,13 @@ from bot.actions.accounts import sessions
 from bot.actions.meetings import invitations, meetings, moving
 from bot.app import assemble
 from bot.config import Settings, WebSettings
-from bot.webchat import rooms
+from bot.webchat import people, reading, rooms
 from bot.webchat.objects import User
 from storage import db
 from storage.models import Body, Channel, GroupChat, Meeting, Membership, Notice, OneTimeToken, Person, WebSession
 from storage.models.webchat import WebchatChat
 from storage.vocabulary import Answer, Network, NoticeKind, NoticeState, TokenPurpose
+from tests import telegram_client
 from tests.stage import STRANGER, STRANGER_ID, Button, Clock, Heard, Stage, raise_curtain
 
 PETRA, MONIKA, STEFAN = "Petra Wimmer", "Monika Zeiler", "Stefan Aumüller"
@@ -98,11 +99,11 @@ async def test_language_comes_from_the_client(stage: Stage) -> None:
     token = await invitation(stage, STEFAN)
     user = User(id=77, first_name="S", language_code="en-GB")
 
-    await stage.server.person_writes(user, 77, f"/start {token}")
+    await people.writes(stage.server, user, 77, f"/start {token}")
     await stage.settle()
     notice = await last(stage, 77)
     (button,) = [button for row in notice.buttons for button in row if button.data]
-    await stage.server.person_presses(user, 77, notice.message_id, button.data or "")
+    await people.presses(stage.server, user, 77, notice.message_id, button.data or "")
     await stage.settle()
 
     assert notice.text.splitlines()[0] == "Hello Stefan Aumüller! Good to have you here."
@@ -120,7 +121,7 @@ async def test_language_comes_from_the_client(stage: Stage) -> None:
     ],
 )
 async def test_stranger_is_answered_in_the_language_of_their_client(stage: Stage, text: str, first: str) -> None:
-    await stage.server.person_writes(User(id=77, first_name="S", language_code="en-GB"), 77, text)
+    await people.writes(stage.server, User(id=77, first_name="S", language_code="en-GB"), 77, text)
     await stage.settle()
 
     assert (await lines(stage, 77))[0].startswith(first)
@@ -286,7 +287,7 @@ async def test_fresh_installation_has_its_first_administrator_in_the_web_chat(
 async def test_who_blocks_telegram_is_told_in_the_web_chat_until_they_are_back(stage: Stage) -> None:
     stefan = stage.people[STEFAN]
     await sessions.begin(person=stefan.id, label="Firefox", now=stage.clock.moment)
-    await rooms.enter(stage.faden.servers[Network.WEBCHAT], stefan, stage.clock.moment.date())
+    await rooms.enter(stage.faden.deliveries[Network.WEBCHAT].server, stefan, stage.clock.moment.date())
     meeting = await invited(stage)
     await stage.blocks(STEFAN)
 
@@ -380,8 +381,8 @@ async def invited(stage: Stage) -> Meeting:
 async def added(stage: Stage, who: str, chat: int = GROUP) -> None:
     """Somebody opens a group and adds Faden, with the right to pin."""
     await GroupChat.filter(body__code="RLK", network=Network.TELEGRAM).delete()
-    await stage.server.create_group(stage.user(who), chat, "Unsere Runde")
-    await stage.server.add_bot(stage.user(who), chat, administrator=True)
+    await telegram_client.create_group(stage.server, stage.user(who), chat, "Unsere Runde")
+    await telegram_client.add_bot(stage.server, stage.user(who), chat, administrator=True)
     await stage.settle()
 
 
@@ -389,10 +390,10 @@ async def press_in_group(stage: Stage, who: str, chat: int, label: str) -> str |
     """Press a button in a group; gives the toast."""
     user = stage.user(who)
     button = await stage.button(chat, label)
-    await stage.server.join_group(user, chat)
-    made = await stage.server.person_presses(user, chat, button.message_id, button.data or "")
+    await telegram_client.join_group(stage.server, user, chat)
+    made = await people.presses(stage.server, user, chat, button.message_id, button.data or "")
     await stage.settle()
-    answer = await stage.server.answer_of(made)
+    answer = await reading.answer_of(stage.server, made)
     assert answer is not None
     return answer.text
 
@@ -421,7 +422,7 @@ async def test_group_becomes_a_supergroup_and_the_card_goes_on(stage: Stage) -> 
     await added(stage, PETRA)
     await press_in_group(stage, PETRA, GROUP, "Regionalleiterkonferenz")
 
-    new = await stage.server.upgrade_group_to_supergroup(stage.user(PETRA), GROUP)
+    new = await telegram_client.upgrade_group_to_supergroup(stage.server, stage.user(PETRA), GROUP)
     await stage.settle()
     await code(stage, MONIKA, f"ma:{meeting.id}:accepted")
     stage.clock.moment += timedelta(seconds=10)
@@ -439,7 +440,7 @@ async def test_thrown_out_is_forgotten_and_nothing_is_posted_there(stage: Stage)
     await press_in_group(stage, PETRA, GROUP, "Regionalleiterkonferenz")
     before = len(await stage.heard(GROUP))
 
-    await stage.server.kick_bot(stage.user(PETRA), GROUP)
+    await telegram_client.kick_bot(stage.server, stage.user(PETRA), GROUP)
     await stage.settle()
     await code(stage, MONIKA, f"ma:{meeting.id}:{Answer.ACCEPTED}")
 
@@ -455,14 +456,14 @@ async def test_body_at_level_1_or_below_is_not_offered_nor_linked(stage: Stage, 
 
     await added(stage, PETRA)
     asked = await last(stage, GROUP)
-    made = await stage.server.person_presses(stage.user(PETRA), GROUP, asked.message_id, f"gl:{rlk.id}")
+    made = await people.presses(stage.server, stage.user(PETRA), GROUP, asked.message_id, f"gl:{rlk.id}")
     await stage.settle()
 
     assert (
         asked.text == "Guten Tag! Hier darf von Ihren Gremien nichts stehen: Ihre Datenschutz-Stufe lässt es nicht zu."
     )
     assert asked.buttons == ()
-    answer = await stage.server.answer_of(made)
+    answer = await reading.answer_of(stage.server, made)
     assert answer is not None
     assert answer.text == "Hier darf von diesem Gremium nichts stehen: Seine Datenschutz-Stufe lässt es nicht zu."
     assert await GroupChat.filter(body_id=rlk.id, network=Network.TELEGRAM).count() == 0

@@ -9,6 +9,7 @@ from datetime import datetime
 import pytest
 
 from bot.actions.meetings import meetings
+from bot.webchat import reading
 from storage.db import unit_of_work
 from storage.models import (
     AgendaItem,
@@ -169,7 +170,7 @@ async def test_text_that_was_warned_about_goes_even_if_the_entry_may_not_go_on(s
     toasts, _ = await pressed(stage, "drop")
 
     assert toasts == [ELSEWHERE[0]]
-    texts = [message.message.get("text", "") for message in await stage.server.messages(chat)]
+    texts = [message.message.get("text", "") for message in await reading.messages(stage.server, chat)]
     assert [text for text in texts if "Familie" in text] == []
     assert await stored() == [0] * 5
 

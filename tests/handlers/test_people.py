@@ -14,6 +14,7 @@ from telegram.error import TimedOut
 
 from bot.actions.people.people_files import KIND
 from bot.handlers.people import PATIENCE, fetch
+from bot.webchat import people
 from storage import bells
 from storage.models import Body, Dialogue, Membership, Notice, Person
 from storage.models.webchat import WebchatFile
@@ -46,8 +47,8 @@ async def said(stage: Stage, who: str) -> list[str]:
 async def comes(stage: Stage, content: bytes = LIST, name: str = "leute.csv") -> None:
     """Rainer's file comes in, and nothing is fetched yet."""
     chat = stage.chat(RAINER)
-    await stage.server.person_sends_file(stage.user(RAINER), chat, name, "text/csv", content)
-    await stage.server.drain()
+    await people.sends_file(stage.server, stage.user(RAINER), chat, name, "text/csv", content)
+    await stage.delivery.drain()
     await stage.faden.inbox.drain()
 
 

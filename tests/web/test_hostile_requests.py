@@ -22,7 +22,7 @@ from bot.rules.parties import Party
 from bot.web import webhook, wire, words
 from bot.web.middlewares import SESSION_COOKIE, still_signed_in
 from bot.web.settings import WebSettings
-from bot.webchat import rooms
+from bot.webchat import api, rooms
 from bot.webchat.calls import Call
 from bot.webchat.page import ChatPage, routes
 from bot.webchat.server import BotServer, Options
@@ -129,7 +129,7 @@ async def door(settings: WebSettings, outside: Outside, town: Town) -> AsyncIter
     application = made(trial, outside, *routes(chat), webhook.route(SECRET, receive))
     application.on_shutdown.append(chat.shut_down)
     await rooms.enter(network, town.anna, outside.domain.date())
-    await network.call(Call("sendMessage", {"chat_id": town.anna.id, "text": "Kommen Sie?"}))
+    await api.answer(network, Call("sendMessage", {"chat_id": town.anna.id, "text": "Kommen Sie?"}))
     token = await unit_of_work(lambda: sessions.begin(person=town.anna.id, label="", now=outside.machine))
     link = await unit_of_work(
         lambda: sessions.issue(person=None, purpose=TokenPurpose.ADMINISTRATOR, now=outside.machine)

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from telegram import Bot
 
+from bot.webchat import api, people
 from bot.webchat.calls import Call, Upload
 from bot.webchat.errors import ApiError
 from bot.webchat.objects import User
 from bot.webchat.server import BotServer
 from bot.webchat.wire import InProcessRequest
 from storage.vocabulary import Network
+from tests import telegram_client
 
 TOKEN = "4711:invented"
 ANNA = User(101, "Anna", "de", "Ahrens", "anna_ahrens")
@@ -56,30 +58,36 @@ async def bot(server: BotServer) -> AsyncIterator[Bot]:
 @pytest.fixture
 async def anna(server: BotServer) -> User:
     """Anna has written to the bot, so that it may answer."""
-    await server.person_writes(ANNA, ANNA.id, "/start")
+    await people.writes(server, ANNA, ANNA.id, "/start")
     return ANNA
 
 
 @pytest.fixture
 async def group(server: BotServer, anna: User) -> int:
     """A group of Anna and Ben with the bot in it."""
-    await server.create_group(anna, GROUP, "Sozialraumteam Mitte")
-    await server.join_group(BEN, GROUP)
-    await server.add_bot(anna, GROUP)
+    await telegram_client.create_group(server, anna, GROUP, "Sozialraumteam Mitte")
+    await telegram_client.join_group(server, BEN, GROUP)
+    await telegram_client.add_bot(server, anna, GROUP)
     return GROUP
 
 
 async def refusal(server: BotServer, method: str, files: dict[str, Upload] | None = None, **params: object) -> str:
     """The description with which the server refuses a call."""
     with pytest.raises(ApiError) as refused:
-        await server.call(Call(method, params, files or {}))
+        await api.answer(server, Call(method, params, files or {}))
     return refused.value.description
 
 
 async def updates(server: BotServer) -> list[dict[str, Any]]:
     """What waits for the bot, and is then forgotten."""
-    waiting = await server.call(Call("getUpdates"))
+    waiting = await api.answer(server, Call("getUpdates"))
     assert isinstance(waiting, list)
     if waiting:
-        await server.call(Call("getUpdates", {"offset": waiting[-1]["update_id"] + 1}))
+        await api.answer(server, Call("getUpdates", {"offset": waiting[-1]["update_id"] + 1}))
     return waiting
+
+
+async def write(server: BotServer, *texts: str) -> None:
+    """Anna writes to the bot, one text after the other."""
+    for text in texts:
+        await people.writes(server, ANNA, ANNA.id, text)

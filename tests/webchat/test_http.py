@@ -1,4 +1,4 @@
-"""The server's HTTP face, with python-telegram-bot and a webhook on real sockets."""
+"""The Telegram of the tests over HTTP, with python-telegram-bot and a webhook on real sockets."""
 
 import asyncio
 import signal
@@ -15,11 +15,12 @@ from aiohttp import web
 from telegram import Bot
 from telegram.error import Forbidden, NetworkError
 
-from bot.webchat import http
+from bot.webchat import people, reading
 from bot.webchat.calls import Call
 from bot.webchat.objects import User
 from bot.webchat.server import BotServer, Fault, Options
 from storage.vocabulary import Network
+from tests import telegram_client, telegram_http
 from tests.telegram_server import running
 from tests.webchat.conftest import ANNA, TOKEN, Clock
 
@@ -41,7 +42,7 @@ async def test_library_talks_over_sockets(address: str, server: BotServer, anna:
         sent = await bot.send_document(anna.id, "schön".encode(), filename="Übersicht.txt", caption="hier")
         assert sent.document is not None
         content = await (await bot.get_file(sent.document.file_id)).download_as_bytearray()
-        await server.person_blocks_bot(anna)
+        await telegram_client.blocks_bot(server, anna)
         with pytest.raises(Forbidden):
             await bot.send_message(anna.id, "x")
 
@@ -56,7 +57,7 @@ async def test_poll_over_sockets_waits_for_an_update(address: str, server: BotSe
         poll = asyncio.create_task(bot.get_updates(timeout=50))
         while not server.polls.waits:  # noqa: ASYNC110  # a server does not announce that somebody began to wait
             await asyncio.sleep(0)
-        await server.person_writes(ANNA, ANNA.id, "/start")
+        await people.writes(server, ANNA, ANNA.id, "/start")
 
         assert [update.update_id for update in await poll] == [1]
 
@@ -96,7 +97,7 @@ async def test_cut_connection_is_an_uncertain_call(clock: Clock) -> None:
         return next(script) if call.method == "sendMessage" else None
 
     server = BotServer(Network.TELEGRAM, TOKEN, clock, options=Options(faults=faults))
-    await server.person_writes(ANNA, ANNA.id, "/start")
+    await people.writes(server, ANNA, ANNA.id, "/start")
     causes = []
     async with running(server) as address, bot_at(address) as bot:
         for text in ("eins", "zwei"):
@@ -105,13 +106,13 @@ async def test_cut_connection_is_an_uncertain_call(clock: Clock) -> None:
             causes.append(cut.value.__cause__)
 
     assert all(isinstance(cause, (httpx.RemoteProtocolError, httpx.ReadError)) for cause in causes)
-    assert [seen.html for seen in await server.messages(ANNA.id)] == ["/start", "zwei"]
+    assert [seen.html for seen in await reading.messages(server, ANNA.id)] == ["/start", "zwei"]
 
 
 async def test_webhook_gets_each_update_until_it_accepts(
     address: str, server: BotServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(telegram_http, "RETRY_SECONDS", 0.01)
     received: list[tuple[str | None, dict[str, Any]]] = []
     accepted = asyncio.Event()
 
@@ -133,7 +134,7 @@ async def test_webhook_gets_each_update_until_it_accepts(
     await site.start()
     async with bot_at(address) as bot:
         await bot.set_webhook(f"http://127.0.0.1:{runner.addresses[0][1]}/hook", secret_token="geheim")
-        await server.person_writes(ANNA, ANNA.id, "/start")
+        await people.writes(server, ANNA, ANNA.id, "/start")
         await asyncio.wait_for(accepted.wait(), 10)
         while (await bot.get_webhook_info()).pending_update_count:
             pass  # the server forgets the update once it has read the answer
@@ -151,10 +152,10 @@ async def test_own_process_serves_people_and_bot_and_ends_on_sigterm(tmp_path: P
         address = (await asyncio.wait_for(process.stdout.readline(), 60)).decode().strip()
         anna = {"id": 101, "first_name": "Anna"}
         async with aiohttp.ClientSession() as session, bot_at(address) as bot:
-            written = await (await session.post(f"{address}/people/person_writes", json=[anna, 101, "/start"])).json()
+            written = await (await session.post(f"{address}/people/writes", json=[anna, 101, "/start"])).json()
             await bot.send_message(101, "Hallo Anna")
             read = await (await session.post(f"{address}/people/messages", json=[101])).json()
-            refused = await session.post(f"{address}/people/person_writes", json=[anna, -5, "/start"])
+            refused = await session.post(f"{address}/people/writes", json=[anna, -5, "/start"])
             unknown = await session.post(f"{address}/people/sing", json=[])
         process.send_signal(signal.SIGTERM)
 

@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
+from bot.webchat import api, people, reading
 from bot.webchat.calls import Call, Upload
 from bot.webchat.errors import ApiError, ConnectionCut
 from bot.webchat.objects import User
-from bot.webchat.rates import Limit, Limits
 from bot.webchat.server import BotServer, Fault, Options
 from storage.models.webchat import ChatType, WebchatFile
 from storage.vocabulary import Network
+from tests import telegram_client
+from tests.telegram_rates import Limit, Limits, enforced
 from tests.webchat.conftest import ANNA, BEN, GROUP, TOKEN, Clock, refusal
 
 SAME = (
@@ -22,7 +24,7 @@ SAME = (
 
 
 async def send(server: BotServer, chat_id: int, text: str = "Hallo", **params: object) -> dict[str, Any]:
-    message = await server.call(Call("sendMessage", {"chat_id": chat_id, "text": text, **params}))
+    message = await api.answer(server, Call("sendMessage", {"chat_id": chat_id, "text": text, **params}))
     assert isinstance(message, dict)
     return message
 
@@ -35,7 +37,7 @@ YES: dict[str, object] = {"text": "Ja", "callback_data": "v1:yes"}
 
 
 async def test_get_me_shows_the_bot(server: BotServer) -> None:
-    me = await server.call(Call("getMe"))
+    me = await api.answer(server, Call("getMe"))
 
     assert me == {
         "id": 4711,
@@ -49,12 +51,12 @@ async def test_get_me_shows_the_bot(server: BotServer) -> None:
 
 
 async def test_method_name_is_read_in_any_case_and_an_unknown_one_refused(server: BotServer) -> None:
-    assert await server.call(Call("GETME")) == await server.call(Call("getMe"))
+    assert await api.answer(server, Call("GETME")) == await api.answer(server, Call("getMe"))
     assert await refusal(server, "sendPoll") == "Not Found: method not found"
 
 
 async def test_wrong_token_is_unauthorized(server: BotServer) -> None:
-    status, body = await server.respond("4711:wrong", Call("getMe"))
+    status, body = await api.respond(server, "4711:wrong", Call("getMe"))
 
     assert (status, body) == (401, {"ok": False, "error_code": 401, "description": "Unauthorized"})
 
@@ -81,9 +83,9 @@ async def test_reply_is_kept(server: BotServer, anna: User) -> None:
 
 
 async def test_topic_of_a_forum_is_kept(server: BotServer, anna: User) -> None:
-    await server.create_group(anna, GROUP, "Forum", kind=ChatType.SUPERGROUP)
-    await server.add_bot(anna, GROUP)
-    await server.open_topic(anna, GROUP, 7)
+    await telegram_client.create_group(server, anna, GROUP, "Forum", kind=ChatType.SUPERGROUP)
+    await telegram_client.add_bot(server, anna, GROUP)
+    await telegram_client.open_topic(server, GROUP, 7)
 
     message = await send(server, GROUP, message_thread_id="7")
 
@@ -94,13 +96,13 @@ async def test_topic_of_a_forum_is_kept(server: BotServer, anna: User) -> None:
 async def test_thread_that_is_no_topic_is_not_found(server: BotServer, anna: User, kind: ChatType) -> None:
     chat = anna.id if kind is ChatType.PRIVATE else GROUP
     if kind is not ChatType.PRIVATE:
-        await server.create_group(anna, GROUP, "Runde", kind=kind)
-        await server.add_bot(anna, GROUP)
+        await telegram_client.create_group(server, anna, GROUP, "Runde", kind=kind)
+        await telegram_client.add_bot(server, anna, GROUP)
     asked = await send(server, chat)
 
-    await server.person_writes(anna, chat, "Hier bin ich", reply_to=asked["message_id"])
+    await people.writes(server, anna, chat, "Hier bin ich", reply_to=asked["message_id"])
 
-    reply = (await server.messages(chat))[-1].message
+    reply = (await reading.messages(server, chat))[-1].message
     assert (reply.get("message_thread_id"), reply.get("is_topic_message")) == (
         asked["message_id"] if kind is ChatType.SUPERGROUP else None,
         None,
@@ -220,8 +222,8 @@ async def test_own_hosts_pass_in_the_web_chat_alone(clock: Clock) -> None:
     link: dict[str, object] = {"text": "x", "url": "http://localhost:8080/k/1"}
     webchat = BotServer(Network.WEBCHAT, TOKEN, clock, options=options)
     telegram = BotServer(Network.TELEGRAM, TOKEN, clock, options=options)
-    await webchat.person_arrives(ANNA)
-    await telegram.person_arrives(ANNA)
+    await people.arrives(webchat, ANNA)
+    await people.arrives(telegram, ANNA)
 
     message = await send(webchat, ANNA.id, reply_markup=keys([link]))
 
@@ -245,7 +247,7 @@ async def test_unknown_chat_is_refused(server: BotServer, chat_id: object, descr
 
 
 async def test_bot_cannot_write_first(server: BotServer) -> None:
-    await server.person_arrives(ANNA)
+    await people.arrives(server, ANNA)
 
     said = await refusal(server, "sendMessage", chat_id=ANNA.id, text="x")
 
@@ -253,20 +255,20 @@ async def test_bot_cannot_write_first(server: BotServer) -> None:
 
 
 async def test_bot_that_is_blocked_cannot_write(server: BotServer, anna: User) -> None:
-    await server.person_blocks_bot(anna)
+    await telegram_client.blocks_bot(server, anna)
 
     assert await refusal(server, "sendMessage", chat_id=anna.id, text="x") == "Forbidden: bot was blocked by the user"
 
-    await server.person_writes(anna, anna.id, "/start")
+    await people.writes(server, anna, anna.id, "/start")
 
     assert (await send(server, anna.id))["text"] == "Hallo"
 
 
 async def test_bot_outside_of_a_group_cannot_write_there(server: BotServer, anna: User) -> None:
-    await server.create_group(anna, GROUP, "Trägerkonferenz")
+    await telegram_client.create_group(server, anna, GROUP, "Trägerkonferenz")
     before = await refusal(server, "sendMessage", chat_id=GROUP, text="x")
-    await server.add_bot(anna, GROUP)
-    await server.kick_bot(anna, GROUP)
+    await telegram_client.add_bot(server, anna, GROUP)
+    await telegram_client.kick_bot(server, anna, GROUP)
 
     after = await refusal(server, "sendMessage", chat_id=GROUP, text="x")
 
@@ -275,7 +277,7 @@ async def test_bot_outside_of_a_group_cannot_write_there(server: BotServer, anna
 
 
 async def test_upgraded_group_says_where_it_lives(server: BotServer, anna: User, group: int) -> None:
-    supergroup = await server.upgrade_group_to_supergroup(anna, group)
+    supergroup = await telegram_client.upgrade_group_to_supergroup(server, anna, group)
 
     with pytest.raises(ApiError) as refused:
         await send(server, group)
@@ -295,8 +297,8 @@ async def test_text_is_edited_and_the_keyboard_goes_unless_it_is_given_again(
     message = await send(server, anna.id, reply_markup=keys([YES]))
     clock.passes(seconds=5)
 
-    edited = await server.call(
-        Call("editMessageText", {"chat_id": anna.id, "message_id": message["message_id"], "text": "Neu"})
+    edited = await api.answer(
+        server, Call("editMessageText", {"chat_id": anna.id, "message_id": message["message_id"], "text": "Neu"})
     )
 
     changed = {"text": "Neu", "edit_date": message["date"] + 5}
@@ -306,11 +308,12 @@ async def test_text_is_edited_and_the_keyboard_goes_unless_it_is_given_again(
 async def test_keyboard_alone_is_edited_without_an_edit_date(server: BotServer, anna: User) -> None:
     message = await send(server, anna.id)
 
-    edited = await server.call(
+    edited = await api.answer(
+        server,
         Call(
             "editMessageReplyMarkup",
             {"chat_id": anna.id, "message_id": message["message_id"], "reply_markup": keys([YES])},
-        )
+        ),
     )
 
     assert edited == message | {"reply_markup": {"inline_keyboard": [[YES]]}}
@@ -324,14 +327,14 @@ async def test_edit_that_changes_nothing_is_refused(server: BotServer, anna: Use
 
     assert said == SAME
     assert await refusal(server, "editMessageReplyMarkup", **same) == SAME
-    assert await server.call(Call("editMessageText", {"text": "Hallo", **same}))  # the formatting is part of it
+    assert await api.answer(server, Call("editMessageText", {"text": "Hallo", **same}))  # the formatting is part of it
 
 
 async def test_only_own_messages_that_exist_are_edited(server: BotServer, anna: User) -> None:
     at: dict[str, Any] = {"chat_id": anna.id, "text": "x", "caption": "x"}
     text = await send(server, anna.id)
-    file = await server.call(
-        Call("sendDocument", {"chat_id": anna.id}, {"document": Upload("a.txt", "text/plain", b"a")})
+    file = await api.answer(
+        server, Call("sendDocument", {"chat_id": anna.id}, {"document": Upload("a.txt", "text/plain", b"a")})
     )
     assert isinstance(file, dict)
 
@@ -353,49 +356,51 @@ async def test_only_own_messages_that_exist_are_edited(server: BotServer, anna: 
 
 async def test_caption_is_edited(server: BotServer, anna: User) -> None:
     upload = Upload("a.txt", "text/plain", b"a")
-    message = await server.call(Call("sendDocument", {"chat_id": anna.id, "caption": "alt"}, {"document": upload}))
+    message = await api.answer(
+        server, Call("sendDocument", {"chat_id": anna.id, "caption": "alt"}, {"document": upload})
+    )
     assert isinstance(message, dict)
 
-    edited = await server.call(
-        Call("editMessageCaption", {"chat_id": anna.id, "message_id": message["message_id"], "caption": "neu"})
+    edited = await api.answer(
+        server, Call("editMessageCaption", {"chat_id": anna.id, "message_id": message["message_id"], "caption": "neu"})
     )
 
     assert edited == message | {"caption": "neu", "edit_date": message["date"]}
 
 
 async def test_deleted_message_is_gone_with_its_file(server: BotServer, anna: User) -> None:
-    await server.person_sends_file(anna, anna.id, "a.txt", "text/plain", b"a")
+    await people.sends_file(server, anna, anna.id, "a.txt", "text/plain", b"a")
     at: dict[str, Any] = {"chat_id": anna.id, "message_id": 2}
 
-    assert await server.call(Call("deleteMessage", at)) is True
+    assert await api.answer(server, Call("deleteMessage", at)) is True
     assert await refusal(server, "deleteMessage", **at) == "Bad Request: message to delete not found"
-    assert await server.message(anna.id, 2) is None
+    assert await reading.message(server, anna.id, 2) is None
     assert await WebchatFile.all().count() == 0
 
 
 async def test_file_that_another_message_shows_stays(server: BotServer, anna: User) -> None:
-    await server.person_sends_file(anna, anna.id, "a.txt", "text/plain", b"a")
-    first = await server.message(anna.id, 2)
+    await people.sends_file(server, anna, anna.id, "a.txt", "text/plain", b"a")
+    first = await reading.message(server, anna.id, 2)
     assert first is not None
     file_id = first.message["document"]["file_id"]
-    await server.call(Call("sendDocument", {"chat_id": anna.id, "document": file_id, "caption": "noch einmal"}))
+    await api.answer(server, Call("sendDocument", {"chat_id": anna.id, "document": file_id, "caption": "noch einmal"}))
 
-    await server.call(Call("deleteMessage", {"chat_id": anna.id, "message_id": 2}))
+    await api.answer(server, Call("deleteMessage", {"chat_id": anna.id, "message_id": 2}))
 
-    second = await server.message(anna.id, 3)
+    second = await reading.message(server, anna.id, 3)
     assert second is not None
     assert second.message["document"] == first.message["document"]
     assert second.message["caption"] == "noch einmal"
 
 
 async def test_message_of_others_or_of_long_ago_is_not_deleted(server: BotServer, group: int, clock: Clock) -> None:
-    message_id = await server.person_writes(BEN, group, "/top")
+    message_id = await people.writes(server, BEN, group, "/top")
     mine = await send(server, group)
     theirs = await refusal(server, "deleteMessage", chat_id=group, message_id=message_id)
-    await server.add_bot(ANNA, group, administrator=True)
+    await telegram_client.add_bot(server, ANNA, group, administrator=True)
 
     assert theirs == "Bad Request: message can't be deleted"
-    assert await server.call(Call("deleteMessage", {"chat_id": group, "message_id": message_id})) is True
+    assert await api.answer(server, Call("deleteMessage", {"chat_id": group, "message_id": message_id})) is True
 
     clock.passes(hours=48, seconds=1)
 
@@ -408,10 +413,11 @@ async def test_message_of_others_or_of_long_ago_is_not_deleted(server: BotServer
 async def test_document_is_uploaded_with_a_caption_and_downloaded(server: BotServer, anna: User) -> None:
     upload = Upload("Einladung Übersicht.ics", "text/calendar", b"BEGIN:VCALENDAR")
 
-    message = await server.call(
+    message = await api.answer(
+        server,
         Call(
             "sendDocument", {"chat_id": anna.id, "caption": "<i>Termin</i>", "parse_mode": "HTML"}, {"document": upload}
-        )
+        ),
     )
 
     assert isinstance(message, dict)
@@ -421,9 +427,9 @@ async def test_document_is_uploaded_with_a_caption_and_downloaded(server: BotSer
         "Termin",
         [{"type": "italic", "offset": 0, "length": 6}],
     )
-    file = await server.call(Call("getFile", {"file_id": document["file_id"]}))
+    file = await api.answer(server, Call("getFile", {"file_id": document["file_id"]}))
     assert isinstance(file, dict)
-    assert await server.download(file["file_path"]) == upload.content
+    assert await api.download(server, file["file_path"]) == upload.content
 
 
 @pytest.mark.parametrize(
@@ -448,7 +454,7 @@ async def test_document_that_telegram_refuses_is_refused(
 
 async def test_file_that_cannot_be_downloaded_is_refused(server: BotServer, anna: User) -> None:
     big = Upload("a.bin", "application/octet-stream", bytes(20 * 1024 * 1024 + 1))
-    message = await server.call(Call("sendDocument", {"chat_id": anna.id}, {"document": big}))
+    message = await api.answer(server, Call("sendDocument", {"chat_id": anna.id}, {"document": big}))
     assert isinstance(message, dict)
     file_id = message["document"]["file_id"]
 
@@ -458,27 +464,27 @@ async def test_file_that_cannot_be_downloaded_is_refused(server: BotServer, anna
         await refusal(server, "getFile", file_id="x")
         == "Bad Request: wrong file_id or the file is temporarily unavailable"
     )
-    assert await server.download("documents/x") is None
-    assert await server.download(f"documents/{file_id}") is None
+    assert await api.download(server, "documents/x") is None
+    assert await api.download(server, f"documents/{file_id}") is None
 
 
 async def test_press_is_answered_once_and_in_time(server: BotServer, anna: User, clock: Clock) -> None:
     message = await send(server, anna.id, reply_markup=keys([YES]))
-    query_id = await server.person_presses(anna, anna.id, message["message_id"], 0)
-    late = await server.person_presses(anna, anna.id, message["message_id"], 0)
+    query_id = await people.presses(server, anna, anna.id, message["message_id"], 0)
+    late = await people.presses(server, anna, anna.id, message["message_id"], 0)
     gone = "Bad Request: query is too old and response timeout expired or query ID is invalid"
     too_long = await refusal(server, "answerCallbackQuery", callback_query_id=query_id, text="x" * 201)
 
-    answered = await server.call(
-        Call("answerCallbackQuery", {"callback_query_id": query_id, "text": "Zugesagt", "show_alert": "true"})
+    answered = await api.answer(
+        server, Call("answerCallbackQuery", {"callback_query_id": query_id, "text": "Zugesagt", "show_alert": "true"})
     )
 
-    answer = await server.answer_of(query_id)
+    answer = await reading.answer_of(server, query_id)
     assert answered is True
     assert answer is not None
     assert (answer.message_id, answer.text, answer.show_alert) == (message["message_id"], "Zugesagt", True)
     assert too_long == "Bad Request: MESSAGE_TOO_LONG"
-    assert await server.answer_of(late) is None
+    assert await reading.answer_of(server, late) is None
     assert await refusal(server, "answerCallbackQuery", callback_query_id=query_id) == gone
     assert await refusal(server, "answerCallbackQuery", callback_query_id="x") == gone
     clock.passes(seconds=151)
@@ -490,14 +496,14 @@ async def test_pinned_message_is_shown_and_unpinned(server: BotServer, anna: Use
     at: dict[str, Any] = {"chat_id": anna.id, "message_id": message["message_id"]}
     nothing = "Bad Request: message to unpin not found"
 
-    assert await server.call(Call("pinChatMessage", at)) is True
-    assert await server.call(Call("pinChatMessage", at)) is True
-    chat = await server.call(Call("getChat", at))
+    assert await api.answer(server, Call("pinChatMessage", at)) is True
+    assert await api.answer(server, Call("pinChatMessage", at)) is True
+    chat = await api.answer(server, Call("getChat", at))
     assert isinstance(chat, dict)
     assert chat["pinned_message"] == message
     told = [
         one.message["pinned_message"]["message_id"]
-        for one in await server.messages(anna.id, after=message["message_id"])
+        for one in await reading.messages(server, anna.id, after=message["message_id"])
     ]
     assert told == [message["message_id"]]
     assert (
@@ -505,17 +511,17 @@ async def test_pinned_message_is_shown_and_unpinned(server: BotServer, anna: Use
         == "Bad Request: message to pin not found"
     )
     assert await refusal(server, "unpinChatMessage", chat_id=anna.id, message_id=1) == nothing
-    assert await server.call(Call("unpinChatMessage", {"chat_id": anna.id})) is True
+    assert await api.answer(server, Call("unpinChatMessage", {"chat_id": anna.id})) is True
     assert await refusal(server, "unpinChatMessage", chat_id=anna.id) == nothing
 
 
 async def test_pinned_message_that_is_deleted_is_not_pinned(server: BotServer, anna: User) -> None:
     at: dict[str, Any] = {"chat_id": anna.id, "message_id": (await send(server, anna.id))["message_id"]}
-    await server.call(Call("pinChatMessage", at))
+    await api.answer(server, Call("pinChatMessage", at))
 
-    await server.call(Call("deleteMessage", at))
+    await api.answer(server, Call("deleteMessage", at))
 
-    chat = await server.call(Call("getChat", at))
+    chat = await api.answer(server, Call("getChat", at))
     assert isinstance(chat, dict)
     assert "pinned_message" not in chat
 
@@ -524,14 +530,14 @@ async def test_pinning_in_a_group_needs_an_administrator(server: BotServer, anna
     at: dict[str, Any] = {"chat_id": group, "message_id": (await send(server, group))["message_id"]}
     before = await refusal(server, "pinChatMessage", **at)
 
-    await server.add_bot(anna, group, administrator=True)
+    await telegram_client.add_bot(server, anna, group, administrator=True)
 
     assert before == "Bad Request: not enough rights to manage pinned messages in the chat"
-    assert await server.call(Call("pinChatMessage", at)) is True
+    assert await api.answer(server, Call("pinChatMessage", at)) is True
 
 
 async def test_chat_action_is_checked(server: BotServer, anna: User) -> None:
-    assert await server.call(Call("sendChatAction", {"chat_id": anna.id, "action": "typing"})) is True
+    assert await api.answer(server, Call("sendChatAction", {"chat_id": anna.id, "action": "typing"})) is True
     assert (
         await refusal(server, "sendChatAction", chat_id=anna.id, action="thinking")
         == "Bad Request: wrong parameter action in request"
@@ -540,11 +546,11 @@ async def test_chat_action_is_checked(server: BotServer, anna: User) -> None:
 
 async def test_chat_member_has_a_status(server: BotServer, group: int) -> None:
     async def status(chat_id: int, user_id: int) -> object:
-        member = await server.call(Call("getChatMember", {"chat_id": chat_id, "user_id": user_id}))
+        member = await api.answer(server, Call("getChatMember", {"chat_id": chat_id, "user_id": user_id}))
         assert isinstance(member, dict)
         return member["status"]
 
-    await server.person_arrives(User(103, "Cem"))
+    await people.arrives(server, User(103, "Cem"))
 
     assert await status(group, ANNA.id) == "creator"
     assert await status(group, BEN.id) == "member"
@@ -556,7 +562,7 @@ async def test_chat_member_has_a_status(server: BotServer, group: int) -> None:
 
 
 async def test_bot_leaves_a_group_and_no_private_chat(server: BotServer, anna: User, group: int) -> None:
-    assert await server.call(Call("leaveChat", {"chat_id": group})) is True
+    assert await api.answer(server, Call("leaveChat", {"chat_id": group})) is True
     assert await refusal(server, "leaveChat", chat_id=group) == "Forbidden: bot is not a member of the group chat"
     assert (
         await refusal(server, "leaveChat", chat_id=anna.id)
@@ -567,22 +573,22 @@ async def test_bot_leaves_a_group_and_no_private_chat(server: BotServer, anna: U
 async def test_commands_are_kept_per_scope_and_language(server: BotServer) -> None:
     german = [{"command": "hilfe", "description": "Was ich kann"}]
     english = [{"command": "help", "description": "What I can do"}]
-    await server.call(Call("setMyCommands", {"commands": json.dumps(german)}))
-    await server.call(Call("setMyCommands", {"commands": english, "language_code": "en"}))
+    await api.answer(server, Call("setMyCommands", {"commands": json.dumps(german)}))
+    await api.answer(server, Call("setMyCommands", {"commands": english, "language_code": "en"}))
 
-    assert await server.call(Call("getMyCommands")) == german
-    assert await server.call(Call("getMyCommands", {"language_code": "en"})) == english
-    assert await server.call(Call("getMyCommands", {"scope": json.dumps({"type": "all_group_chats"})})) == []
+    assert await api.answer(server, Call("getMyCommands")) == german
+    assert await api.answer(server, Call("getMyCommands", {"language_code": "en"})) == english
+    assert await api.answer(server, Call("getMyCommands", {"scope": json.dumps({"type": "all_group_chats"})})) == []
 
-    await server.call(Call("setMyCommands", {"commands": english}))
-    await server.call(Call("deleteMyCommands", {"language_code": "en"}))
+    await api.answer(server, Call("setMyCommands", {"commands": english}))
+    await api.answer(server, Call("deleteMyCommands", {"language_code": "en"}))
 
-    assert await server.call(Call("getMyCommands")) == english
-    assert await server.call(Call("getMyCommands", {"language_code": "en"})) == []
+    assert await api.answer(server, Call("getMyCommands")) == english
+    assert await api.answer(server, Call("getMyCommands", {"language_code": "en"})) == []
 
-    await server.call(Call("setMyCommands", {"commands": "[]"}))
+    await api.answer(server, Call("setMyCommands", {"commands": "[]"}))
 
-    assert await server.call(Call("getMyCommands")) == []
+    assert await api.answer(server, Call("getMyCommands")) == []
 
 
 @pytest.mark.parametrize(
@@ -610,8 +616,10 @@ async def test_command_list_that_telegram_refuses_is_refused(
 
 @pytest.mark.usefixtures("store")
 async def test_pace_is_enforced_where_it_is_asked_for(clock: Clock) -> None:
-    server = BotServer(Network.TELEGRAM, TOKEN, clock, options=Options(limits=Limits(chat=Limit(1, 1))))
-    await server.person_writes(ANNA, ANNA.id, "/start")
+    server = BotServer(
+        Network.TELEGRAM, TOKEN, clock, options=Options(faults=enforced(Limits(chat=Limit(1, 1)), clock))
+    )
+    await people.writes(server, ANNA, ANNA.id, "/start")
     await send(server, ANNA.id)
 
     with pytest.raises(ApiError) as refused:
@@ -620,7 +628,7 @@ async def test_pace_is_enforced_where_it_is_asked_for(clock: Clock) -> None:
     assert str(refused.value) == "429 Too Many Requests: retry after 1"
     assert refused.value.parameters == {"retry_after": 1}
     assert await refusal(server, "sendMessage", text="x") == "Bad Request: chat_id is empty"
-    assert await server.call(Call("sendChatAction", {"chat_id": ANNA.id, "action": "typing"})) is True
+    assert await api.answer(server, Call("sendChatAction", {"chat_id": ANNA.id, "action": "typing"})) is True
     clock.passes(seconds=1)
     assert (await send(server, ANNA.id))["text"] == "Hallo"
 
@@ -636,7 +644,7 @@ async def test_faults_spoil_calls_as_scripted(clock: Clock) -> None:
         return next(script)
 
     server = BotServer(Network.TELEGRAM, TOKEN, clock, options=Options(first_contact=False, faults=faults))
-    await server.person_arrives(ANNA)
+    await people.arrives(server, ANNA)
     await send(server, ANNA.id, "eins")
     with pytest.raises(ApiError) as refused:
         await send(server, ANNA.id, "zwei")
@@ -648,4 +656,4 @@ async def test_faults_spoil_calls_as_scripted(clock: Clock) -> None:
 
     assert refused.value is broken
     assert calls == ["eins", "zwei", "drei", "vier", "fünf"]
-    assert [one.message["text"] for one in await server.messages(ANNA.id)] == ["eins", "vier", "fünf"]
+    assert [one.message["text"] for one in await reading.messages(server, ANNA.id)] == ["eins", "vier", "fünf"]

@@ -19,10 +19,11 @@ from multidict import CIMultiDict
 from bot import messages
 from bot.messages import Voice, translations
 from bot.rules.limits import FILE_BYTES, MEGABYTE
+from bot.webchat import api, people, reading, rooms
 from bot.webchat import page as chat_page
-from bot.webchat import rooms
 from bot.webchat.bounds import Bounds
 from bot.webchat.calls import Call, Upload
+from bot.webchat.delivery import Delivery
 from bot.webchat.objects import Json
 from bot.webchat.page import PAGE_LENGTH, ChatPage, address, routes
 from bot.webchat.server import BotServer, Options
@@ -30,6 +31,7 @@ from storage import db
 from storage.models import Body, GroupChat, Membership, Person
 from storage.models.webchat import WebchatMember, WebchatMessage, WebchatPress, WebchatUser
 from storage.vocabulary import BodyKind, Network, Role
+from tests import telegram_client
 from tests.conftest import Counted
 from tests.webchat.conftest import TOKEN, Clock
 
@@ -71,11 +73,17 @@ async def town(store: str, clock: Clock) -> Town:  # noqa: ARG001  # the store i
 
 
 @pytest.fixture
-async def server(town: Town, clock: Clock) -> AsyncIterator[BotServer]:
+def server(clock: Clock) -> BotServer:
     """The web chat's own network."""
-    server = BotServer(Network.WEBCHAT, TOKEN, clock, on_update=town.remember, options=Options(first_contact=False))
-    yield server
-    await server.drain()
+    return BotServer(Network.WEBCHAT, TOKEN, clock, options=Options(first_contact=False))
+
+
+@pytest.fixture(autouse=True)
+async def delivery(server: BotServer, town: Town) -> AsyncIterator[Delivery]:
+    """The town remembers what the bot is told."""
+    delivery = Delivery(server, town.remember)
+    yield delivery
+    await delivery.drain()
 
 
 @pytest.fixture
@@ -143,7 +151,7 @@ async def error(response: ClientResponse) -> tuple[int, str]:
 
 
 async def bot_says(server: BotServer, chat_id: int, text: str = "Hallo", **more: object) -> int:
-    sent = await server.call(Call("sendMessage", {"chat_id": chat_id, "text": text, **more}))
+    sent = await api.answer(server, Call("sendMessage", {"chat_id": chat_id, "text": text, **more}))
     assert isinstance(sent, dict)
     return int(sent["message_id"])
 
@@ -365,7 +373,7 @@ async def test_messages_come_in_pages(client: Client, town: Town, server: BotSer
 async def test_service_messages_are_not_shown(client: Client, town: Town, server: BotServer) -> None:
     await got(client, town.anna, "chats")
     await bot_says(server, GROUP, "Karte")
-    await server.call(Call("pinChatMessage", {"chat_id": GROUP, "message_id": 1}))
+    await api.answer(server, Call("pinChatMessage", {"chat_id": GROUP, "message_id": 1}))
 
     [_, group] = (await got(client, town.anna, "chats"))["chats"]
 
@@ -376,7 +384,7 @@ async def test_service_messages_are_not_shown(client: Client, town: Town, server
 async def test_commands_come_in_the_readers_language(client: Client, town: Town, server: BotServer) -> None:
     for language, description in (("", "Ihre Sitzungen"), ("en", "Your meetings")):
         commands = [{"command": "termine", "description": description}]
-        await server.call(Call("setMyCommands", {"commands": commands, "language_code": language}))
+        await api.answer(server, Call("setMyCommands", {"commands": commands, "language_code": language}))
     people = [town.anna, town.carla]
     for person in people:
         await got(client, person, "chats")
@@ -398,9 +406,9 @@ async def test_request_that_no_page_makes_is_refused(client: Client, town: Town,
 # Sending
 
 
-async def test_text_reaches_the_bot_and_comes_back(client: Client, town: Town, server: BotServer) -> None:
+async def test_text_reaches_the_bot_and_comes_back(client: Client, town: Town, delivery: Delivery) -> None:
     sent = await posted(client, town.anna, "send", chat=town.anna.id, text=" /termine ", key="a")
-    await server.drain()
+    await delivery.drain()
 
     assert (sent["message"]["text"], sent["message"]["own"]) == ("/termine", True)
     assert [update["message"]["text"] for update in town.updates] == ["/termine"]
@@ -431,13 +439,16 @@ async def test_text_without_a_key_is_refused_and_no_second_one_is_lost(
     assert await WebchatMessage.all().count() == 0
 
 
-async def test_key_is_known_after_a_restart(client: Client, town: Town, server: BotServer, chat: ChatPage) -> None:
+async def test_key_is_known_after_a_restart(
+    client: Client, town: Town, server: BotServer, delivery: Delivery, chat: ChatPage
+) -> None:
     before = await posted(client, town.anna, "send", chat=town.anna.id, text="Hallo", key="a")
-    await server.drain()
-    chat.server = BotServer(server.network, TOKEN, server.clock, on_update=town.remember, options=server.options)
+    await delivery.drain()
+    chat.server = BotServer(server.network, TOKEN, server.clock, options=server.options)
+    restarted = Delivery(chat.server, town.remember)
 
     after = await posted(client, town.anna, "send", chat=town.anna.id, text="Hallo", key="a")
-    await chat.server.drain()
+    await restarted.drain()
 
     assert before["message"]["id"] == after["message"]["id"]
     assert len(town.updates) == 1
@@ -480,41 +491,41 @@ async def test_message_that_was_edited_since_is_still_the_one_that_its_key_names
     client: Client, town: Town, server: BotServer
 ) -> None:
     sent = await posted(client, town.anna, "send", chat=town.anna.id, text="Hallo", key="a")
-    await server.person_edits(rooms.user_of(town.anna), town.anna.id, sent["message"]["id"], "Guten Tag")
+    await telegram_client.edits(server, rooms.user_of(town.anna), town.anna.id, sent["message"]["id"], "Guten Tag")
 
     again = await posted(client, town.anna, "send", chat=town.anna.id, text="Hallo", key="a")
 
     assert again["message"]["id"] == sent["message"]["id"]
 
 
-async def test_two_tries_at_once_are_one_message(client: Client, town: Town, server: BotServer) -> None:
+async def test_two_tries_at_once_are_one_message(client: Client, town: Town, delivery: Delivery) -> None:
     sent = await asyncio.gather(
         *(posted(client, town.anna, "send", chat=town.anna.id, text="Hallo", key="a") for _ in range(3))
     )
-    await server.drain()
+    await delivery.drain()
 
     assert [one["message"]["id"] for one in sent] == [1, 1, 1]
     assert len(town.updates) == 1
 
 
 async def test_what_is_kept_is_acknowledged_whatever_becomes_of_it(
-    client: Client, town: Town, server: BotServer
+    client: Client, town: Town, server: BotServer, delivery: Delivery
 ) -> None:
     async def fail(_update: Json) -> None:
         raise ConnectionError
 
     await got(client, town.anna, "chats")
     message = await bot_says(server, town.anna.id, "Kommen Sie?", reply_markup=YES)
-    server.on_update = fail
+    delivery.take = fail
 
     text = await posted(client, town.anna, "send", chat=town.anna.id, text="Hallo", key="a")
     form = file_form(town.anna.id, b"%PDF", key="b")
     file = await client.post("/chat/api/send", data=form, headers=who(town.anna))
     press = await posted(client, town.anna, "press", chat=town.anna.id, message=message, data="yes")
 
-    await server.drain()
-    server.on_update = town.remember
-    await server.catch_up()
+    await delivery.drain()
+    delivery.take = town.remember
+    await delivery.catch_up()
     assert (text["message"]["text"], file.status, press["answer"]) == ("Hallo", 200, None)
     assert [next(iter(update.keys() - {"update_id"})) for update in town.updates] == [
         "message",
@@ -524,7 +535,7 @@ async def test_what_is_kept_is_acknowledged_whatever_becomes_of_it(
 
 
 async def test_what_cannot_be_read_back_is_acknowledged_all_the_same(
-    client: Client, town: Town, server: BotServer, monkeypatch: pytest.MonkeyPatch
+    client: Client, town: Town, server: BotServer, delivery: Delivery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await got(client, town.anna, "chats")
     message = await bot_says(server, town.anna.id, "Kommen Sie?", reply_markup=YES)
@@ -532,12 +543,12 @@ async def test_what_cannot_be_read_back_is_acknowledged_all_the_same(
     async def away(*_arguments: object, **_more: object) -> None:
         raise ConnectionError
 
-    monkeypatch.setattr(BotServer, "message", away)
-    monkeypatch.setattr(BotServer, "answer_of", away)
+    monkeypatch.setattr(reading, "message", away)
+    monkeypatch.setattr(reading, "answer_of", away)
 
     text = await posted(client, town.anna, "send", chat=town.anna.id, text="Hallo", key="a")
     press = await posted(client, town.anna, "press", chat=town.anna.id, message=message, data="yes")
-    await server.drain()
+    await delivery.drain()
 
     assert (text, press["answer"]) == ({"message": None}, None)
     assert len(town.updates) == 2
@@ -545,7 +556,7 @@ async def test_what_cannot_be_read_back_is_acknowledged_all_the_same(
 
 @pytest.mark.only_on("sqlite")
 async def test_what_cannot_be_kept_is_not_acknowledged_and_not_there(
-    client: Client, town: Town, server: BotServer, store: str
+    client: Client, town: Town, delivery: Delivery, store: str
 ) -> None:
     await got(client, town.anna, "chats")
     await db.execute("PRAGMA busy_timeout = 20")
@@ -558,7 +569,7 @@ async def test_what_cannot_be_kept_is_not_acknowledged_and_not_there(
     other.close()
     kept = await WebchatMessage.all().count()
     free = await client.post("/chat/api/send", json=body, headers=who(town.anna))
-    await server.drain()
+    await delivery.drain()
 
     assert (locked.status, kept, free.status) == (500, 0, 200)
     assert await WebchatMessage.all().count() == len(town.updates) == 1
@@ -592,19 +603,19 @@ async def test_thirty_first_text_within_a_minute_waits(client: Client, town: Tow
     assert later["message"]["text"] == "Noch etwas"
 
 
-async def sent_before(town: Town, server: BotServer, times: int, clock: Clock, **apart: float) -> None:
+async def sent_before(town: Town, delivery: Delivery, times: int, clock: Clock, **apart: float) -> None:
     """Carla has written that often, the last time just now."""
     user = rooms.user_of(town.carla)
     for _ in range(times):
         clock.passes(**apart)
-        await server.person_writes(user, user.id, "Hallo")
-    await server.drain()
+        await people.writes(delivery.server, user, user.id, "Hallo")
+    await delivery.drain()
 
 
 async def test_three_hundred_and_first_text_within_an_hour_waits_after_a_restart_too(
-    client: Client, town: Town, server: BotServer, clock: Clock
+    client: Client, town: Town, delivery: Delivery, clock: Clock
 ) -> None:
-    await sent_before(town, server, 300, clock, seconds=10)
+    await sent_before(town, delivery, 300, clock, seconds=10)
     body = {"chat": town.carla.id, "text": "Hallo", "key": "a"}
 
     refused = await client.post("/chat/api/send", json=body, headers=who(town.carla))
@@ -620,7 +631,7 @@ async def test_sixty_first_press_within_a_minute_waits(client: Client, town: Tow
     await got(client, town.anna, "chats")
     message = await bot_says(server, town.anna.id, "Kommen Sie?", reply_markup=YES)
     for _ in range(60):
-        await server.person_presses(rooms.user_of(town.anna), town.anna.id, message, "yes")
+        await people.presses(server, rooms.user_of(town.anna), town.anna.id, message, "yes")
 
     body = {"chat": town.anna.id, "message": message, "data": "yes"}
     refused = await client.post("/chat/api/press", json=body, headers=who(town.anna))
@@ -636,7 +647,7 @@ async def test_sixty_first_press_within_a_minute_waits(client: Client, town: Tow
 async def test_thirty_first_file_of_a_day_waits(client: Client, town: Town, server: BotServer, clock: Clock) -> None:
     for _ in range(30):
         clock.passes(minutes=10)
-        await server.person_sends_file(rooms.user_of(town.anna), town.anna.id, "a.pdf", "application/pdf", b"%PDF")
+        await people.sends_file(server, rooms.user_of(town.anna), town.anna.id, "a.pdf", "application/pdf", b"%PDF")
 
     refused = await client.post("/chat/api/send", data=file_form(town.anna.id, b"%PDF"), headers=who(town.anna))
     text = await posted(client, town.anna, "send", chat=town.anna.id, text="Hallo", key="b")
@@ -664,7 +675,7 @@ async def test_file_that_has_no_room_is_refused_and_room_comes_back_with_a_delet
 
     refused = await client.post("/chat/api/send", data=larger(), headers=who(town.anna))
     bens = await client.post("/chat/api/send", data=file_form(GROUP, b"x" * 2 * MEGABYTE), headers=who(town.ben))
-    await server.call(Call("deleteMessage", {"chat_id": town.anna.id, "message_id": first["message"]["id"]}))
+    await api.answer(server, Call("deleteMessage", {"chat_id": town.anna.id, "message_id": first["message"]["id"]}))
     after = await client.post("/chat/api/send", data=larger(), headers=who(town.anna))
 
     said = await refused.json()
@@ -675,9 +686,9 @@ async def test_file_that_has_no_room_is_refused_and_room_comes_back_with_a_delet
 
 @pytest.mark.only_on("sqlite")  # it says in words how it finds rows
 async def test_counting_goes_by_the_index_that_is_there_for_it(
-    town: Town, server: BotServer, clock: Clock, statements: Callable[[], AbstractContextManager[Counted]]
+    town: Town, delivery: Delivery, clock: Clock, statements: Callable[[], AbstractContextManager[Counted]]
 ) -> None:
-    await sent_before(town, server, 1, clock)
+    await sent_before(town, delivery, 1, clock)
     [user] = await WebchatUser.all()
     bounds = Bounds(now=clock(), file_bytes=MEGABYTE)
 
@@ -761,11 +772,11 @@ async def test_file_reaches_the_bot_and_whoever_sees_its_message(client: Client,
 async def test_file_of_a_deleted_message_is_gone(client: Client, town: Town, server: BotServer) -> None:
     await got(client, town.anna, "chats")
     file = {"document": Upload("a.ics", "nonsense\r\nX: y", b"BEGIN")}
-    await server.call(Call("sendDocument", {"chat_id": town.anna.id}, file))
+    await api.answer(server, Call("sendDocument", {"chat_id": town.anna.id}, file))
     [message] = (await got(client, town.anna, f"messages?chat={town.anna.id}"))["messages"]
     before = await client.get(f"/chat/file/{message['file']['id']}", headers=who(town.anna))
 
-    await server.call(Call("deleteMessage", {"chat_id": town.anna.id, "message_id": 1}))
+    await api.answer(server, Call("deleteMessage", {"chat_id": town.anna.id, "message_id": 1}))
     after = await client.get(f"/chat/file/{message['file']['id']}", headers=who(town.anna))
 
     assert (before.status, before.content_type) == (200, "application/octet-stream")
@@ -799,7 +810,7 @@ async def test_form_without_content_is_refused(client: Client, town: Town) -> No
 
 
 async def test_answer_in_time_comes_with_the_press(
-    client: Client, chat: ChatPage, town: Town, server: BotServer
+    client: Client, chat: ChatPage, town: Town, server: BotServer, delivery: Delivery
 ) -> None:
     await got(client, town.anna, "chats")
     message = await bot_says(server, town.anna.id, "Kommen Sie?", reply_markup=YES)
@@ -808,11 +819,11 @@ async def test_answer_in_time_comes_with_the_press(
     async def answer(update: Json) -> None:
         query = update["callback_query"]["id"]
         asyncio.get_running_loop().create_task(
-            server.call(Call("answerCallbackQuery", {"callback_query_id": query, "text": "Notiert"}))
+            api.answer(server, Call("answerCallbackQuery", {"callback_query_id": query, "text": "Notiert"}))
         ).add_done_callback(answers.append)
 
     answers: list[object] = []
-    server.on_update = answer
+    delivery.take = answer
 
     pressed = await posted(client, town.anna, "press", chat=town.anna.id, message=message, data="yes")
 
@@ -828,7 +839,7 @@ async def test_answer_that_comes_late_comes_through_the_stream(client: Client, t
     await stream.next()
 
     pressed = await posted(client, town.anna, "press", chat=town.anna.id, message=message, data="yes")
-    await server.call(Call("answerCallbackQuery", {"callback_query_id": pressed["query"], "text": "Notiert"}))
+    await api.answer(server, Call("answerCallbackQuery", {"callback_query_id": pressed["query"], "text": "Notiert"}))
 
     assert pressed["answer"] is None
     _, news = await stream.next()
@@ -870,11 +881,11 @@ async def test_stream_tells_of_edits_deletions_and_typing(client: Client, town: 
     stream = await listening(client, town.anna)
     await stream.next()
 
-    await server.call(Call("editMessageText", {**place, "text": "Zwei"}))
+    await api.answer(server, Call("editMessageText", {**place, "text": "Zwei"}))
     _, edited = await stream.next()
-    await server.call(Call("sendChatAction", {"chat_id": town.anna.id, "action": "typing"}))
+    await api.answer(server, Call("sendChatAction", {"chat_id": town.anna.id, "action": "typing"}))
     _, typing = await stream.next()
-    await server.call(Call("deleteMessage", place))
+    await api.answer(server, Call("deleteMessage", place))
     _, deleted = await stream.next()
 
     assert [one["text"] for one in edited["messages"]] == ["Zwei"]

@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 
+from bot.webchat import api, people, reading
 from bot.webchat.calls import Call
 from bot.webchat.errors import NotAllowed
 from bot.webchat.objects import User
 from bot.webchat.server import BotServer
 from storage.models.webchat import ChatType
 from storage.vocabulary import Network
+from tests import telegram_client
 from tests.webchat.conftest import ANNA, BEN, GROUP, TOKEN, Clock, updates
 
 ANNA_JSON = {
@@ -27,7 +29,7 @@ GROUP_JSON = {"id": GROUP, "type": "group", "title": "Sozialraumteam Mitte"}
 
 
 async def send(server: BotServer, chat_id: int, **params: object) -> int:
-    message = await server.call(Call("sendMessage", {"chat_id": chat_id, "text": "Hallo", **params}))
+    message = await api.answer(server, Call("sendMessage", {"chat_id": chat_id, "text": "Hallo", **params}))
     assert isinstance(message, dict)
     return int(message["message_id"])
 
@@ -39,11 +41,11 @@ def statuses(update: dict[str, Any], kind: str = "my_chat_member") -> tuple[str,
 
 async def test_nobody_has_the_number_of_the_bot(server: BotServer) -> None:
     with pytest.raises(NotAllowed):
-        await server.person_writes(User(server.bot.id, "Anna"), server.bot.id, "Hallo")
+        await people.writes(server, User(server.bot.id, "Anna"), server.bot.id, "Hallo")
 
 
 async def test_command_arrives_with_its_entity(server: BotServer) -> None:
-    message_id = await server.person_writes(ANNA, ANNA.id, " /top TK: Kinderbauernhof 😀 ")
+    message_id = await people.writes(server, ANNA, ANNA.id, " /top TK: Kinderbauernhof 😀 ")
 
     date = int(server.clock().timestamp())
     assert message_id == 1
@@ -63,7 +65,7 @@ async def test_command_arrives_with_its_entity(server: BotServer) -> None:
 
 
 async def test_person_is_known_by_the_names_of_today(server: BotServer, anna: User) -> None:
-    await server.person_writes(User(anna.id, "Anna", "en", "Berg"), anna.id, "Ich heiße jetzt anders")
+    await people.writes(server, User(anna.id, "Anna", "en", "Berg"), anna.id, "Ich heiße jetzt anders")
 
     renamed = (await updates(server))[-1]["message"]["from"]
     assert renamed == {"id": 101, "is_bot": False, "first_name": "Anna", "last_name": "Berg", "language_code": "en"}
@@ -73,14 +75,14 @@ async def test_own_text_is_edited(server: BotServer, anna: User, clock: Clock) -
     await updates(server)
     clock.passes(seconds=60)
 
-    await server.person_edits(anna, anna.id, 1, "/hilfe")
+    await telegram_client.edits(server, anna, anna.id, 1, "/hilfe")
 
     edited = (await updates(server))[0]["edited_message"]
     assert (edited["message_id"], edited["text"], edited["edit_date"] - edited["date"]) == (1, "/hilfe", 60)
 
 
 async def test_file_arrives_and_can_be_fetched(server: BotServer) -> None:
-    await server.person_sends_file(ANNA, ANNA.id, "Plan.pdf", "application/pdf", b"%PDF", caption="der Plan")
+    await people.sends_file(server, ANNA, ANNA.id, "Plan.pdf", "application/pdf", b"%PDF", caption="der Plan")
 
     message = (await updates(server))[0]["message"]
     document = message["document"]
@@ -90,9 +92,9 @@ async def test_file_arrives_and_can_be_fetched(server: BotServer) -> None:
         "application/pdf",
         4,
     )
-    file = await server.call(Call("getFile", {"file_id": document["file_id"]}))
+    file = await api.answer(server, Call("getFile", {"file_id": document["file_id"]}))
     assert isinstance(file, dict)
-    assert await server.download(file["file_path"]) == b"%PDF"
+    assert await api.download(server, file["file_path"]) == b"%PDF"
 
 
 async def test_press_arrives_with_its_message(server: BotServer, anna: User) -> None:
@@ -103,7 +105,7 @@ async def test_press_arrives_with_its_message(server: BotServer, anna: User) -> 
     message_id = await send(server, anna.id, reply_markup={"inline_keyboard": keyboard})
     await updates(server)
 
-    query_id = await server.person_presses(anna, anna.id, message_id, 2)
+    query_id = await people.presses(server, anna, anna.id, message_id, 2)
 
     query = (await updates(server))[0]["callback_query"]
     assert (query["id"], query["from"], query["data"]) == (query_id, ANNA_JSON, "no")
@@ -115,7 +117,7 @@ async def test_forged_press_arrives_with_any_data(server: BotServer, anna: User)
     message_id = await send(server, anna.id)
     await updates(server)
 
-    await server.person_presses(anna, anna.id, message_id, "v1:forged")
+    await people.presses(server, anna, anna.id, message_id, "v1:forged")
 
     assert [update["callback_query"]["data"] for update in await updates(server)] == ["v1:forged"]
 
@@ -123,9 +125,9 @@ async def test_forged_press_arrives_with_any_data(server: BotServer, anna: User)
 async def test_blocking_and_coming_back_is_told(server: BotServer, anna: User) -> None:
     await updates(server)
 
-    await server.person_blocks_bot(anna)
-    await server.person_blocks_bot(anna)
-    await server.person_writes(anna, anna.id, "/start")
+    await telegram_client.blocks_bot(server, anna)
+    await telegram_client.blocks_bot(server, anna)
+    await people.writes(server, anna, anna.id, "/start")
 
     blocked, unblocked, started = await updates(server)
     assert (blocked["my_chat_member"]["chat"], blocked["my_chat_member"]["from"]) == (ANNA_CHAT, ANNA_JSON)
@@ -136,11 +138,11 @@ async def test_blocking_and_coming_back_is_told(server: BotServer, anna: User) -
 
 async def test_bot_in_a_group_is_told_of_its_place(server: BotServer, anna: User) -> None:
     await updates(server)
-    await server.create_group(anna, GROUP, "Sozialraumteam Mitte")
+    await telegram_client.create_group(server, anna, GROUP, "Sozialraumteam Mitte")
 
-    await server.add_bot(anna, GROUP)
-    await server.add_bot(anna, GROUP, administrator=True)
-    await server.kick_bot(anna, GROUP)
+    await telegram_client.add_bot(server, anna, GROUP)
+    await telegram_client.add_bot(server, anna, GROUP, administrator=True)
+    await telegram_client.kick_bot(server, anna, GROUP)
 
     added, welcomed, promoted, kicked = await updates(server)
     assert added["my_chat_member"]["chat"] == GROUP_JSON
@@ -153,7 +155,7 @@ async def test_bot_in_a_group_is_told_of_its_place(server: BotServer, anna: User
 async def test_bot_that_leaves_is_told_so(server: BotServer, group: int) -> None:
     await updates(server)
 
-    await server.call(Call("leaveChat", {"chat_id": group}))
+    await api.answer(server, Call("leaveChat", {"chat_id": group}))
 
     (left,) = await updates(server)
     assert left["my_chat_member"]["from"] == BOT_JSON
@@ -163,9 +165,9 @@ async def test_bot_that_leaves_is_told_so(server: BotServer, group: int) -> None
 async def test_joining_and_leaving_are_service_messages(server: BotServer, group: int) -> None:
     await updates(server)
 
-    await server.leave(BEN, group)
-    await server.join_group(BEN, group)
-    await server.join_group(BEN, group)
+    await telegram_client.leave(server, BEN, group)
+    await telegram_client.join_group(server, BEN, group)
+    await telegram_client.join_group(server, BEN, group)
 
     left, joined = await updates(server)
     assert left["message"]["left_chat_member"] == BEN_JSON
@@ -173,15 +175,15 @@ async def test_joining_and_leaving_are_service_messages(server: BotServer, group
 
 
 async def test_chat_member_updates_need_rank_and_asking(server: BotServer, anna: User, group: int) -> None:
-    await server.call(Call("getUpdates", {"allowed_updates": ["chat_member"]}))
+    await api.answer(server, Call("getUpdates", {"allowed_updates": ["chat_member"]}))
     await updates(server)
-    await server.leave(BEN, group)
+    await telegram_client.leave(server, BEN, group)
     as_member = await updates(server)
-    await server.add_bot(anna, group, administrator=True)
-    await server.join_group(BEN, group)
+    await telegram_client.add_bot(server, anna, group, administrator=True)
+    await telegram_client.join_group(server, BEN, group)
     asked = await updates(server)
-    await server.call(Call("getUpdates", {"allowed_updates": ["message"]}))
-    await server.leave(BEN, group)
+    await api.answer(server, Call("getUpdates", {"allowed_updates": ["message"]}))
+    await telegram_client.leave(server, BEN, group)
 
     assert as_member == []
     assert [statuses(update, "chat_member") for update in asked] == [("left", "member")]
@@ -204,33 +206,33 @@ async def test_chat_member_updates_need_rank_and_asking(server: BotServer, anna:
 async def test_privacy_mode_hides_talk_among_people(server: BotServer, group: int, text: str, *, seen: bool) -> None:
     await updates(server)
 
-    await server.person_writes(BEN, group, text)
+    await people.writes(server, BEN, group, text)
 
     assert [update["message"]["text"] for update in await updates(server)] == [text] * seen
 
 
 async def test_privacy_mode_lets_replies_to_the_bot_through(server: BotServer, anna: User, group: int) -> None:
     card = await send(server, group)
-    talk = await server.person_writes(anna, group, "Wer kommt?")
+    talk = await people.writes(server, anna, group, "Wer kommt?")
     await updates(server)
 
-    await server.person_writes(BEN, group, "ich", reply_to=talk)
-    await server.person_writes(BEN, group, "ich auch", reply_to=card)
+    await people.writes(server, BEN, group, "ich", reply_to=talk)
+    await people.writes(server, BEN, group, "ich auch", reply_to=card)
 
     (reply,) = await updates(server)
     assert (reply["message"]["text"], reply["message"]["reply_to_message"]["from"]) == ("ich auch", BOT_JSON)
 
 
 async def test_administrator_and_bot_without_privacy_see_all(server: BotServer, group: int, clock: Clock) -> None:
-    await server.add_bot(ANNA, group, administrator=True)
+    await telegram_client.add_bot(server, ANNA, group, administrator=True)
     await updates(server)
-    await server.person_writes(BEN, group, "Guten Morgen")
+    await people.writes(server, BEN, group, "Guten Morgen")
     curious = BotServer(Network.WEBCHAT, TOKEN, clock, privacy=False)
-    await curious.create_group(ANNA, GROUP, "Trägerkonferenz")
-    await curious.add_bot(ANNA, GROUP)
+    await telegram_client.create_group(curious, ANNA, GROUP, "Trägerkonferenz")
+    await telegram_client.add_bot(curious, ANNA, GROUP)
     await updates(curious)
 
-    await curious.person_writes(ANNA, GROUP, "Guten Abend")
+    await people.writes(curious, ANNA, GROUP, "Guten Abend")
 
     assert [update["message"]["text"] for update in await updates(server)] == ["Guten Morgen"]
     assert [update["message"]["text"] for update in await updates(curious)] == ["Guten Abend"]
@@ -238,11 +240,11 @@ async def test_administrator_and_bot_without_privacy_see_all(server: BotServer, 
 
 async def test_group_without_the_bot_tells_it_nothing(server: BotServer, anna: User, group: int) -> None:
     card = await send(server, group)
-    await server.kick_bot(anna, group)
+    await telegram_client.kick_bot(server, anna, group)
     await updates(server)
 
-    await server.person_writes(anna, group, "/termine")
-    await server.person_presses(anna, group, card, "yes")
+    await people.writes(server, anna, group, "/termine")
+    await people.presses(server, anna, group, card, "yes")
 
     assert await updates(server) == []
 
@@ -250,7 +252,7 @@ async def test_group_without_the_bot_tells_it_nothing(server: BotServer, anna: U
 async def test_upgrade_takes_everybody_along(server: BotServer, anna: User, group: int) -> None:
     await updates(server)
 
-    supergroup = await server.upgrade_group_to_supergroup(anna, group)
+    supergroup = await telegram_client.upgrade_group_to_supergroup(server, anna, group)
 
     last, first = await updates(server)
     assert last["message"]["migrate_to_chat_id"] == supergroup
@@ -258,17 +260,17 @@ async def test_upgrade_takes_everybody_along(server: BotServer, anna: User, grou
         group,
         {"id": supergroup, "type": "supergroup", "title": "Sozialraumteam Mitte"},
     )
-    await server.person_writes(BEN, supergroup, "/termine")
+    await people.writes(server, BEN, supergroup, "/termine")
     with pytest.raises(NotAllowed):
-        await server.person_writes(BEN, group, "/termine")
+        await people.writes(server, BEN, group, "/termine")
     with pytest.raises(NotAllowed):
-        await server.upgrade_group_to_supergroup(anna, supergroup)
+        await telegram_client.upgrade_group_to_supergroup(server, anna, supergroup)
 
 
 async def test_supergroup_can_be_opened_as_such(server: BotServer, anna: User) -> None:
-    await server.create_group(anna, -1001, "Trägerkonferenz", kind=ChatType.SUPERGROUP)
+    await telegram_client.create_group(server, anna, -1001, "Trägerkonferenz", kind=ChatType.SUPERGROUP)
 
-    assert [chat.type for chat in await server.chats(anna.id)] == [ChatType.PRIVATE, ChatType.SUPERGROUP]
+    assert [chat.type for chat in await reading.chats(server, anna.id)] == [ChatType.PRIVATE, ChatType.SUPERGROUP]
 
 
 async def test_people_do_only_what_a_client_offers(server: BotServer, anna: User, group: int) -> None:
@@ -276,28 +278,28 @@ async def test_people_do_only_what_a_client_offers(server: BotServer, anna: User
     card = await send(
         server, group, reply_markup={"inline_keyboard": [[{"text": "x", "url": "https://faden.example"}]]}
     )
-    talk = await server.person_writes(anna, group, "Hallo")
+    talk = await people.writes(server, anna, group, "Hallo")
 
     for attempt in (
-        server.person_writes(stranger, group, "Hallo"),
-        server.person_writes(stranger, anna.id, "Hallo"),
-        server.person_writes(anna, anna.id, " "),
-        server.person_writes(anna, anna.id, "x" * 4097),
-        server.person_writes(anna, -999, "Hallo"),
-        server.person_edits(BEN, group, talk, "anders"),
-        server.person_edits(anna, group, 99, "anders"),
-        server.person_sends_file(anna, anna.id, "leer.txt", "text/plain", b""),
-        server.person_presses(stranger, group, card, "yes"),
-        server.person_presses(anna, group, card, 0),
-        server.person_presses(anna, group, card, 1),
-        server.person_presses(anna, group, card, "x" * 65),
-        server.person_presses(anna, group, talk, "yes"),
-        server.person_presses(anna, group, 99, "yes"),
-        server.create_group(anna, group, "noch einmal"),
-        server.create_group(anna, 5, "positiv"),
-        server.add_bot(stranger, group),
-        server.kick_bot(stranger, group),
-        server.leave(stranger, group),
+        people.writes(server, stranger, group, "Hallo"),
+        people.writes(server, stranger, anna.id, "Hallo"),
+        people.writes(server, anna, anna.id, " "),
+        people.writes(server, anna, anna.id, "x" * 4097),
+        people.writes(server, anna, -999, "Hallo"),
+        telegram_client.edits(server, BEN, group, talk, "anders"),
+        telegram_client.edits(server, anna, group, 99, "anders"),
+        people.sends_file(server, anna, anna.id, "leer.txt", "text/plain", b""),
+        people.presses(server, stranger, group, card, "yes"),
+        people.presses(server, anna, group, card, 0),
+        people.presses(server, anna, group, card, 1),
+        people.presses(server, anna, group, card, "x" * 65),
+        people.presses(server, anna, group, talk, "yes"),
+        people.presses(server, anna, group, 99, "yes"),
+        telegram_client.create_group(server, anna, group, "noch einmal"),
+        telegram_client.create_group(server, anna, 5, "positiv"),
+        telegram_client.add_bot(server, stranger, group),
+        telegram_client.kick_bot(server, stranger, group),
+        telegram_client.leave(server, stranger, group),
     ):
         with pytest.raises(NotAllowed):
             await attempt
@@ -306,19 +308,19 @@ async def test_people_do_only_what_a_client_offers(server: BotServer, anna: User
 async def test_message_of_commands_alone_marks_a_hundred_of_them(server: BotServer, anna: User) -> None:
     text = "/a " * 1365
 
-    await server.person_writes(anna, anna.id, text)
+    await people.writes(server, anna, anna.id, text)
 
     update = (await updates(server))[-1]
     assert update["message"]["text"] == text.strip()
     assert update["message"]["entities"] == [
         {"type": "bot_command", "offset": 3 * number, "length": 2} for number in range(100)
     ]
-    assert (await server.messages(anna.id))[-1].html == text.strip()
+    assert (await reading.messages(server, anna.id))[-1].html == text.strip()
 
 
 @pytest.mark.parametrize("text", ["x" * 4097, "🙂" * 2049])
 async def test_text_over_the_limit_is_refused_also_beside_a_file(server: BotServer, anna: User, text: str) -> None:
     with pytest.raises(NotAllowed):
-        await server.person_writes(anna, anna.id, text)
+        await people.writes(server, anna, anna.id, text)
     with pytest.raises(NotAllowed):
-        await server.person_sends_file(anna, anna.id, "a.pdf", "application/pdf", b"%PDF", caption=text)
+        await people.sends_file(server, anna, anna.id, "a.pdf", "application/pdf", b"%PDF", caption=text)

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bot.webchat.rates import Limit, Limits, Pace
+from tests.telegram_rates import Limit, Limits, Pace
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from bot.webchat import rooms
+from bot.webchat import api, people, reading, rooms
 from bot.webchat.calls import Call
 from bot.webchat.rooms import Unread
 from bot.webchat.server import BotServer, Options
@@ -48,7 +48,7 @@ async def seated(body: Body, name: str, *, begins_on: date = date(2026, 1, 1)) -
 
 async def bot_says(server: BotServer, chat_id: int, text: str = "Hallo") -> int:
     """Send; gives the key of the row."""
-    await server.call(Call("sendMessage", {"chat_id": chat_id, "text": text}))
+    await api.answer(server, Call("sendMessage", {"chat_id": chat_id, "text": text}))
     newest = await WebchatMessage.all().order_by("-id").first()
     assert newest is not None
     return int(newest.id)
@@ -102,7 +102,7 @@ async def test_who_comes_later_finds_what_was_said_but_no_news(server: BotServer
     assert before == [(berta.id, 0), (GROUP, 0)]
     assert await listed(server, berta) == [(berta.id, 0), (GROUP, 1)]
     assert await listed(server, anna) == [(anna.id, 0), (GROUP, 2)]
-    assert len(await server.messages(GROUP)) == 2
+    assert len(await reading.messages(server, GROUP)) == 2
 
 
 async def test_who_comes_back_is_in_the_group_again(server: BotServer, anna: Person) -> None:
@@ -133,11 +133,11 @@ async def test_reading_goes_only_forward_and_not_beyond_the_end(server: BotServe
 
 async def test_ones_own_and_deleted_and_service_messages_are_not_unread(server: BotServer, anna: Person) -> None:
     await rooms.enter(server, anna, TODAY)
-    await server.person_writes(rooms.user_of(anna), GROUP, "Von mir")
+    await people.writes(server, rooms.user_of(anna), GROUP, "Von mir")
     await bot_says(server, GROUP, "Karte")
-    await server.call(Call("pinChatMessage", {"chat_id": GROUP, "message_id": 2}))
+    await api.answer(server, Call("pinChatMessage", {"chat_id": GROUP, "message_id": 2}))
     await bot_says(server, GROUP, "Weg")
-    await server.call(Call("deleteMessage", {"chat_id": GROUP, "message_id": 4}))
+    await api.answer(server, Call("deleteMessage", {"chat_id": GROUP, "message_id": 4}))
 
     assert await listed(server, anna) == [(anna.id, 0), (GROUP, 1)]
 
@@ -198,11 +198,11 @@ async def test_rooms_are_open_before_anybody_comes(server: BotServer, anna: Pers
 async def test_first_message_of_faden_can_be_answered_by_its_button(server: BotServer, anna: Person) -> None:
     await rooms.enter(server, anna, TODAY)
     keyboard = {"inline_keyboard": [[{"text": "Ja", "callback_data": "yes"}]]}
-    await server.call(Call("sendMessage", {"chat_id": anna.id, "text": "Kommen Sie?", "reply_markup": keyboard}))
+    await api.answer(server, Call("sendMessage", {"chat_id": anna.id, "text": "Kommen Sie?", "reply_markup": keyboard}))
 
-    await server.person_presses(rooms.user_of(anna), anna.id, 1, "yes")
+    await people.presses(server, rooms.user_of(anna), anna.id, 1, "yes")
 
-    waiting = await server.call(Call("getUpdates"))
+    waiting = await api.answer(server, Call("getUpdates"))
     assert isinstance(waiting, list)
     assert [update["callback_query"]["data"] for update in waiting] == ["yes"]
 

@@ -14,7 +14,7 @@ from aiohttp.test_utils import make_mocked_request
 from structlog.testing import capture_logs
 
 from bot.hub import Listener
-from bot.webchat import rooms
+from bot.webchat import api, people, reading, rooms
 from bot.webchat.calls import Call
 from bot.webchat.server import BotServer, Options
 from bot.webchat.shown import Shown
@@ -58,7 +58,7 @@ class House:
         return page
 
     async def says(self, chat: int, text: str, **more: object) -> int:
-        sent = await self.server.call(Call("sendMessage", {"chat_id": chat, "text": text, **more}))
+        sent = await api.answer(self.server, Call("sendMessage", {"chat_id": chat, "text": text, **more}))
         assert isinstance(sent, dict)
         return int(sent["message_id"])
 
@@ -146,8 +146,8 @@ async def test_chat_that_has_changed_is_told_and_no_other(house: House, anna: Pe
 async def test_one_message_is_made_ready_once_for_all_but_who_wrote_it(house: House, anna: Person) -> None:
     ben = await house.person("Ben")
     await rooms.enter(house.server, anna, date(2026, 11, 18))
-    await house.server.person_writes(rooms.user_of(anna), GROUP, "Von mir")
-    [seen] = await house.server.messages(GROUP)
+    await people.writes(house.server, rooms.user_of(anna), GROUP, "Von mir")
+    [seen] = await reading.messages(house.server, GROUP)
 
     shown = Shown(seen)
 
@@ -221,8 +221,8 @@ async def test_writing_is_told_where_it_happens_and_to_nobody_who_comes_later(ho
     annas = await house.opens(anna)
     await rooms.enter(house.server, ben, date(2026, 11, 18))
 
-    await house.server.call(Call("sendChatAction", {"chat_id": anna.id, "action": "typing"}))
-    await house.server.call(Call("sendChatAction", {"chat_id": ben.id, "action": "typing"}))
+    await api.answer(house.server, Call("sendChatAction", {"chat_id": anna.id, "action": "typing"}))
+    await api.answer(house.server, Call("sendChatAction", {"chat_id": ben.id, "action": "typing"}))
     await house.is_quiet()
     bens = await house.opens(ben)
     await house.says(ben.id, "Hallo")
@@ -236,12 +236,12 @@ async def test_answer_to_a_press_is_told_to_who_pressed(house: House, anna: Pers
     ben = await house.person("Ben")
     annas, bens = await house.opens(anna), await house.opens(ben)
     message = await house.says(GROUP, "Kommen Sie?", reply_markup=YES)
-    query = await house.server.person_presses(rooms.user_of(anna), GROUP, message, "yes")
+    query = await people.presses(house.server, rooms.user_of(anna), GROUP, message, "yes")
     await house.is_quiet()
     for page in (annas, bens):
         await hears(page)
 
-    await house.server.call(Call("answerCallbackQuery", {"callback_query_id": query, "text": "Notiert"}))
+    await api.answer(house.server, Call("answerCallbackQuery", {"callback_query_id": query, "text": "Notiert"}))
     await house.is_quiet()
 
     [news] = await hears(annas)
@@ -290,7 +290,7 @@ async def test_nothing_is_told_where_nothing_has_changed(
 async def test_what_another_process_wrote_is_found(house: House, anna: Person, clock: Clock) -> None:
     elsewhere = BotServer(Network.WEBCHAT, TOKEN, clock, options=house.server.options)
     page = await house.opens(anna)
-    await elsewhere.call(Call("sendMessage", {"chat_id": GROUP, "text": "von nebenan"}))
+    await api.answer(elsewhere, Call("sendMessage", {"chat_id": GROUP, "text": "von nebenan"}))
     await house.says(anna.id, "von hier")
     await house.is_quiet()
     await hears(page)

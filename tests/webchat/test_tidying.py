@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.webchat import rooms, tidying
+from bot.webchat import api, people, rooms, tidying
 from bot.webchat.calls import Call, Upload
 from bot.webchat.objects import User
 from bot.webchat.server import BotServer, Options
@@ -50,15 +50,15 @@ async def seated(server: BotServer, body: Body, name: str, clock: Clock) -> Pers
 
 async def said(server: BotServer, chat_id: int, text: str) -> int:
     """Faden writes; gives the message's id."""
-    await server.call(Call("sendMessage", {"chat_id": chat_id, "text": text}))
+    await api.answer(server, Call("sendMessage", {"chat_id": chat_id, "text": text}))
     newest = await WebchatMessage.filter(chat__chat_id=chat_id).order_by("-message_id").first()
     assert newest is not None
     return int(newest.message_id)
 
 
 async def sent_file(server: BotServer, chat_id: int) -> int:
-    await server.call(
-        Call("sendDocument", {"chat_id": chat_id}, {"document": Upload("a.ics", "text/calendar", b"BEGIN")})
+    await api.answer(
+        server, Call("sendDocument", {"chat_id": chat_id}, {"document": Upload("a.ics", "text/calendar", b"BEGIN")})
     )
     newest = await WebchatMessage.filter(chat__chat_id=chat_id).order_by("-message_id").first()
     assert newest is not None
@@ -78,7 +78,7 @@ async def read_all(server: BotServer, person: Person, chat_id: int) -> None:
 
 async def test_messages_that_were_read_go_after_their_time(server: BotServer, anna: Person, clock: Clock) -> None:
     await said(server, anna.id, "alt")
-    await server.person_writes(rooms.user_of(anna), anna.id, "Antwort")
+    await people.writes(server, rooms.user_of(anna), anna.id, "Antwort")
     await read_all(server, anna, anna.id)
     clock.passes(days=1)
     await said(server, anna.id, "einen Tag jünger")
@@ -116,7 +116,7 @@ async def test_what_one_of_a_group_has_not_read_stays(
 ) -> None:
     ben = await seated(server, body, "Ben", clock)
     await said(server, GROUP, "an alle")
-    await server.person_writes(rooms.user_of(ben), GROUP, "von Ben")
+    await people.writes(server, rooms.user_of(ben), GROUP, "von Ben")
     await read_all(server, anna, GROUP)
     clock.passes(days=800)
 
@@ -143,7 +143,7 @@ async def test_whoever_has_gone_out_of_a_group_keeps_nothing_there(
 async def test_what_is_pinned_and_the_card_of_a_meeting_stay(server: BotServer, anna: Person, clock: Clock) -> None:
     pinned, card = await said(server, GROUP, "angeheftet"), await said(server, GROUP, "Karte")
     await said(server, GROUP, "anderes")
-    await server.call(Call("pinChatMessage", {"chat_id": GROUP, "message_id": pinned}))
+    await api.answer(server, Call("pinChatMessage", {"chat_id": GROUP, "message_id": pinned}))
     await read_all(server, anna, GROUP)
     await Notice.create(
         key="card",
@@ -167,7 +167,7 @@ async def test_file_goes_with_the_last_message_that_shows_it(server: BotServer, 
     await sent_file(server, anna.id)
     file = await WebchatFile.get()
     clock.passes(days=10)
-    await server.call(Call("sendDocument", {"chat_id": anna.id, "document": file.file_id}))
+    await api.answer(server, Call("sendDocument", {"chat_id": anna.id, "document": file.file_id}))
     await read_all(server, anna, anna.id)
 
     left = []
@@ -183,7 +183,7 @@ async def test_paper_that_has_not_been_fetched_stays_and_what_became_none_goes(
     server: BotServer, anna: Person, clock: Clock
 ) -> None:
     for name in ("a.pdf", "b.pdf"):
-        await server.person_sends_file(User(id=anna.id, first_name="Anna"), anna.id, name, "application/pdf", b"%PDF")
+        await people.sends_file(server, User(id=anna.id, first_name="Anna"), anna.id, name, "application/pdf", b"%PDF")
     paper = await WebchatFile.get(name="a.pdf")
     waiting: dict[str, Any] = {
         "network": Network.WEBCHAT,
@@ -203,7 +203,7 @@ async def test_paper_that_has_not_been_fetched_stays_and_what_became_none_goes(
 
 async def test_message_goes_with_its_presses(server: BotServer, anna: Person, clock: Clock) -> None:
     message = await said(server, anna.id, "mit Knopf")
-    await server.person_presses(rooms.user_of(anna), anna.id, message, "x")
+    await people.presses(server, rooms.user_of(anna), anna.id, message, "x")
     await read_all(server, anna, anna.id)
     clock.passes(days=800)
 
@@ -213,7 +213,7 @@ async def test_message_goes_with_its_presses(server: BotServer, anna: Person, cl
 
 async def test_deleted_and_service_messages_go_unread(server: BotServer, anna: Person, clock: Clock) -> None:
     message = await said(server, anna.id, "weg")
-    await server.call(Call("deleteMessage", {"chat_id": anna.id, "message_id": message}))
+    await api.answer(server, Call("deleteMessage", {"chat_id": anna.id, "message_id": message}))
     clock.passes(days=800)
     await tidy(clock)
 
@@ -225,7 +225,7 @@ async def test_messages_go_some_at_a_time_and_those_that_stay_are_passed(
 ) -> None:
     monkeypatch.setattr(tidying, "AT_ONCE", 2)
     pinned = await said(server, GROUP, "angeheftet")
-    await server.call(Call("pinChatMessage", {"chat_id": GROUP, "message_id": pinned}))
+    await api.answer(server, Call("pinChatMessage", {"chat_id": GROUP, "message_id": pinned}))
     for number in range(4):
         await said(server, GROUP, f"{number}")
     await read_all(server, anna, GROUP)
@@ -255,7 +255,7 @@ async def test_clock_asks_once_until_the_next_day(
 async def test_presses_go_after_a_week(server: BotServer, anna: Person, clock: Clock) -> None:
     message = await said(server, anna.id, "mit Knopf")
     for _ in range(2):
-        await server.person_presses(rooms.user_of(anna), anna.id, message, "x")
+        await people.presses(server, rooms.user_of(anna), anna.id, message, "x")
         clock.passes(days=1)
     clock.passes(days=5)
 

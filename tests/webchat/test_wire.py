@@ -8,12 +8,14 @@ from telegram import Bot, BotCommand, BotCommandScopeAllPrivateChats, InlineKeyb
 from telegram.constants import ChatAction, ParseMode
 from telegram.error import BadRequest, ChatMigrated, Conflict, Forbidden, InvalidToken, NetworkError, RetryAfter
 
+from bot.webchat import people, reading
 from bot.webchat.calls import Call
-from bot.webchat.errors import too_many_requests
 from bot.webchat.objects import User
 from bot.webchat.server import BotServer, Fault, Options
 from bot.webchat.wire import InProcessRequest
 from storage.vocabulary import Network
+from tests import telegram_client
+from tests.telegram_rates import too_many_requests
 from tests.webchat.conftest import BEN, TOKEN, Clock
 
 KEYBOARD = InlineKeyboardMarkup([[InlineKeyboardButton("Ja", callback_data="yes")]])
@@ -34,13 +36,13 @@ async def test_bot_sends_edits_pins_and_deletes(bot: Bot, server: BotServer, ann
     assert message.text_html == "<b>Hallo</b>"
     assert (edited.text, edited.reply_markup) == ("Neu", None)
     assert pinned.reply_markup == KEYBOARD
-    assert await server.message(anna.id, message.message_id) is None
+    assert await reading.message(server, anna.id, message.message_id) is None
 
 
 async def test_document_travels_both_ways(bot: Bot, server: BotServer, anna: User) -> None:
     sent = await bot.send_document(anna.id, b"%PDF", filename="Übersicht.pdf", caption="die Übersicht")
     again = await bot.send_document(anna.id, sent.document.file_id if sent.document else "")
-    await server.person_sends_file(anna, anna.id, "Antwort.txt", "text/plain", "schön".encode())
+    await people.sends_file(server, anna, anna.id, "Antwort.txt", "text/plain", "schön".encode())
     received = (await bot.get_updates())[-1].message
     assert sent.document is not None
     assert received is not None
@@ -65,14 +67,14 @@ async def test_unknown_file_is_not_found(server: BotServer) -> None:
 
 async def test_updates_are_fetched_and_answered(bot: Bot, server: BotServer, anna: User, group: int) -> None:
     card = await bot.send_message(group, "Wer kommt?", reply_markup=KEYBOARD)
-    query_id = await server.person_presses(BEN, group, card.message_id, 0)
+    query_id = await people.presses(server, BEN, group, card.message_id, 0)
 
     fetched = await bot.get_updates(allowed_updates=["message", "callback_query"])
     pressed = fetched[-1].callback_query
     assert pressed is not None
     await pressed.answer("Zugesagt", show_alert=True)
 
-    answer = await server.answer_of(query_id)
+    answer = await reading.answer_of(server, query_id)
     assert answer is not None
     assert [update.update_id for update in fetched] == list(range(1, len(fetched) + 1))
     assert (pressed.data, pressed.from_user.first_name, pressed.message) == ("yes", "Ben", card)
@@ -99,10 +101,10 @@ async def test_commands_webhook_and_identity(bot: Bot) -> None:
 async def test_refusals_become_the_librarys_errors(bot: Bot, server: BotServer, anna: User, group: int) -> None:
     with pytest.raises(BadRequest, match="Chat not found"):
         await bot.send_message(999, "x")
-    supergroup = await server.upgrade_group_to_supergroup(anna, group)
+    supergroup = await telegram_client.upgrade_group_to_supergroup(server, anna, group)
     with pytest.raises(ChatMigrated) as migrated:
         await bot.send_message(group, "x")
-    await server.person_blocks_bot(anna)
+    await telegram_client.blocks_bot(server, anna)
     with pytest.raises(Forbidden, match="bot was blocked by the user"):
         await bot.send_message(anna.id, "x")
     with pytest.raises(InvalidToken):
@@ -118,7 +120,7 @@ async def test_faults_look_like_those_of_a_real_wire(clock: Clock) -> None:
         return next(script) if call.method == "sendMessage" else None
 
     server = BotServer(Network.TELEGRAM, TOKEN, clock, options=Options(faults=faults, first_contact=False))
-    await server.person_arrives(BEN)
+    await people.arrives(server, BEN)
     bot = Bot(TOKEN, request=InProcessRequest(server))
 
     with pytest.raises(RetryAfter) as throttled:
@@ -128,4 +130,4 @@ async def test_faults_look_like_those_of_a_real_wire(clock: Clock) -> None:
 
     assert throttled.value.retry_after == timedelta(seconds=7)
     assert isinstance(cut.value.__cause__, aiohttp.ServerDisconnectedError)
-    assert [seen.html for seen in await server.messages(BEN.id)] == ["zwei"]
+    assert [seen.html for seen in await reading.messages(server, BEN.id)] == ["zwei"]

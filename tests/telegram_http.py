@@ -1,14 +1,14 @@
-"""The server's HTTP face: the Bot API's URLs and its webhook, for bots in other processes. Only tests use it."""
+"""The Bot API's URLs and its webhook in front of our server, for bots in other processes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 
 import aiohttp
 from aiohttp import web
 
-from bot.webchat import updates
+from bot.webchat import api, updates
 from bot.webchat.calls import Call, Upload
 from bot.webchat.errors import ConnectionCut
 from bot.webchat.limits import UPLOAD_BYTES
@@ -17,13 +17,15 @@ from bot.webchat.server import BotServer
 from storage.models.webchat import WebchatServer
 
 SERVER = web.AppKey("server", BotServer)
+Respond = Callable[[BotServer, str, Call], Awaitable[tuple[HTTPStatus, Json]]]
+RESPOND: web.AppKey[Respond] = web.AppKey("respond")
 RETRY_SECONDS = 0.5
 
 
-def application(server: BotServer) -> web.Application:
+def application(server: BotServer, respond: Respond = api.respond) -> web.Application:
     """The Bot API at `/bot<token>/<method>`, files at `/file/bot<token>/<path>`, and the delivery to the webhook."""
     app = web.Application(client_max_size=UPLOAD_BYTES + 1024 * 1024)
-    app[SERVER] = server
+    app[SERVER], app[RESPOND] = server, respond
     app.add_routes(
         [
             web.route("*", "/bot{token}/{method}", _call),
@@ -38,7 +40,7 @@ async def _call(request: web.Request) -> web.StreamResponse:
     params, files = await _parameters(request)
     call = Call(request.match_info["method"], params, files)
     try:
-        status, body = await request.app[SERVER].respond(request.match_info["token"], call)
+        status, body = await request.app[RESPOND](request.app[SERVER], request.match_info["token"], call)
     except ConnectionCut:
         if request.transport is not None:
             request.transport.abort()
@@ -61,7 +63,9 @@ async def _parameters(request: web.Request) -> tuple[dict[str, Any], dict[str, U
 
 async def _file(request: web.Request) -> web.Response:
     server = request.app[SERVER]
-    content = await server.download(request.match_info["path"]) if request.match_info["token"] == server.token else None
+    content = (
+        await api.download(server, request.match_info["path"]) if request.match_info["token"] == server.token else None
+    )
     if content is None:
         return web.json_response(
             {"ok": False, "error_code": 404, "description": "Not Found"}, status=HTTPStatus.NOT_FOUND

@@ -2,8 +2,22 @@
 
 import math
 from collections import defaultdict, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http import HTTPStatus
+
+from bot.webchat.calls import Call
+from bot.webchat.errors import ApiError, bad_request
+from bot.webchat.server import Fault
+
+PACED = {"sendmessage", "senddocument", "editmessagetext", "editmessagecaption", "editmessagereplymarkup"}
+
+
+def too_many_requests(seconds: int) -> ApiError:
+    """429: not before so many seconds have passed."""
+    description = f"Too Many Requests: retry after {seconds}"
+    return ApiError(HTTPStatus.TOO_MANY_REQUESTS, description, {"retry_after": seconds})
 
 
 @dataclass(frozen=True)
@@ -47,3 +61,19 @@ class Pace:
         if len(sent) < limit.count:
             return 0
         return limit.seconds - (now - sent[0]).total_seconds()
+
+
+def enforced(limits: Limits, clock: Callable[[], datetime]) -> Callable[[Call], Fault | None]:
+    """The `faults` of a server that refuses what comes too fast."""
+    pace = Pace(limits)
+
+    def refuse(call: Call) -> Fault | None:
+        if call.method.lower() not in PACED:
+            return None
+        chat_id = call.integer("chat_id")
+        if chat_id is None:
+            return Fault(error=bad_request("chat_id is empty"))
+        seconds = pace.wait(chat_id, clock())
+        return Fault(error=too_many_requests(seconds)) if seconds else None
+
+    return refuse
