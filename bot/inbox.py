@@ -376,7 +376,7 @@ class Inbox:
         async def apologise() -> list[Notice]:
             answered = replace(started, answers=[])
             if tell:
-                answered.answer("trouble", {"code": typed.Plain(code)}, kind=NoticeKind.MESSAGE)
+                answered.answer("general/trouble", {"code": typed.Plain(code)}, kind=NoticeKind.MESSAGE)
             return await self._done(row, answered, state=UpdateState.PARKED, error=what)
 
         answers: list[Notice] = []

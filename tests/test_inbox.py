@@ -295,7 +295,7 @@ async def test_toast_in_a_group_is_for_who_pressed(house: House, chat: int, thei
 
     async def toast(context: Context) -> None:
         await context.speaker()
-        context.toast("answered_toast", {})
+        context.toast("meetings/answered_toast", {})
 
     async def refuse(context: Context) -> None:
         await context.speaker()
@@ -458,7 +458,7 @@ async def test_update_that_cannot_be_decoded_is_parked_with_a_code_and_the_next_
     code = typed.decode(told.facts)["code"]
     assert house.done == ["vorher", "nachher"]
     assert (row.state, row.error, row.payload) == (UpdateState.PARKED, f"undecodable {code}", broken)
-    assert (house.answers(), told.chat_id) == ([("trouble", MESSAGE)], ANNA)
+    assert (house.answers(), told.chat_id) == ([("general/trouble", MESSAGE)], ANNA)
 
 
 async def test_press_that_cannot_be_decoded_is_answered_all_the_same(house: House) -> None:
@@ -468,7 +468,7 @@ async def test_press_that_cannot_be_decoded_is_answered_all_the_same(house: Hous
     await came(house, broken)
 
     toast, message_ = house.handed
-    assert (toast.kind, toast.target_id, message_.template) == (NoticeKind.TOAST, "q1", "trouble")
+    assert (toast.kind, toast.target_id, message_.template) == (NoticeKind.TOAST, "q1", "general/trouble")
 
 
 @pytest.mark.parametrize("chat", [{}, {"chat": {"id": GROUP}}])
@@ -507,7 +507,7 @@ async def test_failures_are_counted_no_further_than_they_matter_while_nothing_ca
 async def test_update_that_always_fails_is_parked_after_three_attempts_and_the_person_gets_a_code(house: House) -> None:
     async def fail(context: Context) -> None:
         await writing("halb")(context)
-        context.reply("menu")
+        context.reply("general/menu")
         raise ZeroDivisionError
 
     house.deeds["kaputt"] = fail
@@ -520,8 +520,8 @@ async def test_update_that_always_fails_is_parked_after_three_attempts_and_the_p
     assert house.done == ["kaputt", "kaputt", "kaputt", "nachher"]
     assert (row.state, row.attempts, row.error) == (UpdateState.PARKED, 3, f"ZeroDivisionError {code}")
     assert row.payload == message(1, "kaputt")
-    assert (told.template, told.chat_id, type(code), len(code)) == ("trouble", ANNA, Plain, 6)
-    assert (await written(), house.answers()) == ([], [("trouble", MESSAGE)])
+    assert (told.template, told.chat_id, type(code), len(code)) == ("general/trouble", ANNA, Plain, 6)
+    assert (await written(), house.answers()) == ([], [("general/trouble", MESSAGE)])
     assert [(line["event"], line.get("code")) for line in house.log] == [
         ("update failed, again", None),
         ("update failed, again", None),
@@ -554,7 +554,7 @@ async def test_handler_that_raises_after_its_first_write_leaves_nothing_half(hou
 
     async def fail_at_first(context: Context) -> None:
         await writing("ganz")(context)
-        context.reply("menu")
+        context.reply("general/menu")
         if failure := next(failures, None):
             raise failure
 
@@ -563,14 +563,14 @@ async def test_handler_that_raises_after_its_first_write_leaves_nothing_half(hou
     await came(house, message(1, "wackelt"))
 
     row = await InboxUpdate.get()
-    assert (await written(), house.answers()) == (["ganz"], [("menu", MESSAGE)])
+    assert (await written(), house.answers()) == (["ganz"], [("general/menu", MESSAGE)])
     assert (row.state, row.attempts, row.error) == (UpdateState.DONE, 2, None)
 
 
 async def test_refusal_answers_a_text_with_a_message_and_keeps_nothing_else(house: House) -> None:
     async def refuse(context: Context) -> None:
         await writing("halb")(context)
-        context.reply("menu")
+        context.reply("general/menu")
         raise NotAMember(body=Plain("TK"))
 
     house.deeds["verboten"] = refuse
@@ -605,7 +605,7 @@ async def test_refusal_that_cannot_be_told_is_a_failure(house: House) -> None:
 
     await came(house, message(1, "verboten"), message(2, "nachher"))
 
-    assert house.answers() == [("trouble", MESSAGE)]
+    assert house.answers() == [("general/trouble", MESSAGE)]
     assert await states() == {1: UpdateState.PARKED, 2: UpdateState.DONE}
 
 
@@ -656,7 +656,7 @@ async def test_update_that_somebody_else_settled_while_it_failed_gets_no_apology
 async def test_update_that_somebody_else_settled_meanwhile_is_left_alone(house: House) -> None:
     async def overtaken(context: Context) -> None:
         await writing("doppelt")(context)
-        context.reply("menu")
+        context.reply("general/menu")
         async with transaction():
             await InboxUpdate.all().update(state=UpdateState.DONE)
 
@@ -684,7 +684,7 @@ async def test_what_cannot_be_settled_now_is_settled_later(house: House) -> None
 async def test_answers_that_the_post_does_not_take_are_not_given_twice(house: House) -> None:
     async def answer(context: Context) -> None:
         await writing("einmal")(context)
-        context.reply("menu")
+        context.reply("general/menu")
 
     house.deeds["hallo"] = answer
     house.post_fails = True
@@ -692,7 +692,7 @@ async def test_answers_that_the_post_does_not_take_are_not_given_twice(house: Ho
     await came(house, message(1, "hallo"), message(2, "nachher"))
 
     assert await written() == ["einmal"]
-    assert [(row.template, row.state) for row in await Notice.all()] == [("menu", NoticeState.SENDING)]
+    assert [(row.template, row.state) for row in await Notice.all()] == [("general/menu", NoticeState.SENDING)]
     assert await states() == {1: UpdateState.DONE, 2: UpdateState.DONE}
 
 
@@ -701,8 +701,8 @@ async def test_answers_that_the_post_does_not_take_are_not_given_twice(house: Ho
 
 async def test_answers_are_rows_leased_to_the_post_in_their_order(house: House) -> None:
     async def answer(context: Context) -> None:
-        context.reply("help", {"title": typed.Title("82. TK")})
-        context.reply("menu")
+        context.reply("general/help", {"title": typed.Title("82. TK")})
+        context.reply("general/menu")
 
     house.deeds["hallo"] = answer
 
@@ -710,7 +710,7 @@ async def test_answers_are_rows_leased_to_the_post_in_their_order(house: House) 
 
     rows = await Notice.all().order_by("id")
     assert [row.key for row in rows] == ["answer:telegram:1:0", "answer:telegram:1:1"]
-    assert [row.template for row in house.handed] == ["help", "menu"]
+    assert [row.template for row in house.handed] == ["general/help", "general/menu"]
     for row in rows:
         assert (row.network, row.chat_id, row.thread_id, row.lane) == (TELEGRAM, GROUP, 4, Lane.ANSWER)
         assert (row.state, row.held_until, row.due_at) == (
@@ -723,7 +723,7 @@ async def test_answers_are_rows_leased_to_the_post_in_their_order(house: House) 
 
 async def test_answer_to_a_reply_in_a_supergroup_without_topics_has_no_thread(house: House) -> None:
     async def answer(context: Context) -> None:
-        context.reply("menu")
+        context.reply("general/menu")
 
     house.deeds["hallo"] = answer
 
@@ -734,11 +734,11 @@ async def test_answer_to_a_reply_in_a_supergroup_without_topics_has_no_thread(ho
 
 async def test_every_press_is_answered_exactly_once(house: House) -> None:
     async def toast(context: Context) -> None:
-        context.toast("item_accepted_toast")
-        context.show("item")
+        context.toast("agenda/item_accepted_toast")
+        context.show("agenda/item")
 
     async def show(context: Context) -> None:
-        context.show("menu")
+        context.show("general/menu")
 
     async def fail(_context: Context) -> None:
         raise ZeroDivisionError
@@ -750,9 +750,9 @@ async def test_every_press_is_answered_exactly_once(house: House) -> None:
     )
 
     toasts = [(row.target_id, row.template) for row in await Notice.filter(kind=TOAST).order_by("id")]
-    assert toasts == [("q1", "item_accepted_toast"), ("q2", ""), ("q3", ""), ("q4", "")]
+    assert toasts == [("q1", "agenda/item_accepted_toast"), ("q2", ""), ("q3", ""), ("q4", "")]
     edits = [(row.target_id, row.template) for row in await Notice.filter(kind=NoticeKind.EDIT).order_by("id")]
-    assert edits == [("1", "item"), ("2", "menu")]
+    assert edits == [("1", "agenda/item"), ("2", "general/menu")]
 
 
 async def test_turn_says_who_speaks_when_and_in_which_language(house: House) -> None:
@@ -902,7 +902,7 @@ async def test_update_that_ends_the_process_is_parked_after_three_starts(house: 
     assert (seen, house.done) == ([{1: 1}, {1: 2}], ["text 1", "text 1", "danach"])
     parked = await InboxUpdate.get(update_id=1)
     assert (parked.state, str(parked.error).split()[0]) == (UpdateState.PARKED, "EndedTheProcess")
-    assert house.answers() == [("trouble", MESSAGE)]
+    assert house.answers() == [("general/trouble", MESSAGE)]
     ended.set()
     for life in lives:
         await life.drain()
@@ -988,5 +988,5 @@ async def test_item_in_one_line_costs_few_statements_and_commits(
 
     await desk.shutdown()
     assert [item.title for item in await AgendaItem.all()] == ["Kinderbauernhof"]
-    assert house.answers() == [("item_handed_in", MESSAGE)]
+    assert house.answers() == [("agenda/item_handed_in", MESSAGE)]
     assert (len(counted.statements) <= 13, counted.commits <= 3) == (True, True), "\n".join(counted.statements)

@@ -155,7 +155,7 @@ def test_fact_that_is_missing_is_an_error() -> None:
         with pytest.raises(UndefinedError):
             rendered(source, meeting={})
     with pytest.raises(UndefinedError):
-        messages.chat("trouble", {}, GERMAN)
+        messages.chat("general/trouble", {}, GERMAN)
 
 
 # --- chat -----------------------------------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ def test_body_decides_between_du_and_sie(facts: dict[str, Any], said: str) -> No
 
 
 def test_voice_decides_where_no_body_does() -> None:
-    assert messages.chat("nudge", {}, Voice(informal=True)).text == "Neues in einem deiner Gremien"
+    assert messages.chat("general/nudge", {}, Voice(informal=True)).text == "Neues in einem deiner Gremien"
 
 
 def keyboard() -> Keyboard:
@@ -323,4 +323,7 @@ def test_mail_and_page_do_not_forgive_a_missing_fact() -> None:
 
 
 def test_template_that_is_not_there_is_known_not_to_be() -> None:
-    assert (messages.exists("chat/help.html"), messages.exists("chat/refusals/no_such_refusal.html")) == (True, False)
+    assert (messages.exists("chat/general/help.html"), messages.exists("chat/refusals/no_such_refusal.html")) == (
+        True,
+        False,
+    )

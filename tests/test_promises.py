@@ -152,12 +152,12 @@ def test_every_guided_entry_can_be_gone_through() -> None:
 
 def test_every_step_of_a_guided_entry_has_its_question() -> None:
     missing = [
-        f"{kind}_{step.name}"
-        for kind, flow in FLOWS.items()
-        for step in flow.steps[
-            flow.steps[0].name not in {"body", "kept"} :
+        guide.question(step.name)
+        for guide in GUIDES.values()
+        for step in guide.flow.steps[
+            guide.flow.steps[0].name not in {"body", "kept"} :
         ]  # a button says which meeting, item or commitment it is
-        if not messages.exists(f"chat/guided/{kind}_{step.name}.html")
+        if not messages.exists(f"chat/{guide.question(step.name)}.html")
     ]
 
     assert missing == []
@@ -165,7 +165,7 @@ def test_every_step_of_a_guided_entry_has_its_question() -> None:
 
 def test_every_message_of_the_chat_is_said_by_somebody() -> None:
     said = strings_of_python()
-    steps = {f"guided/{kind}_{step.name}" for kind, flow in FLOWS.items() for step in flow.steps}
+    steps = {guide.question(step.name) for guide in GUIDES.values() for step in guide.flow.steps}
     others = included()
 
     unsaid = [name for name in CHAT if name not in said | steps | set(refusals()) and f"chat/{name}.html" not in others]
@@ -174,7 +174,7 @@ def test_every_message_of_the_chat_is_said_by_somebody() -> None:
 
 
 def test_every_command_of_the_menu_is_in_the_help() -> None:
-    help_ = messages.chat("help", {"administrator": True, "may_organise": True}, Voice()).text
+    help_ = messages.chat("general/help", {"administrator": True, "may_organise": True}, Voice()).text
 
     assert [command.german for command in MENU if f"/{command.german} " not in f"{help_} "] == ["hilfe"]  # it is itself
 

@@ -42,7 +42,7 @@ async def ben(store: str) -> Person:  # noqa: ARG001  # the store must be open
 
 
 def notice(key: str, due_at: datetime, **values: Any) -> Notice:  # noqa: ANN401  # columns
-    fixed: dict[str, Any] = {"kind": NoticeKind.MESSAGE, "lane": Lane.MAILING, "template": "help", "facts": {}}
+    fixed: dict[str, Any] = {"kind": NoticeKind.MESSAGE, "lane": Lane.MAILING, "template": "general/help", "facts": {}}
     return Notice(key=key, due_at=due_at, created_at=due_at, **{**fixed, **values})
 
 

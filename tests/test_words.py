@@ -25,7 +25,7 @@ NOW = datetime(2026, 5, 6, 10, 0, tzinfo=BERLIN)
 ENGLISH = Voice(language="en", base_url="https://faden.example")
 
 SAME_IN_BOTH = {"Faden", "Telegram", "Deutsch", "English"}
-COMMAND_MENU = "chat/commands.html"  # a command's name stands before its words there
+COMMAND_MENU = "chat/general/commands.html"  # a command's name stands before its words there
 
 
 def pairs() -> Iterator[tuple[str, str]]:
@@ -182,7 +182,7 @@ def test_plural_is_chosen_by_its_number(days: int, shown: str) -> None:
 
 
 def test_message_is_shown_in_english_with_its_facts_and_buttons() -> None:
-    shown = messages.chat("guided/retitle_confirm", {"title": Title("Kitas & Horte"), "first": False}, ENGLISH)
+    shown = messages.chat("agenda/form/retitle_confirm", {"title": Title("Kitas & Horte"), "first": False}, ENGLISH)
 
     labels = [button.label for row in shown.buttons for button in row]
     assert (shown.text, labels) == ("New: <b>Kitas &amp; Horte</b>", ["✅ Use this", "‹ Back", "Stop"])

@@ -16,7 +16,7 @@ from bot.rules.refusals import Refusal
 from storage.models import Person
 from storage.vocabulary import Network
 
-QUESTIONS = "guided/"  # the templates of questions, which can only be answered by whoever can read them
+QUESTIONS = "/form/"  # in the names of the templates that ask; only those who can read a question can answer it
 
 
 class NotOverTelegram(Refusal):
@@ -65,7 +65,7 @@ async def check(answers: Sequence[Draft], *, user: int | None, now: datetime) ->
     for draft in judged:
         alone = draft.person is not None or draft.chat_id == user  # in a group all read it, whoever asked
         carried = channels.answer_level(person.level if person and alone else None, held if alone else [], draft.facts)
-        _check(carried, question=draft.template.startswith(QUESTIONS))
+        _check(carried, question=QUESTIONS in draft.template)
 
 
 def _check(carried: int, *, question: bool) -> None:

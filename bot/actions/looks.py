@@ -15,10 +15,7 @@ from zoneinfo import ZoneInfo
 from storage.db import execute, transaction
 from storage.models import Remembered
 
-COMMITMENTS = (
-    "check-ins",
-    "overdue",
-)  # of what falls due: with the day, with what is agreed, with a meeting that moves
+COMMITMENTS = ("check-ins", "overdue")  # what falls due with the day, with what is agreed, with a meeting that moves
 
 _WANTED = """
 INSERT INTO remembered (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value

@@ -32,7 +32,7 @@ CONTENT_KEPT = timedelta(days=1)
 LOST_CONTENT_KEPT = timedelta(days=30)
 LOST = (NoticeState.DROPPED, NoticeState.DEAD, NoticeState.UNCERTAIN)
 MAILS = (NoticeKind.MAIL, NoticeKind.CALENDAR_MAIL)
-UNREAD = "unread"  # what `bot.post.unread` calls its mails
+UNREAD = "unread"  # what the mails of `bot.post.unread` are about
 ABOUT_MEETINGS = frozenset({"meeting", "items", "answers"})
 COLUMNS = ("id", "key", "kind", "state", "template", "about", "person_id", "created_at", "sent_at")
 

@@ -59,7 +59,7 @@ class Command:
 async def _back(_update: Update, context: Context) -> None:
     """/zurück: one step back in the guided entry that is open."""
     if not await dialogues.back(context, GUIDES):
-        context.show("nothing_open")
+        context.show("general/nothing_open")
 
 
 COMMANDS = (
@@ -141,10 +141,10 @@ def application(bot: Bot, town: Town) -> Desk:
 
 
 def menus(language: str) -> dict[BotCommandScope, list[BotCommand]]:
-    """The command menus in a language, for private chats and for groups; their words stand in the template `commands`."""
+    """The command menus in a language, for private chats and for groups; their words stand in the template `general/commands`."""
     words = dict(
         line.split(": ", 1)
-        for line in messages.chat("commands", {}, Voice(language=language)).text.splitlines()
+        for line in messages.chat("general/commands", {}, Voice(language=language)).text.splitlines()
         if line
     )
 
@@ -275,4 +275,4 @@ async def _unknown_command(_update: Update, context: Context) -> None:
     found = dict.fromkeys(_BY_NAME[name].german for name in nearest)
     names = {command.german: _shown(command, by.language) for command in COMMANDS}
     commands = [{"code": Plain(german), "name": Plain(names[german])} for german in found]
-    context.reply("unknown_command", {"commands": commands})
+    context.reply("general/unknown_command", {"commands": commands})

@@ -110,7 +110,7 @@ async def agenda_(_update: Update, context: Context) -> None:
     if len(ahead) == 1:
         await _show_agenda(context, ahead[0]["id"])
     else:
-        context.show("agenda_choice", {"meetings": ahead})
+        context.show("agenda/choice", {"meetings": ahead})
 
 
 async def of_meeting(_update: Update, context: Context) -> None:
@@ -120,36 +120,38 @@ async def of_meeting(_update: Update, context: Context) -> None:
 
 
 async def _show_agenda(context: Context, meeting: int) -> None:
-    context.show("agenda", await agenda.of_meeting(by=await context.speaker(), meeting=meeting, now=context.now))
+    context.show("agenda/agenda", await agenda.of_meeting(by=await context.speaker(), meeting=meeting, now=context.now))
 
 
 async def topics(_update: Update, context: Context) -> None:
     """/themen: what I handed in, and where it is now."""
-    context.show("topics", await agenda.own(by=await context.speaker(), now=context.now))
+    context.show("agenda/topics", await agenda.own(by=await context.speaker(), now=context.now))
 
 
 async def view(_update: Update, context: Context) -> None:
     """One item."""
     (item,) = context.given
-    context.show("item", await agenda_items.view(by=await context.speaker(), item=item, now=context.now))
+    context.show("agenda/item", await agenda_items.view(by=await context.speaker(), item=item, now=context.now))
 
 
 async def withdraw(_update: Update, context: Context) -> None:
     """Take it back."""
     (item,) = context.given
-    context.show("item_withdrawn", await agenda_items.withdraw(by=await context.speaker(), item=item, now=context.now))
+    context.show(
+        "agenda/item_withdrawn", await agenda_items.withdraw(by=await context.speaker(), item=item, now=context.now)
+    )
 
 
 async def accept(_update: Update, context: Context) -> None:
     """Onto the agenda; who pressed it there stays there."""
     item, stays = context.given
     by = await context.speaker()
-    context.toast("item_accepted_toast", await agenda_items.accept(by=by, item=item, now=context.now))
+    context.toast("agenda/item_accepted_toast", await agenda_items.accept(by=by, item=item, now=context.now))
     facts = await agenda_items.view(by=by, item=item, now=context.now)
     if stays and facts["meeting"]:
         await _show_agenda(context, facts["meeting"]["id"])
     else:
-        context.show("item", facts)
+        context.show("agenda/item", facts)
 
 
 async def reject(_update: Update, context: Context) -> None:
@@ -170,10 +172,10 @@ async def change_length(_update: Update, context: Context) -> None:
     by = await context.speaker()
     if minutes or slots:
         facts = await agenda_items.change(by=by, item=item, minutes=minutes, slots=slots, now=context.now)
-        context.show("item", facts)
+        context.show("agenda/item", facts)
         return
     facts = await agenda_items.view(by=by, item=item, now=context.now)
-    context.show("item_length", {**facts, "lengths": list(MINUTES), "slot_choices": list(SLOTS)})
+    context.show("agenda/item_length", {**facts, "lengths": list(MINUTES), "slot_choices": list(SLOTS)})
 
 
 async def attach(_update: Update, context: Context) -> None:
@@ -207,7 +209,7 @@ async def order(_update: Update, context: Context) -> None:
 
 
 async def _show_order(context: Context, meeting: int) -> None:
-    context.show("agenda_order", await agenda.of_meeting(by=await context.speaker(), meeting=meeting, now=context.now))
+    context.show("agenda/order", await agenda.of_meeting(by=await context.speaker(), meeting=meeting, now=context.now))
 
 
 # --- the guided entries ---------------------------------------------------------------------------------------------
@@ -303,7 +305,7 @@ async def _attached(context: Context, answers: Answers) -> dict[str, Any]:
 
 
 async def _all_attached(context: Context, answers: Answers, _choice: str) -> None:
-    context.show("item", await _attached(context, answers))
+    context.show("agenda/item", await _attached(context, answers))
 
 
 async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
@@ -373,21 +375,21 @@ async def _submitted(context: Context, answers: Answers, _choice: str) -> None:
         proposal=proposal,
         now=context.now,
     )
-    context.show("item_handed_in", facts)
+    context.show("agenda/item_handed_in", facts)
 
 
 async def discard(_update: Update, context: Context) -> None:
     """Erase every trace of a text that looked like case data, the message in which it was typed included."""
     (source,) = context.given
     await dialogues.discard(context, source)
-    context.show("discarded")
+    context.show("general/discarded")
 
 
 async def _rejected(context: Context, answers: Answers, _choice: str) -> None:
     facts = await agenda_items.reject(
         by=await context.speaker(), item=answers["item"], reason=answers["reason"], now=context.now
     )
-    context.show("item_rejected_by_me", facts)
+    context.show("agenda/item_rejected_by_me", facts)
 
 
 async def _retitled(context: Context, answers: Answers, _choice: str) -> None:
@@ -398,14 +400,14 @@ async def _retitled(context: Context, answers: Answers, _choice: str) -> None:
         kept=bool(answers.get("kept")),
         now=context.now,
     )
-    context.show("item", facts)
+    context.show("agenda/item", facts)
 
 
 GUIDES = {
-    "item": Guide(ITEM, _take, _facts, _submitted),
-    "reject": Guide(REJECT, _take, _facts, _rejected, OVER),
-    "retitle": Guide(RETITLE, _take, _facts, _retitled, OVER),
-    "papers": Guide(PAPERS, _attach, _attached, _all_attached, OVER),
+    "item": Guide("agenda", ITEM, _take, _facts, _submitted),
+    "reject": Guide("agenda", REJECT, _take, _facts, _rejected, OVER),
+    "retitle": Guide("agenda", RETITLE, _take, _facts, _retitled, OVER),
+    "papers": Guide("agenda", PAPERS, _attach, _attached, _all_attached, OVER),
 }
 
 BUTTONS = {

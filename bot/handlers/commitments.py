@@ -31,7 +31,7 @@ WITHOUT_DATE = {"standing": DueKind.STANDING, "none": DueKind.NONE}
 
 async def listed(_update: Update, context: Context) -> None:
     """/commitments: what I have promised and was promised."""
-    context.show("commitments", await ledger.listed(by=await context.speaker(), now=context.now))
+    context.show("commitments/list", await ledger.listed(by=await context.speaker(), now=context.now))
 
 
 async def of_body(update: Update, context: Context) -> None:
@@ -41,7 +41,7 @@ async def of_body(update: Update, context: Context) -> None:
         await listed(update, context)
         return
     facts = await ledger.of_body(by=await context.speaker(), body=body, now=context.now)
-    context.show("commitments_of_body", facts)
+    context.show("commitments/of_body", facts)
 
 
 async def record(_update: Update, context: Context) -> None:
@@ -92,7 +92,7 @@ async def view(_update: Update, context: Context) -> None:
     """One commitment."""
     (commitment,) = context.given
     facts = await ledger.view(by=await context.speaker(), commitment=commitment, now=context.now)
-    context.show("commitment", facts)
+    context.show("commitments/commitment", facts)
 
 
 async def confirm(_update: Update, context: Context) -> None:
@@ -100,8 +100,8 @@ async def confirm(_update: Update, context: Context) -> None:
     commitment, party = context.given
     by = await context.speaker()
     facts = await commitments.confirm(by=by, commitment=commitment, party=party, now=context.now)
-    context.toast("commitment_confirmed_toast")
-    context.show("commitment", facts)
+    context.toast("commitments/confirmed_toast")
+    context.show("commitments/commitment", facts)
 
 
 async def check_in(_update: Update, context: Context) -> None:
@@ -109,36 +109,36 @@ async def check_in(_update: Update, context: Context) -> None:
     commitment, answer = context.given
     by = await context.speaker()
     facts = await commitments.check_in(by=by, commitment=commitment, answer=answer, now=context.now)
-    context.toast("check_in_toast", {"answer": Plain(answer.value)})
-    context.show("commitment", facts)
+    context.toast("commitments/check_in_toast", {"answer": Plain(answer.value)})
+    context.show("commitments/commitment", facts)
 
 
 async def fulfil(_update: Update, context: Context) -> None:
     """It is done."""
     (commitment,) = context.given
     facts = await commitments.fulfil(by=await context.speaker(), commitment=commitment, now=context.now)
-    context.show("commitment", facts)
+    context.show("commitments/commitment", facts)
 
 
 async def verify(_update: Update, context: Context) -> None:
     """The body agrees that it is done."""
     (commitment,) = context.given
     facts = await commitments.verify(by=await context.speaker(), commitment=commitment, now=context.now)
-    context.show("commitment", facts)
+    context.show("commitments/commitment", facts)
 
 
 async def reopen(_update: Update, context: Context) -> None:
     """It is not done after all."""
     (commitment,) = context.given
     facts = await commitments.reopen(by=await context.speaker(), commitment=commitment, now=context.now)
-    context.show("commitment", facts)
+    context.show("commitments/commitment", facts)
 
 
 async def ask_new_owner(_update: Update, context: Context) -> None:
     """Its owner has left: ask who does it now."""
     (commitment,) = context.given
     facts = await handing_over.choices(by=await context.speaker(), commitment=commitment, now=context.now)
-    context.show("commitment_hand_over", facts)
+    context.show("commitments/hand_over", facts)
 
 
 async def hand_over(_update: Update, context: Context) -> None:
@@ -146,7 +146,7 @@ async def hand_over(_update: Update, context: Context) -> None:
     commitment, to = context.given
     by = await context.speaker()
     facts = await handing_over.hand_over(by=by, commitment=commitment, to=to, now=context.now)
-    context.show("commitment", facts)
+    context.show("commitments/commitment", facts)
 
 
 async def decline(_update: Update, context: Context) -> None:
@@ -406,7 +406,7 @@ async def _recorded(context: Context, answers: Answers, _choice: str) -> None:
         kept=bool(answers.get("kept")),
         now=context.now,
     )
-    context.show("commitment_recorded", facts)
+    context.show("commitments/recorded", facts)
 
 
 async def _moved(context: Context, answers: Answers, _choice: str) -> None:
@@ -418,7 +418,7 @@ async def _moved(context: Context, answers: Answers, _choice: str) -> None:
         kept=bool(answers.get("kept")),
         now=context.now,
     )
-    context.show("commitment", facts)
+    context.show("commitments/commitment", facts)
 
 
 async def _declined(context: Context, answers: Answers, _choice: str) -> None:
@@ -429,7 +429,7 @@ async def _declined(context: Context, answers: Answers, _choice: str) -> None:
         kept=bool(answers.get("kept")),
         now=context.now,
     )
-    context.show("commitment_declined_by_me", facts)
+    context.show("commitments/declined_by_me", facts)
 
 
 async def _dropped(context: Context, answers: Answers, _choice: str) -> None:
@@ -440,14 +440,14 @@ async def _dropped(context: Context, answers: Answers, _choice: str) -> None:
         kept=bool(answers.get("kept")),
         now=context.now,
     )
-    context.show("commitment", facts)
+    context.show("commitments/commitment", facts)
 
 
 GUIDES = {
-    "commitment": Guide(COMMITMENT, _take, _facts, _recorded),
-    "due": Guide(DUE, _take, _due_questions, _moved),
-    "commitment_decline": Guide(COMMITMENT_DECLINE, _take, _reason_questions, _declined),
-    "commitment_drop": Guide(COMMITMENT_DROP, _take, _reason_questions, _dropped),
+    "commitment": Guide("commitments", COMMITMENT, _take, _facts, _recorded),
+    "due": Guide("commitments", DUE, _take, _due_questions, _moved),
+    "commitment_decline": Guide("commitments", COMMITMENT_DECLINE, _take, _reason_questions, _declined),
+    "commitment_drop": Guide("commitments", COMMITMENT_DROP, _take, _reason_questions, _dropped),
 }
 
 BUTTONS = {

@@ -26,18 +26,23 @@ Answers = dict[str, Any]
 
 @dataclass(frozen=True)
 class Guide:
-    """One kind of guided entry.
+    """One kind of guided entry; its questions are among the templates of the `room`.
 
     `take(context, answers, step, text, pressed)` gives the answers to add; it raises NotUnderstood or another refusal, and the
-    question stays open. `facts(context, answers)` is what the step's template `guided/<kind>_<step>` shows. `finish` does it.
+    question stays open. `facts(context, answers)` is what the step's template shows. `finish` does it.
     A refusal of the kinds `over` says that what the entry is about is over: that ends the entry, too.
     """
 
+    room: str
     flow: Flow
     take: Callable[[Context, Answers, str, str, bool], Awaitable[Answers]]
     facts: Callable[[Context, Answers], Awaitable[Mapping[str, Any]]]
     finish: Callable[[Context, Answers, str], Awaitable[None]]
     over: tuple[type[Refusal], ...] = ()
+
+    def question(self, step: str) -> str:
+        """The template of a step: `agenda/form/item_title`."""
+        return f"{self.room}/form/{self.flow.kind}_{step}"
 
 
 async def begin(context: Context, guide: Guide, answers: Answers) -> None:
@@ -195,7 +200,7 @@ async def _ask(context: Context, guide: Guide, person: int, answers: Answers) ->
         now=context.now,
     )
     begins = {"first": guide.flow.begins(answers), "source": answers.get("source")}
-    context.show(f"guided/{guide.flow.kind}_{step}", {**begins, **facts})
+    context.show(guide.question(step), {**begins, **facts})
 
 
 # --- texts that look like case data ---------------------------------------------------------------------------------
@@ -273,7 +278,7 @@ async def warn(context: Context) -> None:
     if context.message is not None:
         network, chat_id = context.turn.network, context.turn.chat_id
         await dialogues.warned(network, chat_id, context.message.message_id, now=context.now)
-        context.reply("warned")
+        context.reply("general/warned")
 
 
 async def discard_warned(context: Context, guides: Mapping[str, Guide]) -> None:
@@ -283,7 +288,7 @@ async def discard_warned(context: Context, guides: Mapping[str, Guide]) -> None:
     entry = await _open(context)
     guide = guides.get(entry.kind) if entry else None
     if entry is None or guide is None or await _closed(context, guide, entry):
-        context.show("discarded")
+        context.show("general/discarded")
         return
-    context.toast("discarded")
+    context.toast("general/discarded")
     await _ask(context, guide, entry.person_id, dict(entry.data))

@@ -23,7 +23,7 @@ async def begin(update: Update, context: Context) -> None:
 
 async def offer(_update: Update, context: Context) -> None:
     """Ask whose group this is."""
-    context.show("group_choice", await groups.choices(by=await context.speaker(), now=context.now))
+    context.show("accounts/group_choice", await groups.choices(by=await context.speaker(), now=context.now))
 
 
 async def link(_update: Update, context: Context) -> None:
@@ -37,7 +37,7 @@ async def link(_update: Update, context: Context) -> None:
         thread_id=context.turn.thread_id,
         now=context.now,
     )
-    context.show("group_linked", facts)
+    context.show("accounts/group_linked", facts)
 
 
 async def forget(context: Context) -> None:

@@ -33,7 +33,7 @@ async def _open_link(context: Context, token: str) -> None:
         now=context.now,
         machine_now=context.machine_now,
     )
-    context.reply("join_privacy", facts | {"language": context.turn.language})
+    context.reply("accounts/join_privacy", facts | {"language": context.turn.language})
 
 
 async def _administer(context: Context, code: str) -> None:
@@ -43,7 +43,7 @@ async def _administer(context: Context, code: str) -> None:
     except Stranger as stranger:
         raise joining.NotIntroduced(**stranger.facts) from stranger
     await joining.administer(by=speaker, token=code, now=context.now, machine_now=context.machine_now)
-    context.reply("administrator")
+    context.reply("accounts/administrator")
 
 
 async def privacy_read(update: Update, context: Context) -> None:

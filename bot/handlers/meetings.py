@@ -29,13 +29,13 @@ FOLDS = {"": None, "A": 0, "B": 1}  # of two equal times
 
 async def upcoming(_update: Update, context: Context) -> None:
     """/termine."""
-    context.show("meetings", await meetings.upcoming(by=await context.speaker(), now=context.now))
+    context.show("meetings/list", await meetings.upcoming(by=await context.speaker(), now=context.now))
 
 
 async def view(_update: Update, context: Context) -> None:
     """One meeting."""
     (meeting,) = context.given
-    context.show("meeting", await meetings.view(by=await context.speaker(), meeting=meeting, now=context.now))
+    context.show("meetings/meeting", await meetings.view(by=await context.speaker(), meeting=meeting, now=context.now))
 
 
 async def answer(_update: Update, context: Context) -> None:
@@ -45,16 +45,16 @@ async def answer(_update: Update, context: Context) -> None:
     facts = await invitations.answer(
         by=await context.speaker(), meeting=meeting, answer=given, shown=shown, now=context.now
     )
-    context.toast("answered_toast", facts)
+    context.toast("meetings/answered_toast", facts)
     if context.private:
-        context.show("answered", facts)
+        context.show("meetings/answered", facts)
 
 
 async def deputies(_update: Update, context: Context) -> None:
     """Who could come instead, of oneself or of somebody who phoned."""
     meeting, phoned = context.given
     facts = await invitations.deputies(by=await context.speaker(), meeting=meeting, person=phoned, now=context.now)
-    context.show("deputies", {**facts, "person": phoned})
+    context.show("meetings/deputies", {**facts, "person": phoned})
 
 
 async def delegate(_update: Update, context: Context) -> None:
@@ -63,9 +63,9 @@ async def delegate(_update: Update, context: Context) -> None:
     facts = await invitations.delegate(
         by=await context.speaker(), meeting=meeting, deputy=deputy, person=phoned, now=context.now
     )
-    context.toast("answered_toast", facts)
+    context.toast("meetings/answered_toast", facts)
     if phoned is None:
-        context.show("answered", facts)
+        context.show("meetings/answered", facts)
     else:
         await _show_answers(context, meeting)
 
@@ -77,13 +77,17 @@ async def answers(_update: Update, context: Context) -> None:
 
 
 async def _show_answers(context: Context, meeting: int) -> None:
-    context.show("answers", await invitations.answers(by=await context.speaker(), meeting=meeting, now=context.now))
+    context.show(
+        "meetings/answers", await invitations.answers(by=await context.speaker(), meeting=meeting, now=context.now)
+    )
 
 
 async def tell_again(_update: Update, context: Context) -> None:
     """Send it once more to those who may have missed it."""
     (meeting,) = context.given
-    context.toast("told_again", await reaching.again(by=await context.speaker(), meeting=meeting, now=context.now))
+    context.toast(
+        "meetings/told_again", await reaching.again(by=await context.speaker(), meeting=meeting, now=context.now)
+    )
     await _show_answers(context, meeting)
 
 
@@ -92,7 +96,7 @@ async def answer_for(_update: Update, context: Context) -> None:
     meeting, phoned = context.given
     facts = await invitations.answers(by=await context.speaker(), meeting=meeting, now=context.now)
     chosen = next((entry for entry in facts["people"] if phoned is not None and entry["id"] == phoned), None)
-    context.show("answer_for", {**facts, "person": chosen})
+    context.show("meetings/answer_for", {**facts, "person": chosen})
 
 
 async def answered_for(_update: Update, context: Context) -> None:
@@ -100,7 +104,7 @@ async def answered_for(_update: Update, context: Context) -> None:
     meeting, person, given = context.given
     speaker = await context.speaker()
     facts = await invitations.answer(by=speaker, meeting=meeting, answer=given, person=person, now=context.now)
-    context.toast("answered_toast", facts)
+    context.toast("meetings/answered_toast", facts)
     await _show_answers(context, meeting)
 
 
@@ -154,7 +158,7 @@ async def tell_now(_update: Update, context: Context) -> None:
     """Do not wait for the settle time."""
     (meeting,) = context.given
     facts = await moving.told_at_once(by=await context.speaker(), meeting=meeting, now=context.now)
-    context.show("told_at_once", facts)
+    context.show("meetings/told_at_once", facts)
 
 
 # --- the guided entries ---------------------------------------------------------------------------------------------
@@ -384,7 +388,7 @@ async def _scheduled(context: Context, answers: Answers, _choice: str) -> None:
         zone=context.town.zone,
         now=context.now,
     )
-    context.show("scheduled", facts)
+    context.show("meetings/scheduled", facts)
 
 
 def _seen(answers: Answers, choice: str) -> str | None:
@@ -403,7 +407,7 @@ async def _invited(context: Context, answers: Answers, choice: str) -> None:
         seen=_seen(answers, choice),
         now=context.now,
     )
-    context.show("invited", facts)
+    context.show("meetings/invited", facts)
 
 
 async def _moved(context: Context, answers: Answers, choice: str) -> None:
@@ -415,7 +419,7 @@ async def _moved(context: Context, answers: Answers, choice: str) -> None:
         seen=_seen(answers, choice),
         now=context.now,
     )
-    context.show("moved_by_me", facts)
+    context.show("meetings/moved_by_me", facts)
 
 
 async def _relocated(context: Context, answers: Answers, choice: str) -> None:
@@ -428,7 +432,7 @@ async def _relocated(context: Context, answers: Answers, choice: str) -> None:
         seen=_seen(answers, choice),
         now=context.now,
     )
-    context.show("moved_by_me", facts)
+    context.show("meetings/moved_by_me", facts)
 
 
 async def _cancelled(context: Context, answers: Answers, choice: str) -> None:
@@ -439,15 +443,15 @@ async def _cancelled(context: Context, answers: Answers, choice: str) -> None:
         seen=_seen(answers, choice),
         now=context.now,
     )
-    context.show("cancelled_by_me", facts)
+    context.show("meetings/cancelled_by_me", facts)
 
 
 GUIDES = {
-    "meeting": Guide(MEETING, _take, _facts, _scheduled),
-    "invite": Guide(INVITE, _take, _facts, _invited, OVER),
-    "move": Guide(MOVE, _take, _facts, _moved, OVER),
-    "place": Guide(PLACE, _take, _facts, _relocated, OVER),
-    "cancel": Guide(CANCEL, _take, _facts, _cancelled, OVER),
+    "meeting": Guide("meetings", MEETING, _take, _facts, _scheduled),
+    "invite": Guide("meetings", INVITE, _take, _facts, _invited, OVER),
+    "move": Guide("meetings", MOVE, _take, _facts, _moved, OVER),
+    "place": Guide("meetings", PLACE, _take, _facts, _relocated, OVER),
+    "cancel": Guide("meetings", CANCEL, _take, _facts, _cancelled, OVER),
 }
 
 BUTTONS = {

@@ -29,26 +29,26 @@ async def seats(_update: Update, context: Context) -> None:
     """The seats of a body."""
     body, _ = context.given
     facts = await leaving.seats(by=await context.speaker(), body=body, now=context.now)
-    context.show("seats", facts)
+    context.show("people/seats", facts)
 
 
 async def seat(_update: Update, context: Context) -> None:
     """One seat, and what can be done with it."""
     (number,) = context.given
-    context.show("seat", await leaving.seat(by=await context.speaker(), seat=number, now=context.now))
+    context.show("people/seat", await leaving.seat(by=await context.speaker(), seat=number, now=context.now))
 
 
 async def ask_end(_update: Update, context: Context) -> None:
     """Ask once more."""
     (number,) = context.given
-    context.show("seat_end", await leaving.seat(by=await context.speaker(), seat=number, now=context.now))
+    context.show("people/seat_end", await leaving.seat(by=await context.speaker(), seat=number, now=context.now))
 
 
 async def end(_update: Update, context: Context) -> None:
     """End it."""
     (number,) = context.given
     facts = await leaving.end_seat(by=await context.speaker(), seat=number, now=context.now)
-    context.show("seat_ended_by_me", facts)
+    context.show("people/seat_ended_by_me", facts)
 
 
 async def invite(_update: Update, context: Context) -> None:
@@ -61,7 +61,7 @@ async def invite(_update: Update, context: Context) -> None:
         now=context.now,
         machine_now=context.machine_now,
     )
-    context.show("join_link", facts)
+    context.show("accounts/join_link", facts)
 
 
 # --- lists of people --------------------------------------------------------------------------------------------------
@@ -82,7 +82,7 @@ async def sent(_update: Update, context: Context) -> bool:
         size=upload.size,
         now=context.now,
     )
-    context.reply("people_file_received")
+    context.reply("people/file_received")
     return True
 
 
@@ -136,7 +136,7 @@ async def page(_update: Update, context: Context) -> None:
         zone=context.town.zone,
         now=context.now,
     )
-    context.show("people_file", facts)
+    context.show("people/file", facts)
 
 
 async def confirm(_update: Update, context: Context) -> None:
@@ -150,7 +150,7 @@ async def confirm(_update: Update, context: Context) -> None:
         zone=context.town.zone,
         now=context.now,
     )
-    context.show("people_file_imported" if facts["done"] else "people_file", facts)
+    context.show("people/file_imported" if facts["done"] else "people/file", facts)
 
 
 async def drop(_update: Update, context: Context) -> None:
@@ -158,7 +158,7 @@ async def drop(_update: Update, context: Context) -> None:
     await people_files.drop(
         by=await context.speaker(), network=context.turn.network, chat_id=context.turn.chat_id, now=context.now
     )
-    context.show("people_file_dropped")
+    context.show("people/file_dropped")
 
 
 # What stands in the place of a page is passed over: buttons in older messages open the first one.

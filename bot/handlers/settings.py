@@ -16,7 +16,7 @@ async def settings(_update: Update, context: Context) -> None:
     """/einstellungen."""
     person = await context.speaker()
     context.show(
-        "settings",
+        "accounts/settings",
         {
             "speaks": Plain(person.language),
             "quiet_from": Plain(f"{person.quiet_from // 60:02}:{person.quiet_from % 60:02}"),
@@ -49,20 +49,20 @@ async def rest(update: Update, context: Context) -> None:
 async def calendar(_update: Update, context: Context) -> None:
     """/kalender: the secret link."""
     generation = await feeds.generation(person=await context.speaker(), key=context.town.key, now=context.now)
-    context.show("calendar", {"link": FeedLink(generation), "renewed": False})
+    context.show("general/calendar", {"link": FeedLink(generation), "renewed": False})
 
 
 async def ask_renewal(_update: Update, context: Context) -> None:
     """Before the old link ends: it stands in calendars."""
     await context.speaker()
-    context.show("calendar_renew")
+    context.show("general/calendar_renew")
 
 
 async def renew(_update: Update, context: Context) -> None:
     """A new link; the old one ends at once."""
     await feeds.renew(person=await context.speaker(), key=context.town.key, now=context.now)
     generation = await feeds.generation(person=await context.speaker(), key=context.town.key, now=context.now)
-    context.show("calendar", {"link": FeedLink(generation), "renewed": True})
+    context.show("general/calendar", {"link": FeedLink(generation), "renewed": True})
 
 
 BUTTONS = {

@@ -36,7 +36,7 @@ async def menu(_update: Update, context: Context) -> None:
     next_meetings = (await meetings.upcoming(by=person, now=context.now, limit=meetings.SOONEST))["meetings"][:1]
     typed = context.turn.callback_id is None and not context.is_command
     context.show(
-        "menu",
+        "general/menu",
         {
             "name": Plain(access.name_of(person)),
             "meetings": next_meetings,
@@ -59,7 +59,7 @@ async def in_group(_update: Update, context: Context) -> None:
     facts = await meetings.of_group(
         by=await context.speaker(), network=context.turn.network, chat_id=context.turn.chat_id, now=context.now
     )
-    context.reply("group", facts)
+    context.reply("accounts/group", facts)
 
 
 async def help_(_update: Update, context: Context) -> None:
@@ -67,17 +67,17 @@ async def help_(_update: Update, context: Context) -> None:
     person = await context.speaker()
     held = await access.memberships(person, context.now)
     administrator = permissions.may_administer(administrator=person.administrator)
-    context.show("help", {"administrator": administrator, "may_organise": _may_organise(person, held)})
+    context.show("general/help", {"administrator": administrator, "may_organise": _may_organise(person, held)})
 
 
 async def privacy(_update: Update, context: Context) -> None:
     """/datenschutz; for everybody, also for strangers, who read it in the language of their client."""
-    context.show("privacy", {"language": context.turn.language})
+    context.show("general/privacy", {"language": context.turn.language})
 
 
 async def give_up(_update: Update, context: Context) -> None:
     """/abbrechen: whatever is being asked is forgotten, with the papers that were sent for it."""
-    context.show("given_up", {"something": await dialogues.give_up(context)})
+    context.show("general/given_up", {"something": await dialogues.give_up(context)})
 
 
 async def nothing(_update: Update, context: Context) -> None:  # a handler's signature

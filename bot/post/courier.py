@@ -54,7 +54,7 @@ HAS_MORE = frozenset({NoticeKind.MESSAGE, NoticeKind.EDIT, NoticeKind.CAPTION}) 
 UNREACHABLE = "unreachable"
 OVERTAKEN = "overtaken"
 TOO_LATE = "too late"
-FAREWELL = "seat_lost"  # goes after those who have left: it takes the meetings ahead out of their calendars
+FAREWELL = "people/seat_lost"  # goes after those who have left: it takes the meetings ahead out of their calendars
 
 
 class Overtaken(TurnLost):

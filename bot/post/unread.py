@@ -5,13 +5,14 @@ from datetime import datetime, timedelta
 
 from bot.actions import notices
 from bot.actions.notices import Draft
+from bot.actions.told import UNREAD
 from storage.db import transaction, unit_of_work
 from storage.models import Notice
 from storage.vocabulary import Lane, NoticeKind, NoticeState
 
 LIES_FOR = timedelta(minutes=15)
 AGAIN_AFTER = timedelta(days=1)
-TEMPLATE = "unread"
+TEMPLATE = "general/unread"
 
 Unread = tuple[int, datetime, int]
 """A person, since when something lies unread for them, and the newest message; the web chat tells it."""
@@ -26,7 +27,7 @@ async def bundle_unread(now: datetime, unread: Callable[[datetime], Awaitable[Se
     told = await _told([person for person, _, _ in lying], since=now - AGAIN_AFTER)
     drafts = [
         Draft(
-            key=f"{TEMPLATE}:{person}:{newest}",
+            key=f"{UNREAD}:{person}:{newest}",
             template=TEMPLATE,
             facts={},
             due_at=now,
@@ -60,7 +61,7 @@ async def _told(people: Sequence[int], *, since: datetime) -> dict[int, datetime
 
 async def _take_back(still_unread: Sequence[int], *, now: datetime) -> None:
     soon = Notice.filter(state=NoticeState.WAITING, lane=Lane.MAILING, due_at__lte=now + AGAIN_AFTER)
-    waiting = soon.filter(about__startswith=f"{TEMPLATE}:").exclude(person_id__in=[0, *still_unread])
+    waiting = soon.filter(about__startswith=f"{UNREAD}:").exclude(person_id__in=[0, *still_unread])
     if not await waiting.exists():
         return
 
@@ -72,4 +73,4 @@ async def _take_back(still_unread: Sequence[int], *, now: datetime) -> None:
 
 
 def _about(person: int) -> str:
-    return f"{TEMPLATE}:{person}"
+    return f"{UNREAD}:{person}"

@@ -18,12 +18,12 @@ from bot.rules.facts import FULL, NUDGE, AnswerLink, FeedLink, OneTimeLink
 from storage.models import Notice
 from storage.vocabulary import Lane, Network, NoticeKind, TokenPurpose
 
-NUDGE_TEMPLATE = "nudge"
-NUDGE_TOAST = "nudge_toast"
+NUDGE_TEMPLATE = "general/nudge"
+NUDGE_TOAST = "general/nudge_toast"
 NUDGE_ANSWER = "refusals/hints_only"
 AS_MAIL = "message"  # the frame of the chat's words
-FILE_MISSING = "file_missing"
-ALSO_BY_MAIL = frozenset({"new_way"})  # in the chats' words, to people whom the chats reach, too
+FILE_MISSING = "general/file_missing"
+ALSO_BY_MAIL = frozenset({"accounts/new_way"})  # in the chats' words, to people whom the chats reach, too
 OF_COMMITMENTS = frozenset({"c", "cc", "cs", "cx"})  # buttons that name a commitment: its page does what they do
 SUBJECT_UNITS = 120
 ATTACHED = ("document", "calendar")

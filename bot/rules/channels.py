@@ -9,7 +9,15 @@ from bot.rules.facts import FULL, NOTHING, TITLES, Facts
 from storage.vocabulary import Network
 
 WITHOUT_CONTENT = frozenset(  # what Telegram carries to whoever writes or presses there, whatever their level
-    {"", "discarded", "given_up", "privacy", "trouble", "refusals/not_over_telegram", "refusals/hints_only"}
+    {
+        "",
+        "general/discarded",
+        "general/given_up",
+        "general/privacy",
+        "general/trouble",
+        "refusals/not_over_telegram",
+        "refusals/hints_only",
+    }
 )
 
 

@@ -69,7 +69,7 @@ async def agreed(town: Town, now: datetime, due: Due = NEXT_WEEK, **more: Any) -
     number = await recorded(town, now, due, **more)
     await CommitmentParty.filter(commitment_id=number).update(confirmed_at=now)
     await Commitment.filter(id=number).update(state=CommitmentState.AGREED)
-    await Notice.filter(template__startswith="commitment_").delete()
+    await Notice.filter(template__in=["commitments/proposed", "commitments/agreed"]).delete()
     return number
 
 

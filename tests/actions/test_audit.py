@@ -74,7 +74,7 @@ async def test_reopened_stands_as_before_and_those_who_had_heard_are_told(now: d
     await commitments.reopen(by=office.anna, commitment=number, now=now)
 
     assert await state(number) is CommitmentState.BLOCKED
-    assert {person for _, person in await told("commitment_reopened")} == {office.ben.id, office.carla.id}
+    assert {person for _, person in await told("commitments/reopened")} == {office.ben.id, office.carla.id}
 
 
 async def test_given_to_somebody_who_has_not_agreed_it_can_be_given_to_another(now: datetime) -> None:

@@ -20,7 +20,12 @@ MINUTE = timedelta(minutes=1)
 
 
 def draft(now: datetime, **more: Any) -> Draft:  # noqa: ANN401  # fields of every type
-    values = {"key": "meeting:1:moved:7", "template": "moved", "facts": {"title": Title("82. TK")}, "due_at": now}
+    values = {
+        "key": "meeting:1:moved:7",
+        "template": "meetings/moved",
+        "facts": {"title": Title("82. TK")},
+        "due_at": now,
+    }
     return Draft(**{**values, **more})
 
 
@@ -125,12 +130,12 @@ async def test_card_is_one_row_that_shows_the_latest_state(now: datetime) -> Non
     await notices.keep_card(card(now, facts={"count": 1}), now=now)
     await Notice.all().update(state=NoticeState.SENT, message_id=12)
 
-    await notices.keep_card(card(now + MINUTE, facts={"count": 2}, template="meeting_card"), now=now + MINUTE)
+    await notices.keep_card(card(now + MINUTE, facts={"count": 2}, template="meetings/card"), now=now + MINUTE)
 
     row = await Notice.get()
     assert (row.facts, row.template, row.state, row.due_at) == (
         {"count": 2},
-        "meeting_card",
+        "meetings/card",
         NoticeState.WAITING,
         now + MINUTE,
     )
@@ -182,10 +187,11 @@ async def test_correct_puts_newer_facts_into_what_waits_and_tells_such_facts(now
 
 async def test_withdraw_spares_the_templates_named(now: datetime) -> None:
     await notices.queue(
-        [draft(now, key="1", about="m:1"), draft(now, key="2", about="m:1", template="deputy_released")], now=now
+        [draft(now, key="1", about="m:1"), draft(now, key="2", about="m:1", template="meetings/deputy_released")],
+        now=now,
     )
 
-    withdrawn = await notices.withdraw("m:1", except_for=["deputy_released"])
+    withdrawn = await notices.withdraw("m:1", except_for=["meetings/deputy_released"])
 
     assert ([row.key for row in withdrawn], [row.key for row in await Notice.all()]) == (["1"], ["2"])
 

@@ -151,7 +151,7 @@ def _waiting(town: Town) -> Iterator[tuple[object, ...]]:
     due = town.now + timedelta(days=1)
     for body in town.seats:
         person, about = town.seats[body][0].person, f"body:{body}"
-        shared = ("message", Lane.MAILING.value, person, body, about, None, None, "overdue")
+        shared = ("message", Lane.MAILING.value, person, body, about, None, None, "commitments/overdue")
         yield (
             f"later:{body}",
             *shared,
@@ -172,7 +172,7 @@ def _cards(town: Town) -> Iterator[tuple[object, ...]]:
     for met in filter(lambda met: met.told, town.meetings):
         at, about = _told_at(town, met), f"meeting:{met.id}"
         key, chat = f"card:{about}:{met.body}", town.group(met.body)
-        shared = (NoticeKind.CARD.value, Lane.MAILING.value, None, met.body, about, WEBCHAT, chat, "meeting_card")
+        shared = (NoticeKind.CARD.value, Lane.MAILING.value, None, met.body, about, WEBCHAT, chat, "meetings/card")
         yield key, *shared, "{}", True, False, True, NoticeState.SENT.value, at, 0, 1, at, at
 
 
@@ -184,7 +184,7 @@ def _invitations(town: Town) -> Iterator[tuple[object, ...]]:
             number, kind = next(numbers), NoticeKind.MESSAGE.value
             state = next((state for state, every in UNUSUAL.items() if number % every == 0), NoticeState.SENT)
             key = f"{about}:0:invitation:{seat.person}:{number}"
-            shared = (kind, Lane.MAILING.value, seat.person, met.body, about, None, None, "invitation")
+            shared = (kind, Lane.MAILING.value, seat.person, met.body, about, None, None, "meetings/invitation")
             sent = at if state is NoticeState.SENT else None
             yield key, *shared, "{}", False, False, True, state.value, at, 0, number, at, sent
 
@@ -193,7 +193,7 @@ def _answers(town: Town) -> Iterator[tuple[object, ...]]:
     step = YEARS / town.shape.notices
     for number in count(1):
         chat, at = number % town.shape.people + 1, town.now - YEARS - LAST_SAID + number * step
-        shared = (NoticeKind.MESSAGE.value, Lane.ANSWER.value, None, None, None, WEBCHAT, chat, "menu")
+        shared = (NoticeKind.MESSAGE.value, Lane.ANSWER.value, None, None, None, WEBCHAT, chat, "general/menu")
         key = f"answer:webchat:-{number}:0"  # of an update before the first that the server will number
         yield key, *shared, "{}", False, False, True, NoticeState.SENT.value, at, 0, number, at, at
 

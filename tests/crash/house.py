@@ -119,7 +119,7 @@ async def call_off(members: Sequence[int], *, now: datetime) -> None:
     async def cancel() -> None:
         async with db.transaction():
             await moving.cancel(by=chair, meeting=meeting.id, reason="Der Saal ist belegt", now=now)
-            await Notice.filter(template="cancelled").update(urgent=True)  # as the invitations
+            await Notice.filter(template="meetings/cancelled").update(urgent=True)  # as the invitations
 
     await db.unit_of_work(cancel)
     await seat.update(role=Role.MEMBER)

@@ -148,8 +148,12 @@ async def seconds_behind_the_bad_ones(mode: str) -> float:
     assert await Area.filter(key="half").count() == 0
     assert sorted(await column(AgendaItem.all(), "title")) == [f"Thema Nr {number}" for number in (1, 6, 7)]
     told = await Notice.filter(state=NoticeState.SENT).order_by("id").values_list("chat_id", "template")
-    assert [template for to, template in told if to == chat] == ["item_handed_in", "trouble", "item_handed_in"]
-    assert [template for to, template in told if to == other] == ["item_handed_in"]
+    assert [template for to, template in told if to == chat] == [
+        "agenda/item_handed_in",
+        "general/trouble",
+        "agenda/item_handed_in",
+    ]
+    assert [template for to, template in told if to == other] == ["agenda/item_handed_in"]
     return took
 
 

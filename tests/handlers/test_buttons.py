@@ -266,7 +266,7 @@ async def test_defect_behind_a_button_is_retried_parked_and_told(
     toasts, news = await presses(stage, MIRIAM, "m:7")
 
     parked = await InboxUpdate.get(state=UpdateState.PARKED)
-    told = typed.decode((await Notice.get(template="trouble")).facts)
+    told = typed.decode((await Notice.get(template="general/trouble")).facts)
     assert (tried, toasts) == ([(7,)] * 3, [])
     assert [text.partition(",")[0] for text, _ in news] == ["Das hat nicht geklappt"]
     assert parked.error == f"{error.__name__} {told['code']}"

@@ -304,7 +304,9 @@ async def test_who_blocks_telegram_is_told_in_the_web_chat_until_they_are_back(s
         stage.clock.moment += timedelta(minutes=3)
         await stage.settle()
         told = (
-            await Notice.filter(template="moved", person_id=stefan.id, kind=NoticeKind.MESSAGE).order_by("-id").first()
+            await Notice.filter(template="meetings/moved", person_id=stefan.id, kind=NoticeKind.MESSAGE)
+            .order_by("-id")
+            .first()
         )
         assert told is not None
         return f"{told.state.value} {told.network}"

@@ -85,7 +85,9 @@ async def test_lead_sees_who_may_have_missed_it_and_sends_it_again_once(stage: S
     await invites(stage)
     await does(stage, PETRA, "[✉️ Einladen]")
     for name in (UWE, MONIKA):
-        await Notice.filter(person_id=stage.user(name).id, template="invitation").update(state=NoticeState.UNCERTAIN)
+        await Notice.filter(person_id=stage.user(name).id, template="meetings/invitation").update(
+            state=NoticeState.UNCERTAIN
+        )
     await stage.is_now(stage.clock() + MINUTE)
     await does(stage, UWE, "[✅ Zusage]")
 
@@ -113,7 +115,7 @@ async def test_who_accepted_before_the_place_changed_can_be_told_of_it_again(sta
     await does(stage, PETRA, "/termine", "[RLK · Do, 03.12.]", "[📍 Ort und Zugang]")
     await does(stage, PETRA, "[In Präsenz]", "Bauhof", "[✅ So ändern]")
     await stage.is_now(stage.clock() + 3 * MINUTE)
-    await Notice.filter(person_id=stage.user(UWE).id, template="moved").update(state=NoticeState.DEAD)
+    await Notice.filter(person_id=stage.user(UWE).id, template="meetings/moved").update(state=NoticeState.DEAD)
 
     listed = await does(stage, PETRA, "/termine", "[RLK · Do, 03.12.]", "[👥 Antworten]")
     before = await count(stage, UWE, "✏️ Geändert")
@@ -128,7 +130,9 @@ async def test_deputy_who_may_still_come_is_listed_and_told_again(stage: Stage) 
     await invites(stage)
     await does(stage, PETRA, "[✉️ Einladen]")
     await does(stage, CHRISTINE, "[❌ Absage]", "[↪️ Vertretung benennen]", "[Emily Carter]", "[✅ Zusage]")
-    await Notice.filter(person_id=stage.user(EMILY).id, template="deputy_released").update(state=NoticeState.DEAD)
+    await Notice.filter(person_id=stage.user(EMILY).id, template="meetings/deputy_released").update(
+        state=NoticeState.DEAD
+    )
 
     listed = await does(stage, PETRA, "/termine", "[RLK · Do, 03.12.]", "[👥 Antworten]")
     again = await does(stage, PETRA, "[🔁 Noch einmal senden]")
@@ -146,7 +150,7 @@ async def test_lead_sees_who_may_not_know_that_it_is_off(stage: Stage) -> None:
     await invites(stage)
     await does(stage, PETRA, "[✉️ Einladen]")
     await does(stage, PETRA, "/termine", "[RLK · Do, 03.12.]", "[🚫 Absagen]", "Wasserschaden", "[🚫 Sitzung absagen]")
-    await Notice.filter(person_id=stage.user(UWE).id, template="cancelled").update(state=NoticeState.UNCERTAIN)
+    await Notice.filter(person_id=stage.user(UWE).id, template="meetings/cancelled").update(state=NoticeState.UNCERTAIN)
 
     listed = await does(stage, PETRA, "[👥 Antworten]")
     await does(stage, PETRA, "[🔁 Noch einmal senden]")

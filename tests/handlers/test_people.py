@@ -230,8 +230,8 @@ async def test_administrator_invites_all_of_a_body(stage: Stage) -> None:
         "Eine Person hat keine Mail-Adresse: Die kommt mit einer Liste.",
     ]
     assert (
-        await Notice.filter(template="join", person__key="z0").count()
-        == await Notice.filter(template="join").count()
+        await Notice.filter(template="accounts/join", person__key="z0").count()
+        == await Notice.filter(template="accounts/join").count()
         == 1
     )
 
@@ -246,4 +246,4 @@ async def test_who_is_no_administrator_finds_no_town(stage: Stage) -> None:
         before = await stage.heard(stage.chat(PETRA))
         await stage.presses(PETRA, Button(label=data, message_id=0, data=data))
         assert await stage.heard(stage.chat(PETRA)) == before
-    assert await Notice.filter(template="join").count() == 0
+    assert await Notice.filter(template="accounts/join").count() == 0

@@ -50,25 +50,25 @@ BEFORE = {
 }  # fmt: skip
 MOVED = {"was": BEFORE, "changed": {"time": True, "format": False, "place": False, "link": False}, "anew": True}
 RELOCATED = {"was": BEFORE, "changed": {"time": False, "format": True, "place": True, "link": True}, "anew": False}
-MAILS: dict[str, tuple[str, dict[str, Any]]] = {
-    "invitation": ("REQUEST", {"meeting": MEETING}),
-    "invitation_as_deputy": ("REQUEST", {"meeting": MEETING, "instead_of": PersonName("Ben Özdemir")}),
-    "moved": ("REQUEST", {"meeting": MEETING, **MOVED}),
-    "relocated": ("REQUEST", {"meeting": MEETING, **RELOCATED}),
-    "cancelled": ("CANCEL", {"meeting": CALLED_OFF}),
-    "deputy_released": ("CANCEL", {"meeting": MEETING}),
-    "seat_lost": ("CANCEL", {"meeting": {**MEETING, "linked": False, "join_link": None}}),
+AS_DEPUTY = {"meeting": MEETING, "instead_of": PersonName("Ben Özdemir")}
+MAILS: dict[str, tuple[str, str, dict[str, Any]]] = {  # by their golden files: template, method, facts
+    "invitation": ("meetings/invitation", "REQUEST", {"meeting": MEETING}),
+    "invitation_as_deputy": ("meetings/invitation_as_deputy", "REQUEST", AS_DEPUTY),
+    "moved": ("meetings/moved", "REQUEST", {"meeting": MEETING, **MOVED}),
+    "relocated": ("meetings/moved", "REQUEST", {"meeting": MEETING, **RELOCATED}),
+    "cancelled": ("meetings/cancelled", "CANCEL", {"meeting": CALLED_OFF}),
+    "deputy_released": ("meetings/deputy_released", "CANCEL", {"meeting": MEETING}),
+    "seat_lost": ("people/seat_lost", "CANCEL", {"meeting": {**MEETING, "linked": False, "join_link": None}}),
 }
 
 
 @pytest.mark.parametrize("language", ["de", "en"])
 @pytest.mark.parametrize("name", MAILS)
 async def test_mail_is_what_the_golden_file_says(office: Office, mailbox: Mailbox, name: str, language: str) -> None:
-    method, facts = MAILS[name]
-    template = "moved" if name == "relocated" else name
+    template, method, facts = MAILS[name]
     nora = await person(mail="nora.quint@traeger.example", language=language)
     calendar = {**CALENDAR, "method": Plain(method), "title": MEETING["title"], "place": MEETING["place"]}
-    if template == "seat_lost":
+    if template == "people/seat_lost":
         calendar |= {"uninvite": True, "join_link": None}
     elif method == "CANCEL":
         calendar["status"] = Plain("cancelled")
@@ -96,7 +96,7 @@ async def test_mail_without_its_calendar_object_is_what_the_golden_file_says(
     calendar = {**CALENDAR, "method": Plain("REQUEST"), "zone": Plain("Europe/Lisbon")}
     draft = Draft(
         key="meeting:7:2",
-        template="invitation",
+        template="meetings/invitation",
         facts={"meeting": MEETING, "calendar": calendar, "link": AnswerLink(5)},
         due_at=office.clock.now,
         person=nora.id,
@@ -565,11 +565,11 @@ async def test_greylisted_mail_comes_later_once_and_the_same(house: House) -> No
     mails = house.new_mails()
     await house.post(minutes=30)
 
-    assert waiting == [("invitation", NoticeState.WAITING)]
+    assert waiting == [("meetings/invitation", NoticeState.WAITING)]
     assert sorted(mails) == ["anna", "ben"]
     assert int(mails["ben"].event["SEQUENCE"]) == 0
     assert house.new_mails() == {}
-    assert await state_of(house.ben) == [("invitation", NoticeState.SENT)]
+    assert await state_of(house.ben) == [("meetings/invitation", NoticeState.SENT)]
 
 
 async def test_move_does_not_overtake_the_invitation_that_waits(house: House) -> None:
@@ -593,7 +593,7 @@ async def test_refused_mail_is_given_up_and_the_organiser_sees_who_was_not_reach
 
     await house.post(hours=5)
 
-    assert await state_of(house.ben) == [("invitation", NoticeState.DEAD)]
+    assert await state_of(house.ben) == [("meetings/invitation", NoticeState.DEAD)]
     assert house.new_mails() == {}
     assert (await seen_by_the_chair(house))['Ben Özdemir "B", Dr.'] is True
 

@@ -25,7 +25,7 @@ async def invited(office: Office, mailbox: Mailbox, nora: Person, *, telegram: b
     """The mail's two bodies."""
     draft = Draft(
         key="join:1",
-        template="join",
+        template="accounts/join",
         facts={"link": OneTimeLink("invitation", telegram=telegram)},
         due_at=office.clock.now,
         person=nora.id,
@@ -80,7 +80,7 @@ async def test_lead_gets_both_ways_to_hand_on(office: Office, nora: Person) -> N
         "handed_on": True,
         "link": OneTimeLink("invitation", 77, telegram=True),
     }
-    draft = Draft(key="k", template="join_link", facts=facts, due_at=office.clock.now, person=nora.id)
+    draft = Draft(key="k", template="accounts/join_link", facts=facts, due_at=office.clock.now, person=nora.id)
 
     await queue(draft, now=office.clock.now)
     await office.open(settings=ON_TELEGRAM).drain()

@@ -105,7 +105,7 @@ async def test_above_level_0_the_same_message_does_leave(stage: Stage, requests:
     await Body.all().update(level=2)
     await stage.says("Petra Wimmer", "/top RLK: Ferienprogramm, Beschluss, 20 min")
 
-    told = await Notice.filter(template="item_submitted", person_id=stage.people["Monika Zeiler"].id).count()
+    told = await Notice.filter(template="agenda/item_submitted", person_id=stage.people["Monika Zeiler"].id).count()
 
     assert told == 1
     assert requests != []

@@ -80,9 +80,11 @@ def in_full() -> list[str]:
     told = []
     for template, facts in samples.TEMPLATES.items():
         given = {key: fact for key, fact in facts().items() if key != "language"}
-        shown = channels.everything(given) | {"join_link": links, "join_again": again, "calendar": feed}.get(
-            template, {}
-        )
+        shown = channels.everything(given) | {
+            "accounts/join_link": links,
+            "accounts/join_again": again,
+            "general/calendar": feed,
+        }.get(template, {})
         told.append(messages.chat(template, shown, voice).text)
     return told
 
@@ -140,7 +142,7 @@ async def test_level_3_says_what_the_web_chat_says(office: Office, nora: Person)
 async def test_text_without_a_type_counts_as_content(office: Office, nora: Person) -> None:
     await Person.filter(id=nora.id).update(level=2)
     facts = {"level": 3, "body": "str.group.body"}
-    draft = Draft(key="k", template="group_linked", facts=facts, due_at=office.clock.now, person=nora.id)
+    draft = Draft(key="k", template="accounts/group_linked", facts=facts, due_at=office.clock.now, person=nora.id)
 
     await queue(draft, now=office.clock.now)
     await office.open().drain()
@@ -160,7 +162,7 @@ async def test_paper_has_a_neutral_name_below_level_3(office: Office, nora: Pers
         created_at=office.clock.now,
     )
     facts = {"document": {"type": typed.Plain("stored"), "id": paper.id}}
-    draft = Draft(key="k", template="nudge", facts=facts, due_at=office.clock.now, person=nora.id)
+    draft = Draft(key="k", template="general/nudge", facts=facts, due_at=office.clock.now, person=nora.id)
 
     await queue(draft, now=office.clock.now)
     await office.open().drain()
@@ -173,7 +175,12 @@ def bundle(nora: Person, office: Office, *levels: int, lane: Lane = Lane.MAILING
     """Commitments of several bodies, each with its own level."""
     due = [samples.commitment(level=level) for level in levels]
     return Draft(
-        key="k", template="check_in", facts={"commitments": due}, due_at=office.clock.now, person=nora.id, lane=lane
+        key="k",
+        template="commitments/check_in",
+        facts={"commitments": due},
+        due_at=office.clock.now,
+        person=nora.id,
+        lane=lane,
     )
 
 
@@ -206,7 +213,7 @@ async def test_person_whose_bodies_all_forbid_telegram_has_no_telegram(office: O
         await seat(nora, await body(code, level=0))
     draft = Draft(
         key="k",
-        template="help",
+        template="general/help",
         facts={"administrator": False, "may_organise": False},
         due_at=office.clock.now,
         person=nora.id,
@@ -225,12 +232,12 @@ async def in_group(office: Office, level: int) -> list[Call]:
     facts = {"meeting": samples.meeting(level=level), "counts": samples.COUNTS}
     asked = {"level": level, "body": samples.sentinel(typed.Title, "body"), **facts}
     group: dict[str, Any] = {"due_at": office.clock.now, "network": Network.TELEGRAM, "chat_id": -5}
-    pressed = samples.TEMPLATES["answered_toast"]() | {"meeting": samples.meeting(level=level)}
-    card = Draft(key="card", template="meeting_card", facts=facts, kind=NoticeKind.CARD, body=tk.id, **group)
-    answer = Draft(key="a", template="group", facts=asked, lane=Lane.ANSWER, **group)
+    pressed = samples.TEMPLATES["meetings/answered_toast"]() | {"meeting": samples.meeting(level=level)}
+    card = Draft(key="card", template="meetings/card", facts=facts, kind=NoticeKind.CARD, body=tk.id, **group)
+    answer = Draft(key="a", template="accounts/group", facts=asked, lane=Lane.ANSWER, **group)
     toast = Draft(
         key="t",
-        template="answered_toast",
+        template="meetings/answered_toast",
         facts=pressed,
         kind=NoticeKind.TOAST,
         target_id="q",
@@ -259,8 +266,8 @@ async def test_toast_in_an_open_group_keeps_to_the_level_of_who_pressed(office: 
     await seat(anna, tk)
     draft = Draft(
         key="t",
-        template="answered_toast",
-        facts=samples.TEMPLATES["answered_toast"]() | {"meeting": samples.meeting(level=3)},
+        template="meetings/answered_toast",
+        facts=samples.TEMPLATES["meetings/answered_toast"]() | {"meeting": samples.meeting(level=3)},
         kind=NoticeKind.TOAST,
         target_id="q",
         lane=Lane.ANSWER,

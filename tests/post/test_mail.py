@@ -51,7 +51,7 @@ async def nora(store: str) -> Person:  # noqa: ARG001  # the store is open meanw
 
 def to(who: Person, key: str = "k", **more: Any) -> Draft:  # noqa: ANN401  # facts of every kind
     values = {
-        "key": key, "template": "unread", "facts": {}, "due_at": datetime(2026, 11, 18, tzinfo=UTC), "kind": NoticeKind.MAIL,
+        "key": key, "template": "general/unread", "facts": {}, "due_at": datetime(2026, 11, 18, tzinfo=UTC), "kind": NoticeKind.MAIL,
     }  # fmt: skip
     return Draft(**{**values, "person": who.id, **more})
 
@@ -315,7 +315,7 @@ async def test_sign_in_mail_has_its_link_made_at_each_attempt(
 ) -> None:
     office.clock.now = datetime(2026, 11, 18, 22, 0, tzinfo=UTC)  # quiet hours: an answer goes all the same
     mailbox.to_data = "451 try again"
-    draft = to(nora, template="sign_in", facts={"link": OneTimeLink("sign_in")}, lane=Lane.ANSWER)
+    draft = to(nora, template="accounts/sign_in", facts={"link": OneTimeLink("sign_in")}, lane=Lane.ANSWER)
     (row,) = await sent(office, mailer, draft)
     assert (row.state, row.error, row.held_until) == (NoticeState.WAITING, "put off 451", office.clock.now + MINUTE)
 
@@ -498,8 +498,8 @@ async def test_message_to_somebody_without_chat_becomes_a_mail_that_says_the_sam
     office: Office, nora: Person, mailbox: Mailbox, mailer: Mailer, language: str
 ) -> None:
     await Person.filter(id=nora.id).update(language=language)
-    proposed = samples.TEMPLATES["commitment_proposed"]()
-    message = to(nora, kind=NoticeKind.MESSAGE, template="commitment_proposed", facts=proposed)
+    proposed = samples.TEMPLATES["commitments/proposed"]()
+    message = to(nora, kind=NoticeKind.MESSAGE, template="commitments/proposed", facts=proposed)
 
     (row,) = await sent(office, mailer, message)
 
@@ -511,9 +511,9 @@ async def test_message_to_somebody_without_chat_becomes_a_mail_that_says_the_sam
 async def test_mail_about_a_new_way_goes_beside_the_chats_and_does_not_say_that_it_is_the_only_one(
     office: Office, nora: Person, mailbox: Mailbox, mailer: Mailer
 ) -> None:
-    facts = samples.TEMPLATES["new_way"]()
+    facts = samples.TEMPLATES["accounts/new_way"]()
 
-    await sent(office, mailer, to(nora, kind=NoticeKind.MAIL, template="new_way", facts=facts))
+    await sent(office, mailer, to(nora, kind=NoticeKind.MAIL, template="accounts/new_way", facts=facts))
 
     (content,) = mailbox.messages()
     bodies = [part.get_content() for part in read(content).walk() if part.get_content_maintype() == "text"]
@@ -528,7 +528,7 @@ async def test_mail_leads_where_the_buttons_lead_that_have_a_page(
     due = [samples.commitment(id=number, number=number) for number in range(5, 17)]
     facts = {"commitments": due}
 
-    await sent(office, mailer, to(nora, kind=NoticeKind.MESSAGE, template="check_in", facts=facts))
+    await sent(office, mailer, to(nora, kind=NoticeKind.MESSAGE, template="commitments/check_in", facts=facts))
 
     text = read(mailbox.messages()[0]).get_body(("plain",))
     assert text is not None

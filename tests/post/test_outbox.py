@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("store")
 
 
 def draft(key: str, now: datetime, **more: Any) -> Draft:  # noqa: ANN401  # facts of every kind
-    values: dict[str, Any] = {"key": key, "template": "given_up", "facts": {"something": True}, "due_at": now}
+    values: dict[str, Any] = {"key": key, "template": "general/given_up", "facts": {"something": True}, "due_at": now}
     return Draft(**values | more)
 
 

@@ -147,7 +147,7 @@ async def test_reminder_that_waited_does_not_ask_about_what_was_answered_or_move
 
     await office.open().drain()
 
-    reminder = await Notice.get(template="check_in")
+    reminder = await Notice.get(template="commitments/check_in")
     assert (reminder.state, reminder.error, said(office)) == (NoticeState.DROPPED, "overtaken", "")
 
 
@@ -161,7 +161,7 @@ async def test_reminder_is_worded_again_when_something_of_it_was_done_while_it_w
     async with opened(office, pacers={TELEGRAM: pacer}) as post:
         async with asyncio.timeout(20):
             while not await Notice.exists(  # noqa: ASYNC110  # no event says so
-                template="check_in", state=NoticeState.SENDING
+                template="commitments/check_in", state=NoticeState.SENDING
             ):
                 await asyncio.sleep(0.002)
         await commitments.fulfil(by=town.anna, commitment=first, now=office.clock.now)
@@ -179,7 +179,7 @@ async def test_answer_that_was_superseded_before_it_was_told_is_not_told(office:
         await commitments.check_in(by=town.carla, commitment=number, answer=answer, now=FRIDAY)
     await office.open().drain()
 
-    told = await Notice.filter(template="check_in_told", person_id=town.anna.id)
+    told = await Notice.filter(template="commitments/check_in_told", person_id=town.anna.id)
     assert [notice.facts["answer"] for notice in told] == [{"$": ["Plain", "done"]}]
 
 

@@ -49,7 +49,7 @@ async def test_unread_for_fifteen_minutes_brings_one_mail(nora: Person, inboxes:
     await bundle_unread(now + 16 * MINUTES, inboxes)
 
     (notice,) = await Notice.all()
-    assert (notice.key, notice.kind, notice.template) == (f"unread:{nora.id}:7", NoticeKind.MAIL, "unread")
+    assert (notice.key, notice.kind, notice.template) == (f"unread:{nora.id}:7", NoticeKind.MAIL, "general/unread")
     assert (notice.person_id, notice.facts, notice.due_at) == (nora.id, {}, now + 15 * MINUTES)
 
 

@@ -41,7 +41,13 @@ async def test_what_a_left_join_does_not_find_is_none() -> None:
 
 async def test_change_writes_what_the_library_would_and_only_in_that_state() -> None:
     row = await Notice.create(
-        key="n", kind=NoticeKind.MESSAGE, lane=Lane.ANSWER, template="help", facts={}, due_at=NOON, created_at=NOON
+        key="n",
+        kind=NoticeKind.MESSAGE,
+        lane=Lane.ANSWER,
+        template="general/help",
+        facts={},
+        due_at=NOON,
+        created_at=NOON,
     )
     values = {"state": NoticeState.SENT, "facts": {"a": [1]}, "network": Network.TELEGRAM, "sent_at": NOON}
 

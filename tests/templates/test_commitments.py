@@ -12,7 +12,7 @@ from bot.rules.facts import FULL, TITLES, PersonName, Plain, Text, Title
 
 VOICE = Voice(base_url="https://faden.example.org")
 SECRETS = ("Beratungsangebot", "Carla Cramer", "Sozialbehörde", "Raum fehlt")
-GUIDED = "guided/commitment_"
+FORM = "commitments/form/"
 
 
 def party(name: object, **more: object) -> dict[str, Any]:
@@ -94,44 +94,52 @@ HANDED_OVER = {
 }
 
 MESSAGES: dict[str, dict[str, Any]] = {
-    "commitment": {"commitment": commitment(), "vouch_for": [party(PersonName("Carla Cramer"))], **RIGHTS},
-    "commitments": {
+    "commitments/commitment": {"commitment": commitment(), "vouch_for": [party(PersonName("Carla Cramer"))], **RIGHTS},
+    "commitments/list": {
         "mine": [commitment(), commitment(id=8, **IN_MEETINGS), commitment(id=9)],
         "agreed": [commitment(overdue=False)],
         "orphaned": [],
         "bodies": [{**BODY, **COUNTS}],
         "may_record": True,
     },
-    "commitments_of_body": {"body": BODY, "commitments": [commitment()], **COUNTS},
-    "commitment_recorded": {"commitment": commitment()},
-    "commitment_proposed": {"commitment": commitment(), "by": PersonName("Carla Cramer")},
-    "commitment_agreed": {"commitment": commitment()},
-    "commitment_declined": {"commitment": commitment(), "name": PersonName("Carla Cramer")},
-    "commitment_declined_by_me": {"commitment": commitment()},
-    "commitment_moved": {"commitment": commitment(), "name": PersonName("Carla Cramer"), "was": IN_MEETINGS},
-    "commitment_dropped": {"commitment": commitment(), "name": PersonName("Carla Cramer")},
-    "commitment_verified": {"commitment": commitment()},
-    "commitment_reopened": {"commitment": commitment(), "name": PersonName("Carla Cramer")},
-    "commitment_hand_over": {
+    "commitments/of_body": {"body": BODY, "commitments": [commitment()], **COUNTS},
+    "commitments/recorded": {"commitment": commitment()},
+    "commitments/proposed": {"commitment": commitment(), "by": PersonName("Carla Cramer")},
+    "commitments/agreed": {"commitment": commitment()},
+    "commitments/declined": {"commitment": commitment(), "name": PersonName("Carla Cramer")},
+    "commitments/declined_by_me": {"commitment": commitment()},
+    "commitments/moved": {"commitment": commitment(), "name": PersonName("Carla Cramer"), "was": IN_MEETINGS},
+    "commitments/dropped": {"commitment": commitment(), "name": PersonName("Carla Cramer")},
+    "commitments/verified": {"commitment": commitment()},
+    "commitments/reopened": {"commitment": commitment(), "name": PersonName("Carla Cramer")},
+    "commitments/hand_over": {
         "commitment": commitment(),
         "people": [{"id": 3, "name": PersonName("Carla Cramer"), "own": False}],
     },
-    "commitment_handed_over": HANDED_OVER,
-    "commitment_taking_over": HANDED_OVER,
-    "commitment_confirmed_toast": {},
-    "check_in": {"commitments": [commitment()]},
-    "check_in_told": {"commitment": commitment(), "name": PersonName("Carla Cramer"), "answer": Plain("stuck")},
-    "check_in_toast": {"answer": Plain("needs_help")},
-    "overdue": {"mine": [commitment()], "led": [commitment(id=8)]},
+    "commitments/handed_over": HANDED_OVER,
+    "commitments/taking_over": HANDED_OVER,
+    "commitments/confirmed_toast": {},
+    "commitments/check_in": {"commitments": [commitment()]},
+    "commitments/check_in_told": {
+        "commitment": commitment(),
+        "name": PersonName("Carla Cramer"),
+        "answer": Plain("stuck"),
+    },
+    "commitments/check_in_toast": {"answer": Plain("needs_help")},
+    "commitments/overdue": {"mine": [commitment()], "led": [commitment(id=8)]},
     "refusals/may_not_record": {"body": Plain("RLK")},
     "refusals/owner_missing": {},
     "refusals/due_missing": {},
     **{
-        f"{GUIDED}{step}": QUESTION
+        f"{FORM}commitment_{step}": QUESTION
         for step in ("body", "what", "kept", "owners", "counterparts", "due", "due_body", "confirm")
     },
-    **{f"guided/due_{step}": QUESTION for step in ("due", "due_body", "reason", "kept", "confirm")},
-    **{f"{GUIDED}{kind}_{step}": QUESTION for kind in ("decline", "drop") for step in ("reason", "kept", "confirm")},
+    **{f"{FORM}due_{step}": QUESTION for step in ("due", "due_body", "reason", "kept", "confirm")},
+    **{
+        f"{FORM}commitment_{kind}_{step}": QUESTION
+        for kind in ("decline", "drop")
+        for step in ("reason", "kept", "confirm")
+    },
 }
 
 
@@ -154,20 +162,16 @@ def test_message_says_something_at_both_levels_and_at_level_2_nothing_of_what_wa
 
 
 def test_every_template_about_commitments_is_among_them() -> None:
-    patterns = ("commitment*.html", "check_in*.html", "overdue*.html", "guided/commitment_*.html", "guided/due_*.html")
-    pieces = {"guided/commitment_parties", "guided/due_asked"}
+    pieces = {f"{FORM}commitment_parties", f"{FORM}due_asked"}
 
-    there = {
-        path.relative_to(messages.TEMPLATES / "chat").with_suffix("").as_posix()
-        for pattern in patterns
-        for path in (messages.TEMPLATES / "chat").glob(pattern)
-    }
+    chat = messages.TEMPLATES / "chat"
+    there = {path.relative_to(chat).with_suffix("").as_posix() for path in (chat / "commitments").rglob("*.html")}
 
     assert there - pieces == {template for template in MESSAGES if not template.startswith("refusals/")}
 
 
 def test_commitments_at_level_2_are_counts() -> None:
-    message = said("commitments", TITLES)
+    message = said("commitments/list", TITLES)
 
     assert message.text == (
         "🤝 <b>Commitments</b>\n\n<b>Von mir zugesagt</b>\n3 offen, 2 überfällig\n\n<b>Mit mir vereinbart</b>\n1 offen\n\n"
@@ -179,15 +183,17 @@ def test_commitments_at_level_2_are_counts() -> None:
 
 
 def test_commitments_of_a_stricter_body_are_folded() -> None:
-    facts = {**MESSAGES["commitments"], "mine": [commitment(level=1)], "agreed": [], "bodies": []}
+    facts = {**MESSAGES["commitments/list"], "mine": [commitment(level=1)], "agreed": [], "bodies": []}
 
-    assert said("commitments", FULL, facts).text == "🤝 <b>Commitments</b>\n\n<b>Von mir zugesagt</b>\nund 1 weitere"
+    assert (
+        said("commitments/list", FULL, facts).text == "🤝 <b>Commitments</b>\n\n<b>Von mir zugesagt</b>\nund 1 weitere"
+    )
 
 
 def test_commitments_when_there_is_nothing() -> None:
     facts: dict[str, Any] = {"mine": [], "agreed": [], "orphaned": [], "bodies": [], "may_record": False}
 
-    message = said("commitments", FULL, facts)
+    message = said("commitments/list", FULL, facts)
 
     assert message.text == "🤝 <b>Commitments</b>\n\nZurzeit ist nichts offen."
     assert [button.label for row in message.buttons for button in row] == ["‹ Menü"]
@@ -204,7 +210,7 @@ def test_orphans_of_a_body_are_named_or_at_level_2_counted() -> None:
         "people": [],
     }
 
-    told = [said("organise_body", level, facts) for level in (FULL, TITLES)]
+    told = [said("people/organise_body", level, facts) for level in (FULL, TITLES)]
 
     assert [message.text.partition("<b>Verwaiste Commitments</b>\n")[2] for message in told] == [
         "• <b>RLK C5</b> Beratungsangebot aufbauen",
@@ -215,7 +221,7 @@ def test_orphans_of_a_body_are_named_or_at_level_2_counted() -> None:
 
 
 def test_commitment_shows_marks_moves_and_state() -> None:
-    assert said("commitment", FULL).text == (
+    assert said("commitments/commitment", FULL).text == (
         "🤝 <b>RLK C5</b>\nBeratungsangebot aufbauen\n\n"
         "<b>Wer</b>\n✅ Carla Cramer\n⬜ Leitung Trägerkonferenz <i>(noch nicht bestätigt)</i>\n\n"
         "<b>Mit wem</b>\n✍️ Sozialbehörde <i>(von Hand bestätigt)</i>\n⬜ Sie <i>(noch nicht bestätigt)</i>\n\n"
@@ -238,7 +244,7 @@ def test_commitment_shows_marks_moves_and_state() -> None:
     ],
 )
 def test_commitment_says_until_when(end: dict[str, Any], words: str) -> None:
-    message = said("commitment_recorded", FULL, {"commitment": commitment(**end)})
+    message = said("commitments/recorded", FULL, {"commitment": commitment(**end)})
 
     assert message.text.splitlines()[-1] == f"🗓 {words}"
 
@@ -260,13 +266,16 @@ STATES = {
 
 @pytest.mark.parametrize(("state", "word"), STATES.items())
 def test_commitment_has_a_word_for_each_state(state: str, word: str) -> None:
-    facts = {**MESSAGES["commitment"], "commitment": commitment(state=Plain(state), reason=None, flagged=False)}
+    facts = {
+        **MESSAGES["commitments/commitment"],
+        "commitment": commitment(state=Plain(state), reason=None, flagged=False),
+    }
 
-    assert said("commitment", FULL, facts).text.splitlines()[-1] == f"<i>{word}</i>"
+    assert said("commitments/commitment", FULL, facts).text.splitlines()[-1] == f"<i>{word}</i>"
 
 
 def test_check_in_about_one_has_the_four_answers() -> None:
-    message = said("check_in", FULL)
+    message = said("commitments/check_in", FULL)
 
     assert [button.data for row in message.buttons for button in row] == [
         "cs:7:on_track",
@@ -277,7 +286,7 @@ def test_check_in_about_one_has_the_four_answers() -> None:
 
 
 def test_check_in_about_several_has_a_button_for_each() -> None:
-    message = said("check_in", FULL, {"commitments": [commitment(), commitment(id=8, number=6)]})
+    message = said("commitments/check_in", FULL, {"commitments": [commitment(), commitment(id=8, number=6)]})
 
     assert [(button.label, button.data) for row in message.buttons for button in row] == [
         ("RLK C5", "c:7"),
@@ -285,7 +294,7 @@ def test_check_in_about_several_has_a_button_for_each() -> None:
     ]
 
 
-@pytest.mark.parametrize("template", ["check_in", "overdue"])
+@pytest.mark.parametrize("template", ["commitments/check_in", "commitments/overdue"])
 def test_bundle_about_strict_bodies_is_a_nudge(template: str) -> None:
     facts: dict[str, Any] = {"commitments": [commitment(level=1)], "mine": [commitment(level=1)], "led": []}
 
@@ -303,15 +312,15 @@ def test_bundle_about_strict_bodies_is_a_nudge(template: str) -> None:
     ],
 )
 def test_check_in_told_says_who_and_how(answer: str, line: str) -> None:
-    facts = {**MESSAGES["check_in_told"], "answer": Plain(answer)}
+    facts = {**MESSAGES["commitments/check_in_told"], "answer": Plain(answer)}
 
-    assert said("check_in_told", FULL, facts).text.splitlines()[0] == line
+    assert said("commitments/check_in_told", FULL, facts).text.splitlines()[0] == line
 
 
 def test_owners_question_offers_members_and_then_the_next_step() -> None:
     facts = {**QUESTION, "owners_asked": None}
 
-    message = said("guided/commitment_owners", FULL, facts)
+    message = said("commitments/form/commitment_owners", FULL, facts)
 
     assert [button.data for row in message.buttons for button in row] == [
         "d:commitment:owners:p1",

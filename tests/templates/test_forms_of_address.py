@@ -17,9 +17,9 @@ FORMAL = re.compile(r"\b(?:Sie|Ihnen|Ihr(?:e[mnrs]?)?)\b")
 BASE = Voice(base_url="https://faden.example", start_url="https://faden.example/chat?start=")
 INVITATION = {"page": "https://faden.example/einladung/1", "telegram": None}
 EXCEPT = {  # said to strangers, all but one
-    "join_link",  # words for somebody who is to be invited
-    "join_privacy",
-    "people_file_unreadable",  # "Sie" are the columns
+    "accounts/join_link",  # words for somebody who is to be invited
+    "accounts/join_privacy",
+    "people/file_unreadable",  # "Sie" are the columns
     "refusals/link_used_up",
     "refusals/not_introduced",
     "refusals/not_on_telegram",

@@ -35,7 +35,7 @@ SHORT = frozenset(
     ]
 )
 
-NEXT_ONE = "menu"  # shows the first of its list, and the button to the others
+NEXT_ONE = "general/menu"  # shows the first of its list, and the button to the others
 INVITATION = {"page": "https://faden.example/einladung/1", "telegram": None}
 
 Facts = dict[str, Any]
@@ -77,7 +77,7 @@ def pages(template: str, facts: Facts) -> Iterator[ChatMessage]:
         )
         yield shown
         onward = [button.data for button in buttons(shown) if button.label == "Weitere ▶" and button.data]
-        if not onward or template == "people_file":  # which an action cuts
+        if not onward or template == "people/file":  # which an action cuts
             return
         [data] = onward
         assert data.startswith(f"{PAGE}:{page + 1}:")

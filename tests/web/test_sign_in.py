@@ -44,7 +44,7 @@ async def test_asking_for_a_link_queues_one_mail(visitor: Visitor, town: Town, o
     notice = await Notice.get()
     assert (notice.person_id, notice.template, notice.kind, notice.lane, decode(notice.facts)) == (
         town.ben.id,
-        "sign_in",
+        "accounts/sign_in",
         NoticeKind.MAIL,
         Lane.ANSWER,
         {"link": OneTimeLink("sign_in")},

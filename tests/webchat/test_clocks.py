@@ -70,6 +70,6 @@ async def test_unread_message_of_a_trial_brings_a_mail_by_its_time(trial: Faden,
     mails = []
     for minutes in (14, 15):
         await tick.args[0].action(now + AHEAD + timedelta(minutes=minutes))
-        mails.append(await Notice.filter(template="unread").count())
+        mails.append(await Notice.filter(template="general/unread").count())
 
     assert mails == [0, 1]

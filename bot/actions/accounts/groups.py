@@ -126,7 +126,7 @@ async def _tell_leads(body: Body, by: int | None, now: datetime) -> None:
     drafts = [
         Draft(
             key=f"group_lost:{body.id}:{lead}:{int(now.timestamp())}",
-            template="group_lost",
+            template="accounts/group_lost",
             facts={"level": body.level, "body": Title(body.name)},
             due_at=now,
             person=lead,

@@ -98,7 +98,7 @@ def mailed(invited: Person, *, telegram: bool, now: datetime) -> Draft:
     """The invitation by mail; asked twice within a minute, it is sent once."""
     return Draft(
         key=f"join:{invited.id}:{int(now.timestamp()) // 60}",
-        template="join",
+        template="accounts/join",
         facts={"link": OneTimeLink(TokenPurpose.INVITATION.value, telegram=telegram)},
         due_at=now,
         person=invited.id,
@@ -112,7 +112,7 @@ def _sent(chat: Channel, by: Person, level: int | None, *, telegram: bool, now: 
     link = OneTimeLink(TokenPurpose.INVITATION.value, telegram=telegram)
     return Draft(
         key=f"join:{chat.person_id}:{int(now.timestamp()) // 60}:{chat.network.value}",
-        template="join_again",
+        template="accounts/join_again",
         facts={"level": level, "by": access.name_of(by), "link": link},
         due_at=now,
         network=chat.network,
@@ -199,7 +199,7 @@ async def _tell_of_new_way(person: Person, network: Network, device: str, *, but
     """Tell the person on every way they had, by mail and in each chat `but` that one, that an invitation made a new one."""
     facts = {"network": Plain(network.value), "device": Plain(device), "language": person.language}
     new_way = f"new_way:{person.id}:{int(now.timestamp())}"
-    common: Facts = {"template": "new_way", "facts": facts, "due_at": now, "lane": Lane.ANSWER}
+    common: Facts = {"template": "accounts/new_way", "facts": facts, "due_at": now, "lane": Lane.ANSWER}
     drafts = [
         Draft(key=f"{new_way}:{chat.id}", network=chat.network, chat_id=int(chat.address), **common)
         for chat in await Channel.filter(person_id=person.id, state=ChannelState.ACTIVE).exclude(id=but or 0)

@@ -63,7 +63,7 @@ async def request_sign_in(*, mail: str, key: bytes, now: datetime, machine_now: 
             return
         draft = notices.Draft(
             key=f"sign_in:{person.id}:{int(machine_now.timestamp()) // 60}",
-            template="sign_in",
+            template="accounts/sign_in",
             facts={"link": OneTimeLink(TokenPurpose.SIGN_IN.value)},
             due_at=now,
             person=person.id,

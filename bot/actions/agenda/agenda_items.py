@@ -22,7 +22,7 @@ TITLE_LIMIT = 200
 REASON_LIMIT = 500
 LONGEST_MINUTES = 480
 MOST_SLOTS = 20
-TO_DECIDE = ("item_submitted", "item_changed")  # what asks those who decide
+TO_DECIDE = ("agenda/item_submitted", "agenda/item_changed")  # what asks those who decide
 
 Facts = dict[str, Any]
 
@@ -150,9 +150,9 @@ async def submit(
             created_at=now,
         )
         attached = await papers.attach(proposal.papers, item, by)
-        await _tell_leads(item, where, found, by, now, template="item_submitted")
+        await _tell_leads(item, where, found, by, now, template="agenda/item_submitted")
         if submitter.id != by.id:
-            await _tell_submitter(item, where, by, "item_entered", now)
+            await _tell_submitter(item, where, by, "agenda/item_entered", now)
     return {
         "item": item_facts(item, where, by=by),
         "meeting": _deadline(found, where, now) if found else None,
@@ -210,7 +210,7 @@ async def _tell_leads(
                 key=f"item:{item.id}:{template}:{item.version}:{lead}",
                 template=template,
                 facts=facts,
-                due_at=now + SETTLE if template == "item_changed" else now,
+                due_at=now + SETTLE if template == "agenda/item_changed" else now,
                 person=lead,
                 body=body.id,
                 about=f"item:{item.id}",
@@ -319,9 +319,11 @@ async def change(
         )
         if found.topic_id is not None:
             await Topic.filter(id=found.topic_id).update(title=new.title)
-        waiting = await notices.withdraw(f"item:{item}", except_for=["item_accepted", "item_entered"])
-        anew = any(notice.template == "item_submitted" for notice in waiting)
-        await _tell_leads(found, body, found.meeting, by, now, template="item_submitted" if anew else "item_changed")
+        waiting = await notices.withdraw(f"item:{item}", except_for=["agenda/item_accepted", "agenda/item_entered"])
+        anew = any(notice.template == "agenda/item_submitted" for notice in waiting)
+        await _tell_leads(
+            found, body, found.meeting, by, now, template="agenda/item_submitted" if anew else "agenda/item_changed"
+        )
     return await view(by=by, item=item, now=now)
 
 
@@ -356,7 +358,7 @@ async def withdraw(*, by: Person, item: int, now: datetime) -> Facts:
         await notices.withdraw(f"item:{item}")
         await placing.gone(found)
         if accepted:
-            await _tell_leads(found, body, found.meeting, by, now, template="item_taken_back")
+            await _tell_leads(found, body, found.meeting, by, now, template="agenda/item_taken_back")
     return {"item": item_facts(found, body, by=by)}
 
 
@@ -374,7 +376,7 @@ async def accept(*, by: Person, item: int, now: datetime) -> Facts:
             await placing.accepted(found, body, now)
             await audit.record(by, "item.accepted", f"item:{item}", now=now)
             await notices.withdraw(f"item:{item}", only=TO_DECIDE)
-            await _tell_submitter(found, body, by, "item_accepted", now)
+            await _tell_submitter(found, body, by, "agenda/item_accepted", now)
     elsewhere = found.meeting is not None and found.meeting_id != before
     return {
         "item": item_facts(found, body),
@@ -400,9 +402,9 @@ async def reject(*, by: Person, item: int, reason: str, now: datetime) -> Facts:
     async with transaction():
         await placing.write(found, state=ItemState.REJECTED, reason=reason)
         await audit.record(by, "item.rejected", f"item:{item}", now=now)
-        await notices.withdraw(f"item:{item}", only=[*TO_DECIDE, "item_accepted"])
+        await notices.withdraw(f"item:{item}", only=[*TO_DECIDE, "agenda/item_accepted"])
         await placing.gone(found)
-        await _tell_submitter(found, body, by, "item_rejected", now)
+        await _tell_submitter(found, body, by, "agenda/item_rejected", now)
     return {"item": item_facts(found, body)}
 
 

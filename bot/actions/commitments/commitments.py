@@ -34,6 +34,7 @@ WHAT_LIMIT = 500
 REASON_LIMIT = 500
 NAME_LIMIT = 200
 PARTIES_LIMIT = 1000  # characters of the names that are given at once
+CHECKED_IN = "commitments/check_in_told"  # the message to those who lead; its key says which answer it tells of
 NOT_DONE = {"done_from": None, "done_version": None, "done_by_id": None, "verified_by_id": None}
 
 Facts = dict[str, Any]
@@ -117,7 +118,7 @@ async def record(
         await audit.record(by, "commitment.recorded", f"commitment:{created.id}", now=now)
         await feeds.touch(entry.people(Side.OWNER))
         unconfirmed = {person for row, people in entry.parties if row.confirmed_at is None for person in people}
-        await tell(entry, "commitment_proposed", unconfirmed, now, today, by=access.name_of(by))
+        await tell(entry, "commitments/proposed", unconfirmed, now, today, by=access.name_of(by))
     return {"commitment": ledger.facts_of(entry, by.id, today)}
 
 
@@ -277,7 +278,7 @@ async def _confirm(entry: Entry, parties: Collection[int], by: Person, now: date
             await feeds.touch(entry.people(Side.OWNER))
         entry.commitment.update_from_dict({"state": locked.state, "reason": locked.reason, "version": locked.version})
         if locked.recorded_by_id != by.id:
-            await tell(entry, "commitment_agreed", [locked.recorded_by_id], now, today)
+            await tell(entry, "commitments/agreed", [locked.recorded_by_id], now, today)
 
 
 async def decline(*, by: Person, commitment: int, reason: str, now: datetime, kept: bool = False) -> Facts:
@@ -299,7 +300,7 @@ async def decline(*, by: Person, commitment: int, reason: str, now: datetime, ke
         await CommitmentParty.filter(id__in=own).update(confirmed_at=None, confirmed_by_id=None, by_hand=False)
         await audit.record(by, "commitment.declined", f"commitment:{commitment}", now=now)
         recorder = {entry.commitment.recorded_by_id} - {by.id}
-        await tell(entry, "commitment_declined", recorder, now, today, name=access.name_of(by))
+        await tell(entry, "commitments/declined", recorder, now, today, name=access.name_of(by))
     return await ledger.view(by=by, commitment=commitment, now=now)
 
 
@@ -354,13 +355,13 @@ async def _stands(entry: Entry, answer: CheckInAnswer, by: Person, now: datetime
         done = {"done_from": was, "done_version": commitment.version + 1, "done_by_id": by.id, "verified_by_id": None}
     await write(commitment, now, state=STATE_AFTER[answer], **done)
     await notices.withdraw(
-        f"commitment:{commitment.id}", only=["check_in_told"]
+        f"commitment:{commitment.id}", only=[CHECKED_IN]
     )  # an answer that waits to be told is not the last
     await audit.record(by, f"commitment.{answer.value}", f"commitment:{commitment.id}", now=now, was=was.value)
     await feeds.touch(entry.people(Side.OWNER))
     if answer in TOLD_AT_ONCE:
         facts = {"name": access.name_of(by), "answer": Plain(answer.value)}
-        await tell(entry, "check_in_told", entry.leads - {by.id}, now, access.today(by, now), **facts)
+        await tell(entry, CHECKED_IN, entry.leads - {by.id}, now, access.today(by, now), **facts)
 
 
 async def verify(*, by: Person, commitment: int, now: datetime) -> Facts:
@@ -373,7 +374,7 @@ async def verify(*, by: Person, commitment: int, now: datetime) -> Facts:
             await write(entry.commitment, now, state=CommitmentState.VERIFIED, verified_by_id=by.id)
             await audit.record(by, "commitment.verified", f"commitment:{commitment}", now=now)
             owners = entry.people(Side.OWNER) - {by.id}
-            await tell(entry, "commitment_verified", owners, now, access.today(by, now))
+            await tell(entry, "commitments/verified", owners, now, access.today(by, now))
     elif entry.commitment.state is not CommitmentState.VERIFIED:
         raise Outdated
     return await ledger.view(by=by, commitment=commitment, now=now)
@@ -400,7 +401,7 @@ async def reopen(*, by: Person, commitment: int, now: datetime) -> Facts:
             await feeds.touch(entry.people(Side.OWNER))
             await reminding.look_again()
             people = (entry.people(Side.OWNER) | heard) - {by.id}
-            await tell(entry, "commitment_reopened", people, now, access.today(by, now), name=access.name_of(by))
+            await tell(entry, "commitments/reopened", people, now, access.today(by, now), name=access.name_of(by))
     elif state not in OPEN:
         raise Outdated
     return await ledger.view(by=by, commitment=commitment, now=now)
@@ -410,7 +411,7 @@ async def _before_done(entry: Entry) -> tuple[CommitmentState, frozenset[int]]:
     """How it stood before, and who has said or heard that it is done; whoever has not heard it yet never will."""
     commitment = entry.commitment
     heard = {person for person in (commitment.done_by_id, commitment.verified_by_id) if person is not None}
-    told = Notice.filter(key__startswith=f"commitment:{commitment.id}:check_in_told:{commitment.done_version}:")
+    told = Notice.filter(key__startswith=f"commitment:{commitment.id}:{CHECKED_IN}:{commitment.done_version}:")
     waiting = await told.filter(state=NoticeState.WAITING).select_for_update()
     await Notice.filter(id__in=[0, *(notice.id for notice in waiting)]).delete()
     informed = {notice.person_id for notice in await told if notice.person_id is not None}
@@ -465,7 +466,7 @@ async def move(*, by: Person, commitment: int, due: Due, reason: str, now: datet
         [moved] = await ledger.load([entry.commitment], today)
         was = {key: before[key] for key in ("due_kind", "due", "due_in")}
         others = entry.people() - {by.id}
-        await tell(moved, "commitment_moved", others, now, today, name=access.name_of(by), was=was)
+        await tell(moved, "commitments/moved", others, now, today, name=access.name_of(by), was=was)
     return await ledger.view(by=by, commitment=commitment, now=now)
 
 
@@ -487,5 +488,5 @@ async def drop(*, by: Person, commitment: int, reason: str, now: datetime, kept:
         await audit.record(by, "commitment.dropped", f"commitment:{commitment}", now=now)
         await feeds.touch(entry.people(Side.OWNER))
         others = entry.people() - {by.id}
-        await tell(entry, "commitment_dropped", others, now, access.today(by, now), name=access.name_of(by))
+        await tell(entry, "commitments/dropped", others, now, access.today(by, now), name=access.name_of(by))
     return await ledger.view(by=by, commitment=commitment, now=now)

@@ -68,7 +68,7 @@ async def _replace(entry: Entry, replaced: list[CommitmentParty], person: Person
     staying = [row for row, _ in entry.parties if row not in replaced]
     waited_for = any(row.confirmed_at is None and not entry.has_left(row) for row in staying)
     taking = not any(row.person_id == person.id and row.side is Side.OWNER for row in staying)
-    await notices.withdraw(about, except_for=("commitment_proposed",))
+    await notices.withdraw(about, except_for=("commitments/proposed",))
     await CommitmentParty.filter(id__in=[row.id for row in replaced]).delete()
     if taking:
         party, people = Party(person=person.id), frozenset({person.id})
@@ -92,5 +92,5 @@ async def _replace(entry: Entry, replaced: list[CommitmentParty], person: Person
     }
     asked = {person.id} - {by.id} if taking else set()
     others = (entry.people() | given.people()) - asked - {by.id}
-    await commitments.tell(given, "commitment_taking_over", asked, now, today, **told)
-    await commitments.tell(given, "commitment_handed_over", others, now, today, **told)
+    await commitments.tell(given, "commitments/taking_over", asked, now, today, **told)
+    await commitments.tell(given, "commitments/handed_over", others, now, today, **told)

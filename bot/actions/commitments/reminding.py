@@ -24,13 +24,16 @@ from storage.vocabulary import CommitmentState
 
 ASKED_AHEAD = timedelta(days=followup.FARTHEST_DAYS)
 AT_ONCE = 200
-CHECK_IN = "check_in"
+CHECK_IN = "commitments/check_in"
 CHECK_INS, OVERDUE = looks.COMMITMENTS
 _TOLD = f"""
 SELECT t.commitment_id, t.person_id, t.due_on FROM told_overdue t JOIN commitment c ON c.id = t.commitment_id
 WHERE c.state IN ({places(OPEN)}) AND (c.due_on < ? OR c.due_kind = 'meeting')
 """  # noqa: S608  # constants only
-BUNDLES = {CHECK_IN: ("commitments",), "overdue": ("mine", "led")}  # templates, and the lists in their facts
+BUNDLES = {  # templates, and the lists in their facts
+    CHECK_IN: ("commitments",),
+    "commitments/overdue": ("mine", "led"),
+}
 
 Facts = dict[str, Any]
 
@@ -175,7 +178,9 @@ async def _tell_overdue(told: _Told, now: datetime) -> int:
     for reader, entries in told:
         mine = [entry for entry in entries if reader.id in entry.promised_by()]
         led = [entry for entry in entries if reader.id not in entry.promised_by()]
-        drafts.append(_bundle(reader, "overdue", {"mine": _facts(mine, reader), "led": _facts(led, reader)}, now))
+        drafts.append(
+            _bundle(reader, "commitments/overdue", {"mine": _facts(mine, reader), "led": _facts(led, reader)}, now)
+        )
     async with transaction():
         kept = await notices.queue(drafts, now=now)
         remembered = [ToldOverdue(**of_whom_and_what, told_at=now) for of_whom_and_what in _kept(told, kept)]

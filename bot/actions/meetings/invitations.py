@@ -126,7 +126,7 @@ async def invite(
         )
         people = [seat.person for seat in newcomers if seat.person is not None]
         await step_past_cancel(found, [person.id for person in people], now)
-        await tell(found, body, people, "invitation", {}, now=now, method="REQUEST")
+        await tell(found, body, people, "meetings/invitation", {}, now=now, method="REQUEST")
         await meetings.refresh_card(found, body, now=now)
         await meetings.touch_feeds(body, access.today(by, now))
         missing = await _unreachable(newcomers, body, access.today(by, now), mails=mails)
@@ -273,7 +273,9 @@ async def delegate(*, by: Person, meeting: int, deputy: int, now: datetime, pers
             await tell_entered(found, body, represented, own, by=by, deputy=chosen, now=now)
         await _appoint(found, own, represented, deputy, now)
         more = {"instead_of": named(represented), "entered_by": named(by) if represented.id != by.id else None}
-        await tell(found, body, [chosen], "invitation_as_deputy", more, now=now, method="REQUEST", represented=own)
+        await tell(
+            found, body, [chosen], "meetings/invitation_as_deputy", more, now=now, method="REQUEST", represented=own
+        )
         await feeds.touch([deputy])
         counts = await meetings.refresh_card(found, body, now=now)
     return {

@@ -331,7 +331,7 @@ async def refresh_card(meeting: Meeting, body: Body, *, now: datetime) -> dict[s
         await notices.keep_card(
             Draft(
                 key=f"card:meeting:{meeting.id}:{group.id}",
-                template="meeting_card",
+                template="meetings/card",
                 facts=facts,
                 kind=NoticeKind.CARD,
                 network=group.network,

@@ -130,10 +130,10 @@ async def _tell(
 def _news(was: Arrangement | None, planned: Arrangement, *, anew: bool) -> tuple[str, Facts]:
     """Template and facts for those who know it as it was; None have not heard of the meeting."""
     if was is None:
-        return "invitation", {}
+        return "meetings/invitation", {}
     if was == planned:  # moved there and back
-        return "invitation", {"anew": True}
-    return "moved", {**_was(was, planned), "anew": anew or was.changes(planned)["time"]}
+        return "meetings/invitation", {"anew": True}
+    return "meetings/moved", {**_was(was, planned), "anew": anew or was.changes(planned)["time"]}
 
 
 def _was(was: Arrangement, new: Arrangement) -> Facts:
@@ -165,7 +165,7 @@ async def cancel(*, by: Person, meeting: int, reason: str, now: datetime, seen: 
         people = [person for person in await _invited(found, access.today(by, now)) if person.id in known.told]
         for arrangement, informed in known.by_arrangement(people, present).items():
             expected = {"meeting": {**facts_of(found, body), **(arrangement or present).facts()}}
-            await tell(found, body, informed, "cancelled", expected, now=now, method="CANCEL", known_to=by)
+            await tell(found, body, informed, "meetings/cancelled", expected, now=now, method="CANCEL", known_to=by)
         await meetings.refresh_card(found, body, now=now)
         await meetings.touch_feeds(body, access.today(by, now))
         await looks.soon(*looks.COMMITMENTS)
@@ -213,7 +213,7 @@ async def _overtake(meeting: Meeting) -> _Known:
     rows = await left.only("id", "key", "state", "error", "person_id", "template")
     heard = [notice for notice in rows if _may_have_come(notice)]
     latest = {notice.person_id for notice in heard if notice.key.startswith(step)}
-    untold = [notice for notice in withdrawn if notice.template == "moved" and notice.person_id not in latest]
+    untold = [notice for notice in withdrawn if notice.template == "meetings/moved" and notice.person_id not in latest]
     outdated = {
         notice.person_id: Arrangement.told(was)
         for notice in [*untold, *await _missed(rows, heard)]
@@ -241,7 +241,7 @@ async def _missed(rows: Sequence[Notice], heard: Sequence[Notice]) -> Sequence[N
     missed = [
         notice.id
         for notice in rows
-        if notice.template == "moved" and notice.id > last.get(notice.person_id, 0)
+        if notice.template == "meetings/moved" and notice.id > last.get(notice.person_id, 0)
         if keys.of_message(notice.key) not in came
     ]
     return await Notice.filter(id__in=[0, *missed]).order_by("-id")

@@ -28,8 +28,8 @@ from storage.vocabulary import ItemState, MeetingState, NoticeState
 
 OPEN = (ItemState.PROPOSED, ItemState.ACCEPTED)
 TAKING_ITEMS = (MeetingState.SCHEDULED, MeetingState.INVITED)
-PLACED, MOVED = "items_placed", "items_moved"
-ALONE = frozenset({"item_accepted", "item_entered"})  # what tells a submitter of one item where it stands
+PLACED, MOVED = "agenda/items_placed", "agenda/items_moved"
+ALONE = frozenset({"agenda/item_accepted", "agenda/item_entered"})  # what tells a submitter of one item where it stands
 _AHEAD = f"""
 FROM meeting m WHERE m.body_id = ? AND m.starts_at > ? AND m.state IN ({places(TAKING_ITEMS)}) ORDER BY m.starts_at, m.id
 """

@@ -119,7 +119,7 @@ def missed(meeting: Meeting, attendance: Attendance, fate: Fate | None) -> bool:
     if fate is None or fate.mark not in MISSED:
         return False
     if meeting.state is MeetingState.CANCELLED:
-        return fate.template == "cancelled"
+        return fate.template == "meetings/cancelled"
     return attendance.answered_at is None or attendance.answered_at <= fate.at
 
 
@@ -180,8 +180,8 @@ async def _tell_again(meeting: Meeting, body: Body, now: datetime) -> list[int]:
 def _news(notice: Notice, row: Attendance | None) -> tuple[str, Facts]:
     """Template and facts of what is told again. What has been tidied away since was a change that is no news any more."""
     more = {key: fact for key, fact in typed.decode(notice.facts).items() if key not in MADE_ANEW}
-    if notice.template == "moved" and "was" not in more:
-        return "invitation", {}
-    if row is not None and row.deputy_for is not None and notice.template != "moved":
+    if notice.template == "meetings/moved" and "was" not in more:
+        return "meetings/invitation", {}
+    if row is not None and row.deputy_for is not None and notice.template != "meetings/moved":
         more = {"instead_of": named(row.deputy_for), **more}
     return notice.template, more

@@ -18,9 +18,9 @@ from storage.models import Attendance, Body, Meeting, Notice, Person
 from storage.rows import places
 from storage.vocabulary import NoticeKind
 
-RELEASED = "deputy_released"
-LOST = "seat_lost"
-ENTERED = "answer_entered"
+RELEASED = "meetings/deputy_released"
+LOST = "people/seat_lost"
+ENTERED = "meetings/answer_entered"
 URGENT_WITHIN = timedelta(hours=36)
 
 Facts = dict[str, Any]

@@ -225,7 +225,9 @@ async def _free(place: Attendance, person: Person, body: Body, key: str, now: da
     await Notice.filter(id__in=[0, *(notice.id for notice in untold)]).delete()
     if instead or known:
         await meetings.write(meeting, now, sequence=meeting.sequence + 1)  # a CANCEL always is a step (RFC 5546, 2.1.4)
-    was: Facts = next((typed.decode(notice.facts)["was"] for notice in untold if notice.template == "moved"), {})
+    was: Facts = next(
+        (typed.decode(notice.facts)["was"] for notice in untold if notice.template == "meetings/moved"), {}
+    )
     facts = {**meetings.facts_of(meeting, body), **was, "linked": False, "join_link": None}
     if known:
         event = meetings.calendar_facts(meeting, body.code)
@@ -289,7 +291,7 @@ async def _tell_leads(by: Person, seat: Membership, facts: Facts, now: datetime)
     drafts = [
         Draft(
             key=f"seat:{seat.id}:ended:{lead}",
-            template="seat_ended",
+            template="people/seat_ended",
             facts=facts,
             due_at=now,
             person=lead,

@@ -91,7 +91,7 @@ async def not_fetched(file: Waiting, mistakes: Iterable[Mistake], *, now: dateti
             "level": in_full_or_not(await carrying.level(entry.person, now)),
             "mistakes": [mistake_facts(mistake) for mistake in mistakes],
         }
-        await tell(entry, "people_file_unreadable", facts, now)
+        await tell(entry, "people/file_unreadable", facts, now)
 
 
 async def drop(*, by: Person, network: Network, chat_id: int, now: datetime) -> None:

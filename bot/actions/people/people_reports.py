@@ -37,7 +37,7 @@ async def fetched(file: Waiting, content: PeopleFile, *, zone: str, now: datetim
             return
         data = {"file": content.to_json(), "seen": _digest(report)}
         await Dialogue.filter(id=entry.id).update(step=CONFIRM, data=data)
-        await people_files.tell(entry, "people_file", facts, now)
+        await people_files.tell(entry, "people/file", facts, now)
 
 
 async def shown(*, by: Person, network: Network, chat_id: int, page: int, zone: str, now: datetime) -> Facts:

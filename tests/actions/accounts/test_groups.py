@@ -151,7 +151,7 @@ async def test_those_who_lead_the_body_learn_that_its_group_is_gone_once(
         thrower = town.person(by).id if by else None
         await groups.forget(network=Network.TELEGRAM, chat_id=CHAT, now=now, by=thrower)
 
-    notices = await Notice.filter(template="group_lost").order_by("id")
+    notices = await Notice.filter(template="accounts/group_lost").order_by("id")
     assert [notice.person_id for notice in notices] == [town.person(name).id for name in told]
     assert typed.decode(notices[0].facts) == {"level": 2, "body": Title("Trägerkonferenz")}
 

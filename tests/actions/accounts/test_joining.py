@@ -133,7 +133,7 @@ async def test_account_of_somebody_else_is_refused(town: Town, now: datetime, st
 
 async def new_ways() -> list[tuple[str, str | None, int | None]]:
     """Where it is told that an invitation made a new way in: the mail's reader, or a chat."""
-    rows = await Notice.filter(template="new_way").order_by("id").select_related("person")
+    rows = await Notice.filter(template="accounts/new_way").order_by("id").select_related("person")
     assert {row.lane for row in rows} <= {Lane.ANSWER}
     return [(row.kind.value, row.person.given_name if row.person else None, row.chat_id) for row in rows]
 
@@ -275,7 +275,7 @@ async def test_new_sign_in_is_told_of_on_all_other_ways(town: Town, now: datetim
     await entered(await token_for(town.ben, now), now)
 
     assert await new_ways() == [("message", None, 60000), ("mail", "Ben", None)]
-    told = await Notice.get(template="new_way", kind=NoticeKind.MAIL)
+    told = await Notice.get(template="accounts/new_way", kind=NoticeKind.MAIL)
     assert typed.decode(told.facts) == {"network": "webchat", "device": "Firefox, Linux", "language": "de"}
 
 

@@ -54,7 +54,12 @@ async def test_invite_sends_the_link_by_mail_and_to_the_lead(town: Town, now: da
         "link": OneTimeLink("invitation", town.ben.id, telegram=True),
     }
     (mail,) = await Notice.all()
-    assert (mail.template, mail.kind, mail.lane, mail.person_id) == ("join", NoticeKind.MAIL, Lane.ANSWER, town.ben.id)
+    assert (mail.template, mail.kind, mail.lane, mail.person_id) == (
+        "accounts/join",
+        NoticeKind.MAIL,
+        Lane.ANSWER,
+        town.ben.id,
+    )
     assert typed.decode(mail.facts) == {"link": OneTimeLink("invitation", telegram=True)}
     assert await audited() == [("person.invited", f"person:{town.ben.id}", {"joined": False, "handed_on": True})]
 
@@ -79,7 +84,7 @@ async def test_invite_twice_in_a_minute_sends_one_mail(town: Town, now: datetime
     for seconds in (0, 20, 60):
         await invited(town.anna, town.ben, now + timedelta(seconds=seconds))
 
-    assert await Notice.filter(template="join").count() == 2
+    assert await Notice.filter(template="accounts/join").count() == 2
 
 
 @pytest.mark.parametrize(
@@ -129,7 +134,7 @@ async def test_lead_gets_no_link_into_the_account_of_somebody_who_has_joined(tow
     facts = await invited(town.anna, town.ben, now)
 
     assert (facts["joined"], facts["by_mail"], facts["handed_on"], facts["link"]) == (True, True, False, None)
-    assert [(row.template, row.person_id) for row in await Notice.all()] == [("join", town.ben.id)]
+    assert [(row.template, row.person_id) for row in await Notice.all()] == [("accounts/join", town.ben.id)]
     assert await audited() == [("person.invited", f"person:{town.ben.id}", {"joined": True, "handed_on": False})]
 
 
@@ -154,7 +159,7 @@ async def test_without_mail_the_link_goes_into_the_web_chat_of_who_is_signed_in(
     assert (facts["by_mail"], facts["by_chat"], facts["link"]) == (False, True, None)
     (sent,) = await Notice.all()
     assert (sent.template, sent.network, sent.chat_id, sent.lane) == (
-        "join_again",
+        "accounts/join_again",
         WEBCHAT,
         town.carla.id,
         Lane.ANSWER,

@@ -143,8 +143,8 @@ async def test_submit_is_for_the_next_meeting_and_tells_the_leads(town: Town, me
         None,
         0,
     )
-    assert sorted(await cast.by_chat()) == [("item_submitted", "Ada"), ("item_submitted", "Anna")]
-    told = await cast.facts_for("item_submitted", town.ada)
+    assert sorted(await cast.by_chat()) == [("agenda/item_submitted", "Ada"), ("agenda/item_submitted", "Anna")]
+    told = await cast.facts_for("agenda/item_submitted", town.ada)
     assert (told["item"]["submitter"], told["item"]["own"], told["entered_by"]) == ("Ben Özdemir", False, None)
     assert [list(untyped(facts)), list(untyped(told))] == [[], []]
 
@@ -152,7 +152,7 @@ async def test_submit_is_for_the_next_meeting_and_tells_the_leads(town: Town, me
 async def test_submit_by_a_lead_tells_only_the_others(town: Town, now: datetime) -> None:
     await submitted(town, now, "anna")
 
-    assert await cast.by_chat() == [("item_submitted", "Ada")]
+    assert await cast.by_chat() == [("agenda/item_submitted", "Ada")]
 
 
 async def test_submit_for_a_later_meeting_or_for_the_topic_store(town: Town, now: datetime) -> None:
@@ -248,7 +248,7 @@ async def test_suspicious_title_that_was_kept_is_flagged_for_the_lead(town: Town
     harmless = await submitted(town, now, what=proposal(kept=True))
 
     assert [(await AgendaItem.get(id=item)).flagged for item in (number, harmless)] == [True, False]
-    assert (await cast.facts_for("item_submitted", town.ada))["item"]["flagged"] is False
+    assert (await cast.facts_for("agenda/item_submitted", town.ada))["item"]["flagged"] is False
     assert (await agenda_items.view(by=town.ada, item=number, now=now))["item"]["flagged"] is True
 
 
@@ -319,9 +319,9 @@ async def test_submit_for_somebody_who_phoned(town: Town, now: datetime) -> None
         "Carla Cramer",
         False,
     )
-    assert sorted(await cast.by_chat()) == [("item_entered", "Carla"), ("item_submitted", "Ada")]
-    assert (await cast.facts_for("item_entered", town.carla))["entered_by"] == "Anna Arendt"
-    assert (await cast.facts_for("item_submitted", town.ada))["entered_by"] == "Anna Arendt"
+    assert sorted(await cast.by_chat()) == [("agenda/item_entered", "Carla"), ("agenda/item_submitted", "Ada")]
+    assert (await cast.facts_for("agenda/item_entered", town.carla))["entered_by"] == "Anna Arendt"
+    assert (await cast.facts_for("agenda/item_submitted", town.ada))["entered_by"] == "Anna Arendt"
     assert [list(untyped(facts)), list(untyped(choices))] == [[], []]
 
 
@@ -424,8 +424,8 @@ async def test_change_before_the_leads_heard_of_it_is_one_message(town: Town, no
 
     await agenda_items.change(by=town.ben, item=number, title="Bauernhof", now=now)
 
-    assert sorted(await cast.by_chat()) == [("item_submitted", "Ada"), ("item_submitted", "Anna")]
-    assert (await cast.facts_for("item_submitted", town.ada))["item"]["title"] == "Bauernhof"
+    assert sorted(await cast.by_chat()) == [("agenda/item_submitted", "Ada"), ("agenda/item_submitted", "Anna")]
+    assert (await cast.facts_for("agenda/item_submitted", town.ada))["item"]["title"] == "Bauernhof"
 
 
 async def test_changes_after_that_are_one_message_after_the_settle_time(town: Town, now: datetime) -> None:
@@ -435,10 +435,10 @@ async def test_changes_after_that_are_one_message_after_the_settle_time(town: To
     for title in ("Bauernhof", "Bauernhof im Norden"):
         await agenda_items.change(by=town.ben, item=number, title=title, now=now + MINUTE)
 
-    changed = await Notice.filter(template="item_changed")
+    changed = await Notice.filter(template="agenda/item_changed")
     assert sorted({notice.person_id for notice in changed if notice.person_id}) == [town.anna.id, town.ada.id]
     assert {notice.due_at for notice in changed} == {now + 3 * MINUTE}
-    assert (await cast.facts_for("item_changed", town.ada))["item"]["title"] == "Bauernhof im Norden"
+    assert (await cast.facts_for("agenda/item_changed", town.ada))["item"]["title"] == "Bauernhof im Norden"
     assert len(changed) == 2
 
 
@@ -447,7 +447,7 @@ async def test_change_takes_back_no_news_for_the_submitter(town: Town, now: date
 
     await agenda_items.change(by=town.ben, item=number, title="Bauernhof", now=now)
 
-    assert ("item_accepted", "Ben") in await cast.by_chat()
+    assert ("agenda/item_accepted", "Ben") in await cast.by_chat()
 
 
 async def test_change_to_a_suspicious_title_asks_first_and_flags(town: Town, now: datetime) -> None:
@@ -512,7 +512,7 @@ async def test_withdraw_of_an_accepted_item_is_told_to_the_leads(town: Town, now
 
     await agenda_items.withdraw(by=town.ben, item=number, now=now)
 
-    assert sorted(await cast.by_chat()) == [("item_taken_back", "Ada"), ("item_taken_back", "Anna")]
+    assert sorted(await cast.by_chat()) == [("agenda/item_taken_back", "Ada"), ("agenda/item_taken_back", "Anna")]
 
 
 async def test_what_is_over_stays_so(town: Town, now: datetime) -> None:
@@ -545,9 +545,9 @@ async def test_accept_puts_it_last_and_tells_the_submitter_once(town: Town, meet
 
     items = [await AgendaItem.get(id=number) for number in (first, second)]
     assert [(item.state, item.position) for item in items] == [(ItemState.ACCEPTED, 2), (ItemState.ACCEPTED, 1)]
-    assert await cast.by_chat() == [("item_accepted", "Carla"), ("item_accepted", "Ben")]
+    assert await cast.by_chat() == [("agenda/item_accepted", "Carla"), ("agenda/item_accepted", "Ben")]
     assert (facts["item"]["state"], await AuditEvent.filter(what="item.accepted").count()) == ("accepted", 2)
-    told = await cast.facts_for("item_accepted", town.ben)
+    told = await cast.facts_for("agenda/item_accepted", town.ben)
     assert (told["item"]["own"], told["meeting"]["id"], told["entered_by"]) == (True, meeting.id, "Ada Öhler")
     assert [list(untyped(facts)), list(untyped(told))] == [[], []]
 
@@ -575,8 +575,8 @@ async def test_accept_after_the_meeting_is_for_the_next_that_takes_items(
         (True, None),
     ]
     assert (first["next"]["id"], second["next"]["id"]) == (following.id, following.id)
-    told = await cast.facts_for("item_accepted", town.ben)
-    assert (await cast.by_chat(), told["meeting"]["id"]) == ([("item_accepted", "Ben")], following.id)
+    told = await cast.facts_for("agenda/item_accepted", town.ben)
+    assert (await cast.by_chat(), told["meeting"]["id"]) == ([("agenda/item_accepted", "Ben")], following.id)
     assert [list(untyped(first)), list(untyped(told)), list(untyped(shown[0]))] == [[], [], []]
 
 
@@ -627,7 +627,7 @@ async def test_accept_after_the_meeting_without_a_next_one_waits_for_it(
     assert (item.state, item.meeting_id) == (ItemState.ACCEPTED, None)
     assert (view["missed"], view["undecided"], view["next"]) == (True, True, None)
     assert (facts["next"], facts["missed"], facts["waits"]) == (None, True, True)
-    assert (await cast.facts_for("item_accepted", town.ben))["meeting"] is None
+    assert (await cast.facts_for("agenda/item_accepted", town.ben))["meeting"] is None
 
 
 async def test_accept_of_ones_own_item_tells_nobody(town: Town, now: datetime) -> None:
@@ -650,9 +650,9 @@ async def test_reject_tells_the_submitter_the_reason(town: Town, now: datetime) 
             await agenda_items.reject(by=town.ada, item=number, reason=reason, now=now)
     facts = await agenda_items.reject(by=town.ada, item=number, reason="Gehört in die RLK", now=now)
 
-    told = await cast.facts_for("item_rejected", town.ben)
+    told = await cast.facts_for("agenda/item_rejected", town.ben)
     assert (await state(number), facts["item"]["reason"]) == (ItemState.REJECTED, "Gehört in die RLK")
-    assert (told["item"]["reason"], await cast.by_chat()) == ("Gehört in die RLK", [("item_rejected", "Ben")])
+    assert (told["item"]["reason"], await cast.by_chat()) == ("Gehört in die RLK", [("agenda/item_rejected", "Ben")])
     assert list(untyped(told)) == []
 
 
@@ -662,7 +662,7 @@ async def test_reject_of_what_was_accepted_is_told_too(town: Town, now: datetime
 
     await agenda_items.reject(by=town.anna, item=number, reason="verschoben", now=now)
 
-    assert await cast.by_chat() == [("item_rejected", "Ben")]
+    assert await cast.by_chat() == [("agenda/item_rejected", "Ben")]
 
 
 async def test_deciding_is_refused_to_all_but_leading_seats(town: Town, now: datetime) -> None:

@@ -48,16 +48,16 @@ async def test_record_numbers_and_asks_each_party_to_confirm(town: Town, now: da
         (second, 2, CommitmentState.PROPOSED, NEXT_WEEK.on, date(2026, 11, 18)),
     ]
     assert await told() == [
-        ("commitment_proposed", town.carla.id),
-        ("commitment_proposed", town.emil.id),
-        ("commitment_proposed", town.carla.id),
+        ("commitments/proposed", town.carla.id),
+        ("commitments/proposed", town.emil.id),
+        ("commitments/proposed", town.carla.id),
     ]
 
 
 async def test_record_says_what_was_agreed(town: Town, now: datetime) -> None:
     await recorded(town, now)
 
-    facts = await facts_told("commitment_proposed", town.emil)
+    facts = await facts_told("commitments/proposed", town.emil)
 
     commitment = facts["commitment"]
     [owner], [counterpart] = commitment.pop("owners"), commitment.pop("counterparts")
@@ -97,13 +97,13 @@ async def test_record_asks_who_speaks_for_a_role_an_organisation_and_a_body(town
         counterparts=[Party(body=town.tk.id), Party(body=town.tk.id)],
     )
 
-    facts = await facts_told("commitment_proposed", town.emil)
+    facts = await facts_told("commitments/proposed", town.emil)
 
     names = [(party["role"], party["name"]) for party in facts["commitment"]["owners"]]
     assert names == [("deputy_chair", Title("Regionalleiterkonferenz")), (None, Title("Caritas Lindental"))]
     assert [party["name"] for party in facts["commitment"]["counterparts"]] == [Title("Trägerkonferenz")]
     assert sorted(await told()) == sorted(
-        ("commitment_proposed", person.id) for person in (town.ben, town.carla, town.emil)
+        ("commitments/proposed", person.id) for person in (town.ben, town.carla, town.emil)
     )
 
 
@@ -244,7 +244,7 @@ async def test_confirm_by_all_parties_makes_it_agreed_and_tells_who_recorded(tow
     await commitments.confirm(by=town.emil, commitment=number, now=now)
 
     assert (between, await state(number)) == (CommitmentState.PROPOSED, CommitmentState.AGREED)
-    assert await told() == [("commitment_agreed", town.anna.id)]
+    assert await told() == [("commitments/agreed", town.anna.id)]
 
 
 async def test_commitment_comes_into_the_owners_feed_when_all_have_agreed(town: Town, now: datetime) -> None:
@@ -313,7 +313,7 @@ async def test_decline_tells_who_recorded_and_stays_proposed(town: Town, now: da
     await commitments.decline(by=town.emil, commitment=number, reason=" Dafür fehlen uns Stellen ", now=now)
 
     row = await Commitment.get(id=number)
-    facts = await facts_told("commitment_declined", town.anna)
+    facts = await facts_told("commitments/declined", town.anna)
     assert (row.state, row.reason) == (CommitmentState.PROPOSED, "Dafür fehlen uns Stellen")
     assert (facts["name"], facts["commitment"]["reason"]) == ("Emil Ebert", "Dafür fehlen uns Stellen")
     assert await CommitmentParty.filter(commitment_id=number, confirmed_at=None).count() == 2
@@ -339,9 +339,9 @@ async def test_decline_refused(town: Town, now: datetime) -> None:
     ("answer", "after", "leads_told"),
     [
         (CheckInAnswer.ON_TRACK, CommitmentState.IN_PROGRESS, []),
-        (CheckInAnswer.DONE, CommitmentState.FULFILLED, ["check_in_told"]),
-        (CheckInAnswer.STUCK, CommitmentState.BLOCKED, ["check_in_told"]),
-        (CheckInAnswer.NEEDS_HELP, CommitmentState.WAITING, ["check_in_told"]),
+        (CheckInAnswer.DONE, CommitmentState.FULFILLED, ["commitments/check_in_told"]),
+        (CheckInAnswer.STUCK, CommitmentState.BLOCKED, ["commitments/check_in_told"]),
+        (CheckInAnswer.NEEDS_HELP, CommitmentState.WAITING, ["commitments/check_in_told"]),
     ],
 )
 async def test_check_in_twice_tells_the_lead_once(
@@ -364,7 +364,7 @@ async def test_check_in_goes_to_the_deputy_when_the_chair_is_away(town: Town, no
 
     await commitments.check_in(by=town.carla, commitment=number, answer=CheckInAnswer.STUCK, now=now)
 
-    assert await told() == [("check_in_told", town.ben.id)]
+    assert await told() == [("commitments/check_in_told", town.ben.id)]
 
 
 async def test_check_in_by_the_lead_tells_nobody(town: Town, now: datetime) -> None:
@@ -392,7 +392,7 @@ async def test_confirm_after_the_owner_has_begun_leaves_it_in_progress(town: Tow
     await commitments.confirm(by=town.emil, commitment=number, now=now)
 
     assert await state(number) is CommitmentState.IN_PROGRESS
-    assert await told("commitment_agreed") == [("commitment_agreed", town.anna.id)]
+    assert await told("commitments/agreed") == [("commitments/agreed", town.anna.id)]
 
 
 async def test_check_in_refused(town: Town, now: datetime) -> None:
@@ -413,7 +413,7 @@ async def test_fulfil_by_the_owner_or_by_who_records(town: Town, now: datetime) 
     await commitments.fulfil(by=town.dora, commitment=other, now=now)
 
     assert [await state(one), await state(other)] == [CommitmentState.FULFILLED, CommitmentState.FULFILLED]
-    assert await told() == [("check_in_told", town.anna.id), ("check_in_told", town.anna.id)]
+    assert await told() == [("commitments/check_in_told", town.anna.id), ("commitments/check_in_told", town.anna.id)]
 
 
 async def test_fulfil_refused(town: Town, now: datetime) -> None:
@@ -434,7 +434,7 @@ async def test_verify_by_the_lead_tells_the_owners(town: Town, now: datetime) ->
     await commitments.verify(by=town.anna, commitment=number, now=now)
 
     assert await state(number) is CommitmentState.VERIFIED
-    assert await told() == [("commitment_verified", town.carla.id)]
+    assert await told() == [("commitments/verified", town.carla.id)]
 
 
 async def test_verify_refused(town: Town, now: datetime) -> None:
@@ -453,9 +453,9 @@ async def test_move_counts_and_tells_the_other_parties(town: Town, now: datetime
     await commitments.move(by=town.carla, commitment=number, due=later, reason="Raum fehlt", now=now)
 
     row = await Commitment.get(id=number)
-    facts = await facts_told("commitment_moved", town.emil)
+    facts = await facts_told("commitments/moved", town.emil)
     assert (row.due_on, row.due_moves, row.reason) == (date(2026, 12, 9), 1, "Raum fehlt")
-    assert await told() == [("commitment_moved", town.emil.id)]
+    assert await told() == [("commitments/moved", town.emil.id)]
     assert (facts["name"], facts["was"]["due"]) == ("Carla Cramer", date(2026, 11, 25))
     assert facts["commitment"]["due"] == date(2026, 12, 9)
 
@@ -500,7 +500,7 @@ async def test_drop_tells_the_parties_and_takes_back_what_waits(town: Town, now:
 
     row = await Commitment.get(id=number)
     assert (row.state, row.reason) == (CommitmentState.DROPPED, "Doppelt")
-    assert await told() == [("commitment_dropped", town.carla.id), ("commitment_dropped", town.emil.id)]
+    assert await told() == [("commitments/dropped", town.carla.id), ("commitments/dropped", town.emil.id)]
 
 
 async def test_reason_that_looks_like_a_case_is_taken_when_it_was_kept(town: Town, now: datetime) -> None:

@@ -78,11 +78,11 @@ async def test_new_owner_is_asked_and_the_others_are_told(town: Town, now: datet
     assert await owners(number) == [(town.dora.id, False)]
     assert facts["commitment"]["due_moves"] == 0
     assert await told() == [
-        ("commitment_taking_over", town.dora.id),
-        ("commitment_handed_over", town.carla.id),
-        ("commitment_handed_over", town.emil.id),
+        ("commitments/taking_over", town.dora.id),
+        ("commitments/handed_over", town.carla.id),
+        ("commitments/handed_over", town.emil.id),
     ]
-    asked = await facts_told("commitment_taking_over", town.dora)
+    asked = await facts_told("commitments/taking_over", town.dora)
     assert (asked["name"], [party["name"] for party in asked["before"]]) == ("Anna Arendt", ["Carla Cramer"])
     assert [party["own"] for party in asked["commitment"]["owners"]] == [True]
     assert (await FeedCache.get(person_id=town.dora.id)).stale is True
@@ -96,7 +96,7 @@ async def test_new_owner_confirms_to_who_gave_it(town: Town, now: datetime) -> N
     await commitments.confirm(by=town.dora, commitment=number, now=now)
 
     assert await state(number) is CommitmentState.AGREED
-    assert await told() == [("commitment_agreed", town.ben.id)]
+    assert await told() == [("commitments/agreed", town.ben.id)]
     assert (await ledger.view(by=town.anna, commitment=number, now=now))["may_hand_over"] is False
     with pytest.raises(Outdated):
         await gives(town, number, town.ben, now)
@@ -108,7 +108,7 @@ async def test_taking_it_oneself_needs_no_question(town: Town, now: datetime) ->
     await gives(town, number, town.anna, now)
 
     assert await state(number) is CommitmentState.AGREED
-    assert await told("commitment_taking_over") == []
+    assert await told("commitments/taking_over") == []
 
 
 async def test_what_is_not_taken_can_be_given_to_another(town: Town, now: datetime) -> None:
@@ -124,8 +124,8 @@ async def test_what_is_not_taken_can_be_given_to_another(town: Town, now: dateti
     assert town.dora.id not in [person["id"] for person in people]
     assert await owners(number) == [(town.ben.id, False)]
     assert facts["commitment"]["reason"] is None
-    assert (await told("commitment_taking_over"))[-1] == ("commitment_taking_over", town.ben.id)
-    assert ("commitment_handed_over", town.dora.id) in await told()
+    assert (await told("commitments/taking_over"))[-1] == ("commitments/taking_over", town.ben.id)
+    assert ("commitments/handed_over", town.dora.id) in await told()
 
 
 async def test_one_of_two_owners_has_left(town: Town, now: datetime) -> None:
@@ -191,4 +191,4 @@ async def test_hand_over_refused(town: Town, now: datetime) -> None:
     await commitments.drop(by=town.anna, commitment=number, reason="Entfällt", now=now)
     with pytest.raises(Outdated):
         await gives(town, number, town.ben, now)
-    assert await told("commitment_taking_over") == []
+    assert await told("commitments/taking_over") == []

@@ -43,7 +43,7 @@ async def test_ask_check_ins_asks_the_owner_once_three_working_days_before(town:
     next_days = [await asked(FRIDAY + timedelta(days=days)) for days in (1, 3, 5, 6)]
 
     assert (counts, next_days) == ([0, 1, 0], [0, 0, 0, 0])
-    assert await told() == [("check_in", town.carla.id)]
+    assert await told() == [("commitments/check_in", town.carla.id)]
     rows = await CheckIn.all().values_list("commitment_id", "person_id", "due_on", "asked_at", "answer")
     assert rows == [(number, town.carla.id, NEXT_WEEK.on, FRIDAY, None)]
 
@@ -54,7 +54,7 @@ async def test_ask_check_ins_asks_about_several_in_one_message(town: Town, now: 
 
     await asked(FRIDAY)
 
-    facts = await facts_told("check_in", town.carla)
+    facts = await facts_told("commitments/check_in", town.carla)
     assert [entry["number"] for entry in facts["commitments"]] == [1, 2]
     assert await CheckIn.all().count() == 2
 
@@ -135,8 +135,11 @@ async def test_mark_overdue_tells_owner_and_lead_once(town: Town, now: datetime)
     ]
 
     assert (on_the_day, counts) == (0, [2, 0, 0])
-    assert await told() == [("overdue", town.anna.id), ("overdue", town.carla.id)]
-    annas, carlas = await facts_told("overdue", town.anna), await facts_told("overdue", town.carla)
+    assert await told() == [("commitments/overdue", town.anna.id), ("commitments/overdue", town.carla.id)]
+    annas, carlas = (
+        await facts_told("commitments/overdue", town.anna),
+        await facts_told("commitments/overdue", town.carla),
+    )
     assert ([e["number"] for e in annas["mine"]], [e["number"] for e in annas["led"]]) == ([], [1])
     assert ([e["number"] for e in carlas["mine"]], [e["number"] for e in carlas["led"]]) == ([1], [])
     assert await ToldOverdue.all().order_by("person_id").values_list("person_id", "due_on", "told_at") == [
@@ -150,7 +153,7 @@ async def test_mark_overdue_tells_the_deputy_when_the_chair_is_away(town: Town, 
 
     await marked(THURSDAY_AFTER)
 
-    assert await told() == [("overdue", town.ben.id), ("overdue", town.carla.id)]
+    assert await told() == [("commitments/overdue", town.ben.id), ("commitments/overdue", town.carla.id)]
 
 
 async def test_mark_overdue_again_after_the_new_date_has_passed(town: Town, now: datetime) -> None:
@@ -172,7 +175,11 @@ async def test_mark_overdue_keeps_one_bundle_a_day(town: Town, now: datetime) ->
     same_day, next_day = await marked(THURSDAY_AFTER), await marked(THURSDAY_AFTER + timedelta(days=1))
 
     assert (same_day, next_day) == (1, 1)
-    assert await told() == [("check_in", town.carla.id), ("overdue", town.anna.id), ("overdue", town.carla.id)]
+    assert await told() == [
+        ("commitments/check_in", town.carla.id),
+        ("commitments/overdue", town.anna.id),
+        ("commitments/overdue", town.carla.id),
+    ]
 
 
 async def test_mark_overdue_tells_a_lead_of_their_own_only_once(town: Town, now: datetime) -> None:
@@ -180,7 +187,7 @@ async def test_mark_overdue_tells_a_lead_of_their_own_only_once(town: Town, now:
 
     await marked(THURSDAY_AFTER)
 
-    facts = await facts_told("overdue", town.anna)
+    facts = await facts_told("commitments/overdue", town.anna)
     assert ([e["number"] for e in facts["mine"]], facts["led"]) == ([1], [])
 
 
@@ -191,7 +198,7 @@ async def test_mark_overdue_tells_a_new_lead_and_nobody_twice(town: Town, now: d
     await a_seat(town.emil, town.rlk, Role.CHAIR)
 
     assert await marked(THURSDAY_AFTER + timedelta(days=1)) == 1
-    assert (await told())[2:] == [("overdue", town.emil.id)]
+    assert (await told())[2:] == [("commitments/overdue", town.emil.id)]
 
 
 async def test_mark_overdue_follows_the_meeting(town: Town, now: datetime) -> None:
@@ -209,7 +216,7 @@ async def test_mark_overdue_tells_only_those_owners_of_a_proposal_who_have_said_
 
     await marked(THURSDAY_AFTER)
 
-    assert await told() == [("overdue", town.anna.id), ("overdue", town.emil.id)]
+    assert await told() == [("commitments/overdue", town.anna.id), ("commitments/overdue", town.emil.id)]
 
 
 async def test_clock_tells_in_pieces_and_each_person_once(
@@ -228,9 +235,9 @@ async def test_clock_tells_in_pieces_and_each_person_once(
         assert await marked(THURSDAY_AFTER) == 4
 
     assert (asking.commits, marking.commits) == (2, 3)  # Carla · Dora and Emil; Anna · Carla · Dora and Emil
-    assert [person for _, person in await told("check_in")] == [town.carla.id, town.dora.id, town.emil.id]
-    assert [e["number"] for e in (await facts_told("check_in", town.carla))["commitments"]] == [1, 2, 3]
-    assert [e["number"] for e in (await facts_told("overdue", town.anna))["led"]] == [1, 2, 3, 4, 5]
+    assert [person for _, person in await told("commitments/check_in")] == [town.carla.id, town.dora.id, town.emil.id]
+    assert [e["number"] for e in (await facts_told("commitments/check_in", town.carla))["commitments"]] == [1, 2, 3]
+    assert [e["number"] for e in (await facts_told("commitments/overdue", town.anna))["led"]] == [1, 2, 3, 4, 5]
     assert (await CheckIn.all().count(), await ToldOverdue.all().count()) == (5, 10)
 
 
@@ -250,7 +257,7 @@ async def test_clock_keeps_what_it_has_told_when_it_fails_on_the_way(
         with pytest.raises(IndexError):
             await marked(THURSDAY_AFTER)
 
-    assert await told() == [("overdue", town.anna.id)]
+    assert await told() == [("commitments/overdue", town.anna.id)]
     assert (await marked(THURSDAY_AFTER), await marked(THURSDAY_AFTER + timedelta(days=1))) == (1, 0)
 
 
@@ -263,7 +270,7 @@ async def test_clock_does_not_tell_what_has_changed_while_it_told_the_others(
     async def then_change(work: Callable[[], Awaitable[int]]) -> int:
         people = await db.unit_of_work(work)
         later = Due(kind=DueKind.DATE, on=date(2026, 12, 2))
-        if not await Notice.filter(template="commitment_moved").exists():
+        if not await Notice.filter(template="commitments/moved").exists():
             await commitments.move(by=town.anna, commitment=moved, due=later, reason="Raum fehlt", now=THURSDAY_AFTER)
             await commitments.fulfil(by=town.anna, commitment=done, now=THURSDAY_AFTER)
         return people
@@ -271,7 +278,7 @@ async def test_clock_does_not_tell_what_has_changed_while_it_told_the_others(
     monkeypatch.setattr(reminding, "unit_of_work", then_change)
 
     assert await marked(THURSDAY_AFTER) == 1
-    assert await told("overdue") == [("overdue", town.anna.id)]
+    assert await told("commitments/overdue") == [("commitments/overdue", town.anna.id)]
 
 
 @pytest.mark.parametrize("moment", [FRIDAY, THURSDAY_AFTER])
@@ -305,7 +312,7 @@ async def test_clock_asks_and_tells_who_speaks_for_every_kind_of_party(town: Tow
     await agreed(town, now, owners=owners, counterparts=[])
 
     assert await asked(FRIDAY) == 3
-    assert [person for _, person in await told("check_in")] == [town.ben.id, town.carla.id, town.emil.id]
+    assert [person for _, person in await told("commitments/check_in")] == [town.ben.id, town.carla.id, town.emil.id]
     assert await CommitmentParty.filter(side=Side.OWNER).count() == 4
 
 

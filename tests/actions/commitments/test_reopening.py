@@ -82,8 +82,8 @@ async def test_reopen_tells_who_had_heard_that_it_was_done(town: Town, now: date
     await commitments.reopen(by=town.carla, commitment=number, now=now)
     await commitments.reopen(by=town.carla, commitment=number, now=now)
 
-    assert await told("commitment_reopened") == [("commitment_reopened", town.anna.id)]
-    assert (await facts_told("commitment_reopened", town.anna))["name"] == "Carla Cramer"
+    assert await told("commitments/reopened") == [("commitments/reopened", town.anna.id)]
+    assert (await facts_told("commitments/reopened", town.anna))["name"] == "Carla Cramer"
 
 
 async def test_reopen_spares_who_had_not_heard_it_yet(town: Town, now: datetime) -> None:
@@ -102,7 +102,7 @@ async def test_reopen_by_the_lead_tells_the_owner(town: Town, now: datetime) -> 
 
     await commitments.reopen(by=town.anna, commitment=number, now=now)
 
-    assert await told("commitment_reopened") == [("commitment_reopened", town.carla.id)]
+    assert await told("commitments/reopened") == [("commitments/reopened", town.carla.id)]
 
 
 async def test_reopen_tells_who_had_said_it(town: Town, now: datetime) -> None:
@@ -113,7 +113,7 @@ async def test_reopen_tells_who_had_said_it(town: Town, now: datetime) -> None:
 
     await commitments.reopen(by=town.anna, commitment=number, now=now)
 
-    people = {person for _, person in await told("commitment_reopened")}
+    people = {person for _, person in await told("commitments/reopened")}
     assert people == {town.carla.id, town.dora.id, town.ben.id}
 
 
@@ -124,7 +124,7 @@ async def test_reopen_of_what_was_done_before_it_was_kept_how_it_stood(town: Tow
     await commitments.reopen(by=town.carla, commitment=number, now=now)
 
     assert await state(number) is CommitmentState.AGREED
-    assert await told() == [("commitment_reopened", town.anna.id)]
+    assert await told() == [("commitments/reopened", town.anna.id)]
 
 
 async def test_reopen_of_what_was_never_agreed(town: Town, now: datetime) -> None:
@@ -157,7 +157,12 @@ async def test_reopened_is_asked_about_again_and_becomes_overdue(town: Town, now
     late = await reminding.mark_overdue(now=past, land=LAND)
 
     assert (next_day, late) == (1, 2)
-    assert [template for template, _ in await told()] == ["check_in", "check_in", "overdue", "overdue"]
+    assert [template for template, _ in await told()] == [
+        "commitments/check_in",
+        "commitments/check_in",
+        "commitments/overdue",
+        "commitments/overdue",
+    ]
 
 
 async def test_reopen_forgets_only_the_answer_that_it_is_done(town: Town, now: datetime) -> None:
@@ -179,7 +184,7 @@ async def test_reopen_tells_the_leads_when_it_is_not_known_any_more_who_heard(to
 
     await commitments.reopen(by=town.carla, commitment=number, now=now)
 
-    assert await told("commitment_reopened") == [("commitment_reopened", town.anna.id)]
+    assert await told("commitments/reopened") == [("commitments/reopened", town.anna.id)]
 
 
 async def test_reopen_refused(town: Town, now: datetime) -> None:

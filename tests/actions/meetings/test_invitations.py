@@ -51,7 +51,8 @@ async def test_invite_reaches_every_seat_once_by_chat_and_by_mail_where_there_is
 
     told = await cast.told(f"meeting:{meeting}")
     assert sorted(told) == sorted(
-        [("invitation", name, MESSAGE) for name in EVERYBODY] + [("invitation", name, MAIL) for name in WITH_MAIL]
+        [("meetings/invitation", name, MESSAGE) for name in EVERYBODY]
+        + [("meetings/invitation", name, MAIL) for name in WITH_MAIL]
     )
     assert (facts["people"], facts["short_notice_reason"], facts["meeting"]["state"]) == (6, False, "invited")
     assert list(untyped(facts)) == []
@@ -72,8 +73,8 @@ async def test_invite_makes_calendar_objects_of_what_the_meeting_is(town: Town, 
 
     row = await Meeting.get(id=meeting)
     attendance = await Attendance.get(meeting_id=meeting, person_id=town.ben.id)
-    mail = await cast.facts_for("invitation", town.ben, MAIL)
-    chat = await cast.facts_for("invitation", town.ben)
+    mail = await cast.facts_for("meetings/invitation", town.ben, MAIL)
+    chat = await cast.facts_for("meetings/invitation", town.ben)
     assert mail["link"] == AnswerLink(attendance.id, meeting)
     assert mail["calendar"] == {
         "method": "REQUEST",
@@ -119,7 +120,7 @@ async def test_inviting_again_reaches_those_who_came_since(town: Town, now: date
     again = await invitations.invite(by=town.anna, meeting=meeting, land=LAND, now=now + HOUR)
 
     assert (check["people"], again["people"]) == (1, 1)
-    assert await to_be_told() == [("invitation", "Nora")]
+    assert await to_be_told() == [("meetings/invitation", "Nora")]
 
 
 async def test_invite_keeps_the_notice_period_to_the_day(town: Town, now: datetime) -> None:
@@ -173,7 +174,7 @@ async def test_notice_period_is_no_matter_for_those_who_came_since(town: Town, n
     await invitations.invite(by=town.anna, meeting=meeting, land=LAND, now=now)
 
     assert check["short"] is False
-    assert await to_be_told() == [("invitation", "Nora")]
+    assert await to_be_told() == [("meetings/invitation", "Nora")]
 
 
 async def test_notice_period_counts_working_days_without_holidays(town: Town, now: datetime) -> None:
@@ -386,11 +387,11 @@ async def test_delegate_invites_the_deputy_who_sees_the_meeting_from_then_on(tow
 
     own = await Attendance.get(meeting_id=meeting, person_id=town.ben.id)
     hers = await Attendance.get(meeting_id=meeting, person_id=town.vera.id)
-    told = await cast.facts_for("invitation_as_deputy", town.vera)
+    told = await cast.facts_for("meetings/invitation_as_deputy", town.vera)
     assert (own.answer, own.deputy_id) == (Answer.DELEGATED, town.vera.id)
     assert (hers.deputy_for_id, hers.organisation_id, hers.answer) == (town.ben.id, town.caritas.id, Answer.OPEN)
     assert (facts["answer"], facts["deputy"], facts["for_whom"]) == ("delegated", "Vera Vogt", None)
-    assert (told["instead_of"], await to_be_told()) == ("Ben Özdemir", [("invitation_as_deputy", "Vera")])
+    assert (told["instead_of"], await to_be_told()) == ("Ben Özdemir", [("meetings/invitation_as_deputy", "Vera")])
     assert (await meetings.view(by=town.vera, meeting=meeting, now=now))["answer"] == "open"
     assert [list(untyped(facts)), list(untyped(told))] == [[], []]
 
@@ -402,9 +403,9 @@ async def test_delegating_twice_tells_the_deputy_once(town: Town, now: datetime)
         await invitations.delegate(by=town.ben, meeting=meeting, deputy=person.id, now=now)
 
     assert await to_be_told() == [
-        ("invitation_as_deputy", "Vera"),
-        ("deputy_released", "Vera"),
-        ("invitation_as_deputy", "Kim"),
+        ("meetings/invitation_as_deputy", "Vera"),
+        ("meetings/deputy_released", "Vera"),
+        ("meetings/invitation_as_deputy", "Kim"),
     ]
 
 
@@ -421,8 +422,8 @@ async def test_deputy_with_a_seat_of_their_own_hears_of_everybody_for_whom_they_
         told.append(await to_be_told())
         await cast.all_sent()
 
-    assert told == [[("invitation_as_deputy", "Carla")], [("invitation_as_deputy", "Carla")], [], []]
-    assert (await cast.facts_for("invitation_as_deputy", town.carla))["instead_of"] == "Gesa Güler"
+    assert told == [[("meetings/invitation_as_deputy", "Carla")], [("meetings/invitation_as_deputy", "Carla")], [], []]
+    assert (await cast.facts_for("meetings/invitation_as_deputy", town.carla))["instead_of"] == "Gesa Güler"
 
 
 async def test_delegate_refuses_who_stands_in_for_somebody_else(town: Town, now: datetime) -> None:
@@ -486,9 +487,9 @@ async def test_who_comes_after_all_releases_the_deputy_with_a_cancel(town: Town,
 
     await invitations.answer(by=town.ben, meeting=meeting, answer=Answer.ACCEPTED, now=now + HOUR)
 
-    request = await cast.facts_for("invitation_as_deputy", town.vera, MAIL)
-    cancel = await cast.facts_for("deputy_released", town.vera, MAIL)
-    assert await to_be_told() == [("deputy_released", "Vera"), ("deputy_released", "Vera")]
+    request = await cast.facts_for("meetings/invitation_as_deputy", town.vera, MAIL)
+    cancel = await cast.facts_for("meetings/deputy_released", town.vera, MAIL)
+    assert await to_be_told() == [("meetings/deputy_released", "Vera"), ("meetings/deputy_released", "Vera")]
     assert (cancel["calendar"]["method"], cancel["calendar"]["status"]) == ("CANCEL", "cancelled")
     assert (request["calendar"]["sequence"], cancel["calendar"]["sequence"]) == (0, 1)
     assert cancel["calendar"]["stamp"] > request["calendar"]["stamp"]
@@ -503,8 +504,8 @@ async def test_released_deputy_is_told_so_even_when_the_meeting_moves_at_once(to
 
     await moved(town, meeting, now)
 
-    assert ("deputy_released", "Vera") in await to_be_told()
-    assert ("moved", "Vera") not in await to_be_told()
+    assert ("meetings/deputy_released", "Vera") in await to_be_told()
+    assert ("meetings/moved", "Vera") not in await to_be_told()
 
 
 async def test_deputy_who_sits_there_too_is_not_released(town: Town, now: datetime) -> None:

@@ -85,7 +85,7 @@ async def test_nobody_answers_what_was_called_off(
         await (names if delegates else says)(by=town.ben, meeting=meeting, now=now)
 
     assert {row.answer for row in await Attendance.all()} == {Answer.OPEN}
-    assert {template for template, _ in await to_be_told()} == {"cancelled"}
+    assert {template for template, _ in await to_be_told()} == {"meetings/cancelled"}
 
 
 async def test_deputy_named_while_somebody_else_enters_an_answer_is_released(
@@ -99,7 +99,7 @@ async def test_deputy_named_while_somebody_else_enters_an_answer_is_released(
 
     await invitations.answer(by=town.anna, meeting=meeting, answer=Answer.ACCEPTED, person=town.ben.id, now=now)
 
-    assert ("deputy_released", "Vera") in await to_be_told()
+    assert ("meetings/deputy_released", "Vera") in await to_be_told()
     assert not await Attendance.exists(person_id=town.vera.id)
 
 
@@ -158,7 +158,7 @@ async def test_nobody_is_invited_to_what_was_called_off(town: Town, now: datetim
     with pytest.raises(ChangedMeanwhile):
         await invitations.invite(by=town.anna, meeting=meeting, land=LAND, now=now)
 
-    assert {template for template, _ in await to_be_told()} == {"cancelled"}
+    assert {template for template, _ in await to_be_told()} == {"meetings/cancelled"}
 
 
 async def test_what_was_called_off_is_not_told_again_as_if_it_took_place(
@@ -171,7 +171,7 @@ async def test_what_was_called_off_is_not_told_again_as_if_it_took_place(
     with pytest.raises(ChangedMeanwhile):
         await reaching.again(by=town.anna, meeting=meeting, now=now)
 
-    assert {template for template, _ in await to_be_told()} == {"cancelled"}
+    assert {template for template, _ in await to_be_told()} == {"meetings/cancelled"}
 
 
 # --- the agenda -----------------------------------------------------------------------------------------------------

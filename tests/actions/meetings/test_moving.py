@@ -84,13 +84,13 @@ async def test_move_tells_everybody_once_after_the_settle_time(town: Town, now: 
     assert sorted((row.person.given_name, row.kind) for row in told if row.person) == sorted(
         [(name, MESSAGE) for name in EVERYBODY] + [(name, MAIL) for name in WITH_MAIL]
     )
-    assert {(row.template, row.due_at) for row in told} == {("moved", now + HOUR + 2 * MINUTE)}
+    assert {(row.template, row.due_at) for row in told} == {("meetings/moved", now + HOUR + 2 * MINUTE)}
     assert (after.uid, after.sequence) == (before.uid, 1)
     assert after.stamp is not None
     assert after.stamp > (before.stamp or now)
     assert {row.answer for row in await Attendance.all()} == {Answer.OPEN}
     assert (facts["told"], facts["was"]["starts"], facts["meeting"]["starts"]) == (True, utc(TUESDAY), utc(WEDNESDAY))
-    mail = await cast.facts_for("moved", town.ben, MAIL)
+    mail = await cast.facts_for("meetings/moved", town.ben, MAIL)
     assert (mail["was"]["starts"], mail["was"]["minutes"], mail["meeting"]["starts"]) == (
         utc(TUESDAY),
         90,
@@ -110,7 +110,11 @@ async def test_who_was_not_reached_by_the_invitation_is_invited_to_the_new_time(
     await moved(town, meeting, now + HOUR)
 
     heard = {row.person_id: row.template for row in await waiting() if row.kind is MESSAGE}
-    assert (heard[ben], heard[carla], heard[town.dora.id]) == ("invitation", "moved", "moved")
+    assert (heard[ben], heard[carla], heard[town.dora.id]) == (
+        "meetings/invitation",
+        "meetings/moved",
+        "meetings/moved",
+    )
 
 
 async def test_moved_twice_within_the_settle_time_is_one_message_and_one_step(town: Town, now: datetime) -> None:
@@ -119,7 +123,7 @@ async def test_moved_twice_within_the_settle_time_is_one_message_and_one_step(to
     await moved(town, meeting, now)
     facts = await moved(town, meeting, now + MINUTE, THURSDAY)
 
-    mail = await cast.facts_for("moved", town.ben, MAIL)
+    mail = await cast.facts_for("meetings/moved", town.ben, MAIL)
     assert len(await waiting()) == 8
     assert await sequence(meeting) == 1
     assert (facts["was"]["starts"], mail["was"]["starts"], mail["meeting"]["starts"]) == (
@@ -137,7 +141,7 @@ async def test_moved_again_after_it_was_told_is_another_step(town: Town, now: da
 
     await moved(town, meeting, now + HOUR, THURSDAY)
 
-    mail = await cast.facts_for("moved", town.ben, MAIL)
+    mail = await cast.facts_for("meetings/moved", town.ben, MAIL)
     assert (await sequence(meeting), len(await waiting())) == (2, 8)
     assert (mail["was"]["starts"], mail["calendar"]["sequence"]) == (utc(WEDNESDAY), 2)
 
@@ -150,7 +154,7 @@ async def test_moved_again_when_only_some_have_heard_tells_everybody_the_last_da
 
     await moved(town, meeting, now + HOUR, THURSDAY)
 
-    told = {name: await cast.facts_for("moved", town.person(name.lower())) for name in EVERYBODY}
+    told = {name: await cast.facts_for("meetings/moved", town.person(name.lower())) for name in EVERYBODY}
     assert len(await waiting()) == 8
     assert await sequence(meeting) == 2
     assert {facts["meeting"]["starts"] for facts in told.values()} == {utc(THURSDAY)}
@@ -171,8 +175,8 @@ async def test_moved_before_the_invitation_left_invites_to_the_new_date(town: To
     await moved(town, meeting, now + MINUTE)
 
     told = {(template, name) for template, name in await to_be_told()}
-    assert told == {("moved", "Ben")} | {("invitation", name) for name in EVERYBODY if name != "Ben"}
-    assert (await cast.facts_for("invitation", town.carla))["meeting"]["starts"] == utc(WEDNESDAY)
+    assert told == {("meetings/moved", "Ben")} | {("meetings/invitation", name) for name in EVERYBODY if name != "Ben"}
+    assert (await cast.facts_for("meetings/invitation", town.carla))["meeting"]["starts"] == utc(WEDNESDAY)
     assert await sequence(meeting) == 1
 
 
@@ -181,7 +185,7 @@ async def test_moved_before_anybody_heard_of_it_is_no_step(town: Town, now: date
 
     await moved(town, meeting, now + MINUTE)
 
-    assert {template for template, _ in await to_be_told()} == {"invitation"}
+    assert {template for template, _ in await to_be_told()} == {"meetings/invitation"}
     assert (len(await waiting()), await sequence(meeting)) == (8, 0)
 
 
@@ -194,7 +198,7 @@ async def test_move_after_the_invitation_reached_nobody_invites_everybody_under_
     facts = await moved(town, meeting, now + HOUR)
 
     assert (facts["told"], len(await waiting()), await sequence(meeting)) == (True, 8, 1)
-    assert {template for template, _ in await to_be_told()} == {"invitation"}
+    assert {template for template, _ in await to_be_told()} == {"meetings/invitation"}
 
 
 async def test_move_after_the_last_one_reached_nobody_tells_what_they_know(town: Town, now: datetime) -> None:
@@ -205,7 +209,10 @@ async def test_move_after_the_last_one_reached_nobody_tells_what_they_know(town:
 
     facts = await moved(town, meeting, now + HOUR, THURSDAY)
 
-    ben, dora = await cast.facts_for("moved", town.ben, MAIL), await cast.facts_for("moved", town.dora)
+    ben, dora = (
+        await cast.facts_for("meetings/moved", town.ben, MAIL),
+        await cast.facts_for("meetings/moved", town.dora),
+    )
     assert (facts["told"], len(await waiting()), await sequence(meeting)) == (True, 8, 2)
     assert (ben["was"]["starts"], ben["meeting"]["starts"]) == (utc(TUESDAY), utc(THURSDAY))
     assert (dora["was"]["starts"], facts["was"]["starts"]) == (utc(WEDNESDAY), utc(WEDNESDAY))
@@ -222,7 +229,7 @@ async def test_who_missed_the_move_is_asked_again_with_another_place_and_the_oth
 
     await relocated(town, meeting, now + HOUR, place="Bauhof")
 
-    told = {name: await cast.facts_for("moved", town.person(name)) for name in ("ben", "dora")}
+    told = {name: await cast.facts_for("meetings/moved", town.person(name)) for name in ("ben", "dora")}
     assert {name: (facts["was"]["starts"], facts["anew"]) for name, facts in told.items()} == {
         "ben": (utc(TUESDAY), True),
         "dora": (utc(WEDNESDAY), False),
@@ -238,7 +245,7 @@ async def test_change_whose_mail_alone_was_refused_is_known_by_chat(town: Town, 
 
     await moved(town, meeting, now + HOUR, THURSDAY)
 
-    assert (await cast.facts_for("moved", town.ben))["was"]["starts"] == utc(WEDNESDAY)
+    assert (await cast.facts_for("meetings/moved", town.ben))["was"]["starts"] == utc(WEDNESDAY)
 
 
 async def test_move_reaches_those_whose_mail_was_refused_while_the_others_wait_for_the_morning(
@@ -261,7 +268,7 @@ async def test_moved_back_before_anybody_heard_of_the_move_asks_again(town: Town
 
     await moved(town, meeting, now + MINUTE, TUESDAY)
 
-    assert {template for template, _ in await to_be_told()} == {"invitation"}
+    assert {template for template, _ in await to_be_told()} == {"meetings/invitation"}
     assert await sequence(meeting) == 1
 
 
@@ -295,7 +302,10 @@ async def test_change_within_36_hours_is_urgent(town: Town, now: datetime) -> No
     await moved(town, near, now, soon)
 
     urgent = {
-        number: {row.urgent for row in await Notice.filter(about=f"meeting:{number}", template="moved", kind=MESSAGE)}
+        number: {
+            row.urgent
+            for row in await Notice.filter(about=f"meeting:{number}", template="meetings/moved", kind=MESSAGE)
+        }
         for number in (far, near)
     }
     assert urgent == {far: {False}, near: {True}}
@@ -320,7 +330,7 @@ async def test_move_and_cancel_are_not_told_to_who_lost_the_seat_or_left(town: T
     await moved(town, meeting, now)
 
     assert sorted(await to_be_told(kind=MESSAGE)) == [
-        ("moved", name) for name in ("Ada", "Anna", "Ben", "Dora", "Vera")
+        ("meetings/moved", name) for name in ("Ada", "Anna", "Ben", "Dora", "Vera")
     ]
 
 
@@ -389,10 +399,13 @@ async def test_relocate_tells_everybody_once_what_was_and_what_is_and_answers_st
 
     after = await Meeting.get(id=meeting)
     told = await waiting()
-    mail = await cast.facts_for("moved", town.ben, MAIL)
+    mail = await cast.facts_for("meetings/moved", town.ben, MAIL)
     assert (after.place, after.format, after.join_link) == ("Bauhof", before.format, before.join_link)
     assert (after.uid, after.sequence, after.starts_at) == (before.uid, 1, before.starts_at)
-    assert (len(told), {(row.template, row.due_at) for row in told}) == (8, {("moved", now + HOUR + 2 * MINUTE)})
+    assert (len(told), {(row.template, row.due_at) for row in told}) == (
+        8,
+        {("meetings/moved", now + HOUR + 2 * MINUTE)},
+    )
     assert (await Attendance.get(person_id=town.ben.id)).answer is Answer.ACCEPTED
     assert (mail["was"]["place"], mail["meeting"]["place"], mail["anew"]) == ("Rathaus", "Bauhof", False)
     assert mail["changed"] == {"time": False, "format": False, "place": True, "link": False}
@@ -436,7 +449,7 @@ async def test_moved_and_relocated_within_the_settle_time_is_one_message_and_one
 
     await relocated(town, meeting, now + MINUTE, place="Bauhof", join_link="https://video.example/neu")
 
-    facts = await cast.facts_for("moved", town.carla)
+    facts = await cast.facts_for("meetings/moved", town.carla)
     assert (len(await waiting()), await sequence(meeting)) == (8, 1)
     assert (facts["was"]["starts"], facts["meeting"]["starts"]) == (utc(TUESDAY), utc(WEDNESDAY))
     assert (facts["was"]["join_link"], facts["meeting"]["join_link"]) == (
@@ -453,8 +466,8 @@ async def test_moved_there_and_back_and_relocated_asks_anew(town: Town, now: dat
 
     await relocated(town, meeting, now + MINUTE, place="Bauhof")
 
-    facts = await cast.facts_for("moved", town.carla)
-    assert {template for template, _ in await to_be_told()} == {"moved"}
+    facts = await cast.facts_for("meetings/moved", town.carla)
+    assert {template for template, _ in await to_be_told()} == {"meetings/moved"}
     assert (facts["anew"], facts["changed"]["time"], facts["changed"]["place"]) == (True, False, True)
 
 
@@ -473,8 +486,8 @@ async def test_relocated_before_the_invitation_left_invites_to_the_new_place(tow
 
     await relocated(town, meeting, now + MINUTE, place="Bauhof")
 
-    assert {template for template, _ in await to_be_told()} == {"invitation"}
-    assert (await cast.facts_for("invitation", town.carla))["meeting"]["place"] == "Bauhof"
+    assert {template for template, _ in await to_be_told()} == {"meetings/invitation"}
+    assert (await cast.facts_for("meetings/invitation", town.carla))["meeting"]["place"] == "Bauhof"
     assert await sequence(meeting) == 0
 
 
@@ -484,7 +497,7 @@ async def test_cancel_after_a_new_place_that_nobody_heard_of_names_the_one_they_
 
     await moving.cancel(by=town.anna, meeting=meeting, reason="Streik", now=now + MINUTE)
 
-    assert (await cast.facts_for("cancelled", town.carla))["meeting"]["place"] == "Rathaus"
+    assert (await cast.facts_for("meetings/cancelled", town.carla))["meeting"]["place"] == "Rathaus"
 
 
 async def test_relocate_is_refused_as_moving_is(town: Town, now: datetime) -> None:
@@ -519,9 +532,9 @@ async def test_cancel_tells_everybody_at_once_with_a_step(town: Town, now: datet
     facts = await moving.cancel(by=town.ada, meeting=meeting, reason="Streik", now=now + HOUR)
 
     row = await Meeting.get(id=meeting)
-    mail = await cast.facts_for("cancelled", town.ben, MAIL)
+    mail = await cast.facts_for("meetings/cancelled", town.ben, MAIL)
     assert (row.state, row.cancel_reason, row.uid) == (MeetingState.CANCELLED, "Streik", before.uid)
-    assert {(notice.template, notice.due_at) for notice in await waiting()} == {("cancelled", now + HOUR)}
+    assert {(notice.template, notice.due_at) for notice in await waiting()} == {("meetings/cancelled", now + HOUR)}
     assert (len(await waiting()), facts["told"], facts["stored_items"]) == (
         7,
         5,
@@ -539,7 +552,7 @@ async def test_cancel_tells_only_those_who_have_heard_of_it(town: Town, now: dat
 
     facts = await moving.cancel(by=town.anna, meeting=meeting, reason="Streik", now=now)
 
-    assert (facts["told"], await to_be_told()) == (1, [("cancelled", "Ben"), ("cancelled", "Ben")])
+    assert (facts["told"], await to_be_told()) == (1, [("meetings/cancelled", "Ben"), ("meetings/cancelled", "Ben")])
 
 
 async def test_those_who_answered_before_the_invitation_left_hear_that_it_is_moved_and_called_off(
@@ -550,12 +563,12 @@ async def test_those_who_answered_before_the_invitation_left_hear_that_it_is_mov
 
     await moved(town, meeting, now)
     await moved(town, meeting, now + MINUTE, THURSDAY)
-    moved_ = await cast.facts_for("moved", town.ben)
+    moved_ = await cast.facts_for("meetings/moved", town.ben)
     facts = await moving.cancel(by=town.anna, meeting=meeting, reason="Streik", now=now + 2 * MINUTE)
 
-    off = await cast.facts_for("cancelled", town.ben)
+    off = await cast.facts_for("meetings/cancelled", town.ben)
     assert (moved_["was"]["starts"], moved_["anew"]) == (utc(TUESDAY), True)
-    assert (facts["told"], await to_be_told()) == (1, [("cancelled", "Ben"), ("cancelled", "Ben")])
+    assert (facts["told"], await to_be_told()) == (1, [("meetings/cancelled", "Ben"), ("meetings/cancelled", "Ben")])
     assert off["meeting"]["starts"] == utc(TUESDAY)
 
 
@@ -582,8 +595,8 @@ async def test_cancel_after_a_move_that_nobody_heard_of_names_the_date_they_know
 
     await moving.cancel(by=town.anna, meeting=meeting, reason="Streik", now=now + MINUTE)
 
-    told = await cast.facts_for("cancelled", town.ben)
-    assert {template for template, _ in await to_be_told()} == {"cancelled"}
+    told = await cast.facts_for("meetings/cancelled", town.ben)
+    assert {template for template, _ in await to_be_told()} == {"meetings/cancelled"}
     assert (told["meeting"]["starts"], await sequence(meeting)) == (utc(TUESDAY), 2)
 
 

@@ -96,7 +96,7 @@ async def test_item_of_the_topic_store_goes_to_the_next_meeting_when_it_is_accep
 
     assert (view["undecided"], view["missed"], view["next"]["id"]) == (True, False, meeting)
     assert (facts["next"]["id"], facts["waits"], await on_agenda(town, meeting, now)) == (meeting, False, [number])
-    assert (await cast.facts_for("item_accepted", town.ben))["meeting"]["id"] == meeting
+    assert (await cast.facts_for("agenda/item_accepted", town.ben))["meeting"]["id"] == meeting
 
 
 async def test_item_that_its_submitter_wanted_without_a_date_goes_to_the_next_meeting_too(
@@ -167,8 +167,8 @@ async def test_planning_puts_what_waits_onto_the_agenda_and_tells_each_submitter
     meeting = facts["meeting"]["id"]
     assert (facts["placed"], await on_agenda(town, meeting, now)) == (4, [first, second, third, own])
     assert [await place(item) for item in left] == [None, None, None]
-    assert await waiting() == [("items_placed", "Ben"), ("items_placed", "Carla")]
-    told = await cast.facts_for("items_placed", town.ben)
+    assert await waiting() == [("agenda/items_placed", "Ben"), ("agenda/items_placed", "Carla")]
+    told = await cast.facts_for("agenda/items_placed", town.ben)
     assert ([item["id"] for item in told["items"]], told["meeting"]["id"], told["was"]) == (
         [first, third],
         meeting,
@@ -185,8 +185,8 @@ async def test_planning_tells_nobody_twice_who_is_still_to_hear_that_the_item_is
 
     meeting = (await planned(town, now))["meeting"]["id"]
 
-    assert [told for told in await waiting() if told[1] == "Ben"] == [("item_accepted", "Ben")]
-    assert (await cast.facts_for("item_accepted", town.ben))["meeting"]["id"] == meeting
+    assert [told for told in await waiting() if told[1] == "Ben"] == [("agenda/item_accepted", "Ben")]
+    assert (await cast.facts_for("agenda/item_accepted", town.ben))["meeting"]["id"] == meeting
 
 
 async def test_planning_when_nothing_waits_says_so(town: Town, now: datetime) -> None:
@@ -237,8 +237,8 @@ async def test_items_of_a_meeting_that_is_called_off_go_behind_those_of_the_next
     assert facts["next"]["id"] == following
     assert await on_agenda(town, following, now) == [there, moving_on[1], moving_on[0]]
     assert (await place(undecided), await place(gone)) == (following, first)
-    assert await waiting() == [("items_placed", "Ben"), ("items_placed", "Carla")]
-    told = await cast.facts_for("items_placed", town.ben)
+    assert await waiting() == [("agenda/items_placed", "Ben"), ("agenda/items_placed", "Carla")]
+    told = await cast.facts_for("agenda/items_placed", town.ben)
     assert [(item["id"], item["state"]) for item in told["items"]] == [
         (undecided, "proposed"),
         (moving_on[0], "accepted"),
@@ -268,7 +268,11 @@ async def test_calling_off_corrects_what_has_not_left_yet(town: Town, now: datet
 
     await called_off(town, first, now)
 
-    assert await waiting() == [("item_accepted", "Ben"), ("item_submitted", "Ada"), ("item_entered", "Carla")]
+    assert await waiting() == [
+        ("agenda/item_accepted", "Ben"),
+        ("agenda/item_submitted", "Ada"),
+        ("agenda/item_entered", "Carla"),
+    ]
     rows = await Notice.all()
     assert {typed.decode(row.facts)["meeting"]["id"] for row in rows} == {following}
     assert await place(entered) == following
@@ -297,8 +301,8 @@ async def test_calling_off_takes_back_the_news_of_a_place_that_nobody_has_heard(
 
     await called_off(town, meeting, now)
 
-    told = await cast.facts_for("items_placed", town.ben)
-    assert (await waiting(), told["was"]["id"], told["meeting"]) == ([("items_placed", "Ben")], meeting, None)
+    told = await cast.facts_for("agenda/items_placed", town.ben)
+    assert (await waiting(), told["was"]["id"], told["meeting"]) == ([("agenda/items_placed", "Ben")], meeting, None)
 
 
 @pytest.mark.parametrize("how", ["rejected", "withdrawn"])
@@ -313,20 +317,20 @@ async def test_item_that_is_out_is_not_told_of_any_more(town: Town, now: datetim
         else:
             await agenda_items.withdraw(by=town.person(name), item=number, now=now)
 
-    told = [typed.decode(row.facts)["items"] for row in await Notice.filter(template="items_placed")]
+    told = [typed.decode(row.facts)["items"] for row in await Notice.filter(template="agenda/items_placed")]
     assert [[item["id"] for item in items] for items in told] == [[stays]]
 
 
 @pytest.mark.parametrize("how", ["accepted", "rejected"])
 async def test_those_who_decide_are_not_asked_any_more_once_somebody_did(town: Town, now: datetime, how: str) -> None:
     number = await submitted(town, now)
-    assert [template for template, _ in await waiting()] == ["item_submitted"] * 2
+    assert [template for template, _ in await waiting()] == ["agenda/item_submitted"] * 2
 
     await agenda_items.accept(by=town.ada, item=number, now=now)
     if how == "rejected":
         await agenda_items.reject(by=town.ada, item=number, reason="Doppelt", now=now)
 
-    assert await waiting() == [(f"item_{how}", "Ben")]
+    assert await waiting() == [(f"agenda/item_{how}", "Ben")]
 
 
 # --- moving ---------------------------------------------------------------------------------------------------------
@@ -349,7 +353,7 @@ async def test_moving_before_the_invitation_tells_those_whose_items_are_on_the_a
 
     (notice,) = await Notice.filter(state=NoticeState.WAITING)
     told = typed.decode(notice.facts)
-    assert (notice.template, notice.person_id, notice.due_at) == ("items_moved", town.ben.id, now + 3 * MINUTE)
+    assert (notice.template, notice.person_id, notice.due_at) == ("agenda/items_moved", town.ben.id, now + 3 * MINUTE)
     assert sorted(item["id"] for item in told["items"]) == numbers
     assert (told["was"]["starts"], told["meeting"]["starts"]) == (utc(TUESDAY), utc(THURSDAY))
     assert list(untyped(told)) == []
@@ -371,8 +375,8 @@ async def test_moving_corrects_the_day_in_what_has_not_left_yet(town: Town, now:
 
     await moved(town, meeting, now, WEDNESDAY)
 
-    told = await cast.facts_for("items_placed", town.ben)
-    assert (await waiting(), told["meeting"]["starts"]) == ([("items_placed", "Ben")], utc(WEDNESDAY))
+    told = await cast.facts_for("agenda/items_placed", town.ben)
+    assert (await waiting(), told["meeting"]["starts"]) == ([("agenda/items_placed", "Ben")], utc(WEDNESDAY))
 
 
 async def test_moving_after_the_invitation_is_told_by_the_meeting_alone(town: Town, now: datetime) -> None:
@@ -383,7 +387,7 @@ async def test_moving_after_the_invitation_is_told_by_the_meeting_alone(town: To
 
     await moved(town, meeting, now, WEDNESDAY)
 
-    assert {template for template, _ in await waiting()} == {"moved"}
+    assert {template for template, _ in await waiting()} == {"meetings/moved"}
 
 
 async def test_another_place_of_the_meeting_is_no_other_place_of_its_items(town: Town, now: datetime) -> None:
@@ -421,7 +425,7 @@ async def test_clock_places_what_older_versions_left_without_a_place(town: Town,
     placed = [await placing.place_waiting(now=now) for _ in range(2)]
 
     assert (placed, await on_agenda(town, meeting.id, now), await place(elsewhere)) == ([2, 0], numbers, None)
-    assert await waiting() == [("items_placed", "Ben"), ("items_placed", "Anna")]
+    assert await waiting() == [("agenda/items_placed", "Ben"), ("agenda/items_placed", "Anna")]
 
 
 async def test_clock_asks_once_when_nothing_is_to_be_placed(

@@ -165,7 +165,11 @@ async def test_answer_from_before_the_change_does_not_say_that_somebody_knows_it
     again = await reaching.again(by=town.anna, meeting=meeting, now=now + 2 * HOUR)
 
     assert (facts["missed"], again["people"]) == (2, 2)
-    assert sorted(await to_be_told()) == [("moved", "Ben"), ("moved", "Ben"), ("moved", "Carla")]
+    assert sorted(await to_be_told()) == [
+        ("meetings/moved", "Ben"),
+        ("meetings/moved", "Ben"),
+        ("meetings/moved", "Carla"),
+    ]
 
 
 async def a_released_deputy(town: Town, now: datetime) -> int:
@@ -196,12 +200,12 @@ async def test_deputy_who_may_still_come_is_listed_until_they_know_better(town: 
     facts = await reaching.again(by=town.anna, meeting=meeting, now=now + HOUR)
     on_its_way = await released(town, meeting, now + HOUR)
     told = await to_be_told()
-    mail = await cast.facts_for("deputy_released", town.vera, MAIL)
+    mail = await cast.facts_for("meetings/deputy_released", town.vera, MAIL)
     bodies = {row.body_id for row in await waiting()}
     await cast.all_sent()
 
     assert (before, on_its_way, await released(town, meeting, now + HOUR)) == ([("Vera Vogt", True)], [], [])
-    assert (facts["people"], told) == (1, [("deputy_released", "Vera")] * 2)
+    assert (facts["people"], told) == (1, [("meetings/deputy_released", "Vera")] * 2)
     assert (mail["calendar"]["method"], mail["calendar"]["uninvite"]) == ("CANCEL", True)
     assert (mail["calendar"]["to"], bodies) == ("vera@lindental.example", {None})
 
@@ -213,7 +217,7 @@ async def test_deputy_who_may_still_come_is_told_so_when_the_meeting_is_off(town
 
     facts = await reaching.again(by=town.anna, meeting=meeting, now=now + HOUR)
 
-    assert (facts["people"], await to_be_told()) == (1, [("deputy_released", "Vera")] * 2)
+    assert (facts["people"], await to_be_told()) == (1, [("meetings/deputy_released", "Vera")] * 2)
 
 
 async def test_deputy_who_may_still_come_is_told_so_after_a_month(town: Town, now: datetime) -> None:
@@ -222,8 +226,11 @@ async def test_deputy_who_may_still_come_is_told_so_after_a_month(town: Town, no
 
     await reaching.again(by=town.anna, meeting=meeting, now=now + HOUR)
 
-    mail = await cast.facts_for("deputy_released", town.vera, MAIL)
-    assert (await to_be_told(), mail["calendar"]["to"]) == ([("deputy_released", "Vera")] * 2, "new@lindental.example")
+    mail = await cast.facts_for("meetings/deputy_released", town.vera, MAIL)
+    assert (await to_be_told(), mail["calendar"]["to"]) == (
+        [("meetings/deputy_released", "Vera")] * 2,
+        "new@lindental.example",
+    )
 
 
 async def test_deputy_without_a_calendar_entry_gets_no_mail_to_take_it_away(town: Town, now: datetime) -> None:
@@ -236,7 +243,7 @@ async def test_deputy_without_a_calendar_entry_gets_no_mail_to_take_it_away(town
 
     await reaching.again(by=town.anna, meeting=meeting, now=now + HOUR)
 
-    assert await to_be_told() == [("deputy_released", "Vera")]
+    assert await to_be_told() == [("meetings/deputy_released", "Vera")]
 
 
 async def test_released_deputies_who_left_or_were_invited_since_are_not_listed(town: Town, now: datetime) -> None:
@@ -267,12 +274,16 @@ async def test_again_tells_once_more_those_who_may_not_know_and_nobody_twice(tow
     twice = await reaching.again(by=town.ada, meeting=meeting, now=now + HOUR)
 
     assert (facts["people"], twice["people"]) == (2, 0)
-    assert sorted(told) == [("invitation", "Ben"), ("invitation", "Ben"), ("invitation", "Carla")]
+    assert sorted(told) == [
+        ("meetings/invitation", "Ben"),
+        ("meetings/invitation", "Ben"),
+        ("meetings/invitation", "Carla"),
+    ]
     assert await to_be_told() == told
     row = await Notice.filter(person_id=town.carla.id).order_by("-id").first()
     assert row is not None
     assert (row.key, row.due_at, row.body_id) == (f"{before.key}:again:{before.id}", now + HOUR, town.tk.id)
-    ben = await cast.facts_for("invitation", town.ben, MAIL)
+    ben = await cast.facts_for("meetings/invitation", town.ben, MAIL)
     assert (ben["calendar"]["sequence"], ben["calendar"]["stamp"]) == (0, now)
     assert await marks(town, meeting, now) == {"Dora Dietz": ["uncertain"]}
     audited = await AuditEvent.filter(what="meeting.told_again").get()
@@ -289,8 +300,12 @@ async def test_again_sends_the_change_as_each_knows_it(town: Town, now: datetime
 
     await reaching.again(by=town.anna, meeting=meeting, now=now + HOUR)
 
-    told = await cast.facts_for("moved", town.carla)
-    assert sorted(await to_be_told()) == [("moved", "Ben"), ("moved", "Ben"), ("moved", "Carla")]
+    told = await cast.facts_for("meetings/moved", town.carla)
+    assert sorted(await to_be_told()) == [
+        ("meetings/moved", "Ben"),
+        ("meetings/moved", "Ben"),
+        ("meetings/moved", "Carla"),
+    ]
     assert (told["was"]["starts"], told["meeting"]["starts"], told["anew"]) == (utc(TUESDAY), utc(TUESDAY) + DAY, True)
 
 
@@ -303,7 +318,7 @@ async def test_again_after_a_month_invites_to_what_was_moved(town: Town, now: da
 
     await reaching.again(by=town.anna, meeting=meeting, now=now + HOUR)
 
-    assert sorted(await to_be_told()) == [("invitation", "Carla")]
+    assert sorted(await to_be_told()) == [("meetings/invitation", "Carla")]
 
 
 async def test_again_tells_a_deputy_whom_they_stand_in_for(town: Town, now: datetime) -> None:
@@ -314,8 +329,8 @@ async def test_again_tells_a_deputy_whom_they_stand_in_for(town: Town, now: date
 
     await reaching.again(by=town.anna, meeting=meeting, now=now + HOUR)
 
-    assert sorted(await to_be_told()) == [("invitation_as_deputy", "Vera")]
-    assert (await cast.facts_for("invitation_as_deputy", town.vera))["instead_of"] == "Ben Özdemir"
+    assert sorted(await to_be_told()) == [("meetings/invitation_as_deputy", "Vera")]
+    assert (await cast.facts_for("meetings/invitation_as_deputy", town.vera))["instead_of"] == "Ben Özdemir"
 
 
 async def test_again_tells_of_the_cancellation_whoever_heard_of_the_meeting(town: Town, now: datetime) -> None:
@@ -329,8 +344,12 @@ async def test_again_tells_of_the_cancellation_whoever_heard_of_the_meeting(town
     facts = await reaching.again(by=town.anna, meeting=meeting, now=now + HOUR)
 
     assert facts["people"] == 2
-    assert sorted(await to_be_told()) == [("cancelled", "Ben"), ("cancelled", "Ben"), ("cancelled", "Carla")]
-    assert (await cast.facts_for("cancelled", town.ben, MAIL))["calendar"]["method"] == "CANCEL"
+    assert sorted(await to_be_told()) == [
+        ("meetings/cancelled", "Ben"),
+        ("meetings/cancelled", "Ben"),
+        ("meetings/cancelled", "Carla"),
+    ]
+    assert (await cast.facts_for("meetings/cancelled", town.ben, MAIL))["calendar"]["method"] == "CANCEL"
 
 
 async def test_again_is_refused_to_all_but_leading_seats_and_when_it_is_over(town: Town, now: datetime) -> None:

@@ -26,9 +26,9 @@ async def enters(town: Town, meeting: int, answer: Answer, now: datetime) -> Non
 
 async def entered() -> list[tuple[str, str]]:
     """To whom it is to be told, and which answer."""
-    waiting = Notice.filter(template="answer_entered", state="waiting").order_by("id").select_related("person")
+    waiting = Notice.filter(template="meetings/answer_entered", state="waiting").order_by("id").select_related("person")
     return [
-        (row.person.given_name, str((await cast.facts_for("answer_entered", row.person))["answer"]))
+        (row.person.given_name, str((await cast.facts_for("meetings/answer_entered", row.person))["answer"]))
         for row in await waiting
         if row.person
     ]
@@ -39,8 +39,8 @@ async def test_who_phoned_learns_what_was_entered_and_by_whom(town: Town, now: d
 
     await enters(town, meeting, DECLINED, now + HOUR)
 
-    (row,) = await Notice.filter(template="answer_entered")
-    facts = await cast.facts_for("answer_entered", town.carla)
+    (row,) = await Notice.filter(template="meetings/answer_entered")
+    facts = await cast.facts_for("meetings/answer_entered", town.carla)
     attendance = await Attendance.get(meeting_id=meeting, person_id=town.carla.id)
     assert (row.person_id, row.body_id, row.kind, row.lane) == (town.carla.id, town.tk.id, MESSAGE, Lane.MAILING)
     assert (row.due_at, row.urgent, row.about) == (now + HOUR + SETTLE, False, f"answers:{meeting}")
@@ -120,10 +120,10 @@ async def test_deputy_named_for_somebody_who_phoned_is_told_to_both(town: Town, 
     await invitations.delegate(by=town.anna, meeting=meeting, deputy=town.vera.id, person=town.ben.id, now=now)
 
     bens, veras = (
-        await cast.facts_for("answer_entered", town.ben),
-        await cast.facts_for("invitation_as_deputy", town.vera),
+        await cast.facts_for("meetings/answer_entered", town.ben),
+        await cast.facts_for("meetings/invitation_as_deputy", town.vera),
     )
-    assert await to_be_told() == [("answer_entered", "Ben"), ("invitation_as_deputy", "Vera")]
+    assert await to_be_told() == [("meetings/answer_entered", "Ben"), ("meetings/invitation_as_deputy", "Vera")]
     assert (bens["answer"], bens["deputy"], bens["by"]) == ("delegated", "Vera Vogt", "Anna Arendt")
     assert (veras["instead_of"], veras["entered_by"]) == ("Ben Özdemir", "Anna Arendt")
 
@@ -136,12 +136,12 @@ async def test_deputy_who_phoned_is_told_although_they_have_no_seat_and_not_when
     await cast.all_sent()
 
     await invitations.answer(by=town.anna, meeting=meeting, answer=ACCEPTED, person=town.vera.id, now=now)
-    bodies = [row.body_id for row in await Notice.filter(template="answer_entered")]
+    bodies = [row.body_id for row in await Notice.filter(template="meetings/answer_entered")]
     told = await entered()
     await invitations.answer(by=town.ben, meeting=meeting, answer=ACCEPTED, now=now)
 
     assert (bodies, told) == ([None], [("Vera", "accepted")])
-    assert await to_be_told() == [("deputy_released", "Vera")]
+    assert await to_be_told() == [("meetings/deputy_released", "Vera")]
 
 
 @pytest.mark.parametrize(("before", "urgent"), [(2 * DAY, False), (DAY, True)])
@@ -155,4 +155,4 @@ async def test_entry_shortly_before_the_meeting_does_not_wait_for_the_morning(
 
     await enters(town, meeting, DECLINED, utc(TUESDAY) - before)
 
-    assert [row.urgent for row in await Notice.filter(template="answer_entered")] == [urgent]
+    assert [row.urgent for row in await Notice.filter(template="meetings/answer_entered")] == [urgent]

@@ -311,14 +311,14 @@ async def an_invitation(meeting: Meeting, person: Person, state: NoticeState = N
     """Somebody is invited, and their calendar mail is so far on its way."""
     await Attendance.create(meeting=meeting, person=person)
     body = await meeting.body
-    await telling.tell(meeting, body, [person], "invitation", {}, now=meeting.created_at, method="REQUEST")
+    await telling.tell(meeting, body, [person], "meetings/invitation", {}, now=meeting.created_at, method="REQUEST")
     await all_sent()
     await Notice.filter(person_id=person.id, about=f"meeting:{meeting.id}").update(state=state)
 
 
 async def lost(person: Person) -> list[tuple[NoticeKind, int | None]]:
     """What tells somebody of a lost seat, and which body it is bound to."""
-    told = await Notice.filter(template="seat_lost", person_id=person.id).order_by("id")
+    told = await Notice.filter(template="people/seat_lost", person_id=person.id).order_by("id")
     return [(notice.kind, notice.body_id) for notice in told]
 
 
@@ -337,7 +337,7 @@ async def test_each_meeting_ahead_is_taken_out_of_the_calendar(town: Town, now: 
     await end(town, town.ben, now)
 
     assert await lost(town.ben) == [(NoticeKind.CALENDAR_MAIL, None)] * 2
-    mails = [typed.decode(mail.facts) for mail in await Notice.filter(template="seat_lost").order_by("id")]
+    mails = [typed.decode(mail.facts) for mail in await Notice.filter(template="people/seat_lost").order_by("id")]
     assert [(facts["meeting"]["id"], facts["calendar"]["uid"], facts["calendar"]["sequence"]) for facts in mails] == [
         (first.id, Plain(first.uid), 1),
         (second.id, Plain(second.uid), 1),
@@ -346,7 +346,7 @@ async def test_each_meeting_ahead_is_taken_out_of_the_calendar(town: Town, now: 
         (Plain("CANCEL"), True)
     }
     assert [meeting.sequence for meeting in await Meeting.all()] == [1, 1]
-    assert await Notice.filter(person_id=town.ada.id).exclude(template="invitation").count() == 0
+    assert await Notice.filter(person_id=town.ada.id).exclude(template="meetings/invitation").count() == 0
 
 
 async def test_who_stays_in_the_town_gets_one_message_that_lists_them(town: Town, now: datetime) -> None:
@@ -360,7 +360,7 @@ async def test_who_stays_in_the_town_gets_one_message_that_lists_them(town: Town
 
     calendar = NoticeKind.CALENDAR_MAIL
     assert await lost(town.ben) == [(calendar, None), (calendar, None), (NoticeKind.MESSAGE, None)]
-    facts = await facts_for("seat_lost", town.ben)
+    facts = await facts_for("people/seat_lost", town.ben)
     assert (facts["level"], facts["body"]) == (2, Title("Trägerkonferenz"))
     assert [meeting["id"] for meeting in facts["meetings"]] == [first.id, second.id]
     assert list(untyped(facts)) == []
@@ -373,7 +373,7 @@ async def test_join_link_is_not_told_again(town: Town, now: datetime) -> None:
 
     await end(town, town.ben, now)
 
-    facts = await facts_for("seat_lost", town.ben, NoticeKind.CALENDAR_MAIL)
+    facts = await facts_for("people/seat_lost", town.ben, NoticeKind.CALENDAR_MAIL)
     assert (facts["meeting"]["join_link"], facts["calendar"]["join_link"]) == (None, None)
 
 
@@ -399,9 +399,9 @@ async def test_move_that_was_not_told_yet_is_not_told_any_more(town: Town, now: 
 
     await end(town, town.ben, now)
 
-    facts = await facts_for("seat_lost", town.ben, NoticeKind.CALENDAR_MAIL)
+    facts = await facts_for("people/seat_lost", town.ben, NoticeKind.CALENDAR_MAIL)
     assert facts["meeting"]["starts"] == meeting.starts_at
-    assert await Notice.filter(person_id=town.ben.id, template="moved").count() == 0
+    assert await Notice.filter(person_id=town.ben.id, template="meetings/moved").count() == 0
 
 
 async def test_deputy_is_released_with_whom_they_stand_in_for(town: Town, now: datetime) -> None:
@@ -414,12 +414,12 @@ async def test_deputy_is_released_with_whom_they_stand_in_for(town: Town, now: d
     await end(town, town.ben, now)
 
     assert await told(f"meeting:{meeting.id}") == [
-        ("invitation", "Ben", NoticeKind.MESSAGE),
-        ("invitation", "Ben", NoticeKind.CALENDAR_MAIL),
-        ("invitation_as_deputy", "Vera", NoticeKind.MESSAGE),
-        ("invitation_as_deputy", "Vera", NoticeKind.CALENDAR_MAIL),
-        ("deputy_released", "Vera", NoticeKind.MESSAGE),
-        ("deputy_released", "Vera", NoticeKind.CALENDAR_MAIL),
+        ("meetings/invitation", "Ben", NoticeKind.MESSAGE),
+        ("meetings/invitation", "Ben", NoticeKind.CALENDAR_MAIL),
+        ("meetings/invitation_as_deputy", "Vera", NoticeKind.MESSAGE),
+        ("meetings/invitation_as_deputy", "Vera", NoticeKind.CALENDAR_MAIL),
+        ("meetings/deputy_released", "Vera", NoticeKind.MESSAGE),
+        ("meetings/deputy_released", "Vera", NoticeKind.CALENDAR_MAIL),
     ]
     assert await Attendance.filter(meeting_id=meeting.id).count() == 0
 
@@ -507,7 +507,7 @@ async def test_what_is_left_open_goes_to_the_other_leads(town: Town, now: dateti
         of_others: CommitmentState.AGREED,
     }
     assert (facts["items"], facts["commitments"]) == (2, 1)
-    assert await by_chat() == [("seat_ended", "Ada")]
+    assert await by_chat() == [("people/seat_ended", "Ada")]
     (notice,) = await Notice.all()
     assert (typed.decode(notice.facts), notice.body_id) == (facts, town.tk.id)
 

@@ -59,7 +59,7 @@ async def previewed(by: Person, now: datetime, *lines: str) -> dict[str, Any]:
     await sent(by, now)
     (waiting,) = await people_files.waiting(now=now)
     await people_reports.fetched(waiting, a_list(*lines), zone=ZONE, now=now)
-    told: dict[str, Any] = typed.decode((await Notice.get(template="people_file")).facts)
+    told: dict[str, Any] = typed.decode((await Notice.get(template="people/file")).facts)
     return told
 
 
@@ -210,7 +210,7 @@ async def test_file_that_is_no_list_says_why_and_is_forgotten(nora: Person, now:
 
     notice = await Notice.get()
     told = typed.decode(notice.facts)
-    assert (notice.template, told["level"]) == ("people_file_unreadable", 3)
+    assert (notice.template, told["level"]) == ("people/file_unreadable", 3)
     assert [(it["code"], it["needed"], it["found"]) for it in told["mistakes"]] == [
         ("missing_columns", ["given_name"], ["Wer"])
     ]
