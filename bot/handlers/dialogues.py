@@ -1,7 +1,7 @@
 """Guided entries: ask one thing after the other, in one message that changes; a way back and a way out at every step.
 
-A `Guide` says what is particular to a kind of entry: how an answer is read, which facts its questions show, and what is done
-at the end. Buttons carry `d:<kind>:<step>:<value>`; a press on a step that is over says so and changes nothing. Besides the
+A `Guide` says what is particular to a kind of entry: who reads the answer to each question, which facts its questions show,
+and what is done at the end. Buttons carry `d:<kind>:<step>:<value>`; a press on a step that is over says so and changes nothing. Besides the
 steps there are `back`, `redo:<step>` (from the end), and `again`: another wording for a text that looked like case data.
 Without a value a press asks the same again: on another page of what there is to choose from.
 """
@@ -15,29 +15,44 @@ from telegram import Update
 
 from bot.actions import carrying, dialogues
 from bot.handlers.context import Context
-from bot.rules import guard
+from bot.handlers.readers import Answers, Given, Reader, unread
 from bot.rules.dialogue import PAPERS, Flow
-from bot.rules.refusals import ChangedMeanwhile, Outdated, Refusal, TooLong
+from bot.rules.refusals import ChangedMeanwhile, Outdated, Refusal
 from storage.db import savepoint
 from storage.vocabulary import Network
-
-Answers = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Guide:
     """One kind of guided entry.
 
-    `take(context, answers, step, text, pressed)` gives the answers to add; it raises NotUnderstood or another refusal, and the
-    question stays open. `facts(context, answers)` is what the step's template `guided/<kind>_<step>` shows. `finish` does it.
-    A refusal of the kinds `over` says that what the entry is about is over: that ends the entry, too.
+    `readers` read the answers, one for each step; the last step is answered by `finish`, and has a reader only where something
+    is taken while it is open. `facts(context, answers)` is what the step's template `guided/<kind>_<step>` shows. A refusal of
+    the kinds `over` says that what the entry is about is over: that ends the entry, too. `files` reads a file at any step.
+
+    Raises ValueError when a step has no reader, or a reader no step.
     """
 
     flow: Flow
-    take: Callable[[Context, Answers, str, str, bool], Awaitable[Answers]]
+    readers: Mapping[str, Reader]
     facts: Callable[[Context, Answers], Awaitable[Mapping[str, Any]]]
     finish: Callable[[Context, Answers, str], Awaitable[None]]
     over: tuple[type[Refusal], ...] = ()
+    files: Reader | None = None
+
+    def __post_init__(self) -> None:
+        """Hold the readers against the steps."""
+        steps = [step.name for step in self.flow.steps]
+        if unanswered := [name for name in steps[:-1] if name not in self.readers]:
+            raise ValueError(f"the guided entry {self.flow.kind} asks for {unanswered}, and nothing reads the answer")
+        if unasked := [name for name in self.readers if name not in steps]:
+            raise ValueError(f"the guided entry {self.flow.kind} has readers for {unasked}, and never asks for it")
+
+    async def read(self, given: Given) -> Answers:
+        """The answers to add. Raises what the reader raises."""
+        if self.files is not None and given.context.upload is not None:
+            return await self.files(given)
+        return await self.readers.get(given.step, unread)(given)
 
 
 async def begin(context: Context, guide: Guide, answers: Answers) -> None:
@@ -161,7 +176,7 @@ async def _take(
     if step == "kept" and not pressed and text:
         step = given["suspicious"]  # no button, but another wording at once
         given = _without_text(context, given)
-    added = await guide.take(context, dict(given), step, text, pressed)
+    added = await guide.read(Given(context=context, answers=given, step=step, text=text, pressed=pressed))
     context.taken = True
     await _ask(context, guide, entry.person_id, _with(context, given, added))
 
@@ -208,19 +223,6 @@ def _about_this_text(entry: dialogues.OpenEntry, source: str) -> None:
     """
     if source != str(entry.data.get("source")):
         raise Outdated
-
-
-def worded(context: Context, name: str, text: str, *, limit: int, whereabouts: bool = False) -> Answers:
-    """A typed text as the answer `name`; when it looks like case data, the step "kept" asks what is to become of it.
-
-    `whereabouts` as in `bot.rules.guard`. Raises TooLong.
-    """
-    if len(text) > limit:
-        raise TooLong(limit=limit)
-    context.taken = True
-    source = context.message.message_id if context.message else None
-    suspicious = guard.suspicious(text, whereabouts=whereabouts)
-    return {name: text, "suspicious": name if suspicious else "", "source": source}
 
 
 def _with(context: Context, given: Mapping[str, Any], added: Answers) -> Answers:
