@@ -9,12 +9,11 @@ from telegram import Update
 
 from bot.actions import access, papers
 from bot.actions.agenda import agenda, agenda_items
-from bot.handlers import buttons, dialogues, readers
-from bot.handlers.buttons import Button
+from bot.handlers import dialogues, readers
 from bot.handlers.context import Context
 from bot.handlers.dialogues import Guide
 from bot.handlers.readers import Answers, Given
-from bot.rules import permissions, reading
+from bot.rules import permissions, presses, reading
 from bot.rules.dialogue import ITEM, PAPERS, REJECT, RETITLE
 from bot.rules.facts import Plain, Text, Title
 from bot.rules.procedure import LateItems
@@ -225,7 +224,7 @@ async def _purpose(given: Given) -> Answers:
     """The purpose, pressed or named; other words are the title, and the purpose is asked again."""
     if not given.text:
         raise given.not_understood()
-    named = buttons.word(Purpose, given.text).value if given.pressed else reading.purpose(given.text)
+    named = presses.word(Purpose, given.text).value if given.pressed else reading.purpose(given.text)
     return _titled(given.text, given.context) if named is None else {"purpose": named}
 
 
@@ -246,7 +245,7 @@ async def _minutes(given: Given) -> Answers:
 
 async def _phoned(given: Given) -> Answers:
     """Who phoned, by button; 0 is the speaker."""
-    return {"person": buttons.number(given.text) or None}
+    return {"person": presses.number(given.text) or None}
 
 
 async def _named(given: Given) -> Answers:
@@ -421,17 +420,17 @@ GUIDES = {
 }
 
 BUTTONS = {
-    "a": Button(of_meeting, "meeting"),
-    "ao": Button(order, "meeting"),
-    "as": Button(shift, "item way"),
-    "i": Button(view, "item"),
-    "inew": Button(submit_for_meeting, "meeting"),
-    "it": Button(change_title, "item"),
-    "il": Button(change_length, "item length? length?"),
-    "ip": Button(attach, "item"),
-    "ipx": Button(detach, "item paper"),
-    "iw": Button(withdraw, "item"),
-    "ia": Button(accept, "item stays?"),
-    "ir": Button(reject, "item"),
-    "idrop": Button(discard, "source"),
+    "a": of_meeting,
+    "ao": order,
+    "as": shift,
+    "i": view,
+    "inew": submit_for_meeting,
+    "it": change_title,
+    "il": change_length,
+    "ip": attach,
+    "ipx": detach,
+    "iw": withdraw,
+    "ia": accept,
+    "ir": reject,
+    "idrop": discard,
 }

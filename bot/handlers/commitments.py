@@ -11,12 +11,11 @@ from telegram import Update
 from bot.actions import access
 from bot.actions.commitments import commitments, handing_over, ledger
 from bot.actions.commitments.commitments import Due
-from bot.handlers import buttons, dialogues, readers
-from bot.handlers.buttons import Button
+from bot.handlers import dialogues, readers
 from bot.handlers.context import Context
 from bot.handlers.dialogues import Guide
 from bot.handlers.readers import Answers, Given
-from bot.rules import parties, permissions, reading
+from bot.rules import parties, permissions, presses, reading
 from bot.rules.dialogue import COMMITMENT, COMMITMENT_DECLINE, COMMITMENT_DROP, DUE
 from bot.rules.facts import PersonName, Plain, Text, Title
 from bot.rules.followup import date_words, due_words
@@ -254,7 +253,7 @@ async def _pressed_due_body(given: Given) -> Answers:
     """One more body in whose meeting it ends, or none more."""
     chosen = given.answers.get("due_bodies", ())
     if given.text != "done":
-        return {"due_bodies": list(dict.fromkeys([*chosen, buttons.number(given.text)]))}
+        return {"due_bodies": list(dict.fromkeys([*chosen, presses.number(given.text)]))}
     if not chosen:
         raise given.not_understood()
     return {"due_body": list(chosen)}
@@ -464,17 +463,17 @@ GUIDES = {
 }
 
 BUTTONS = {
-    "c": Button(view, "commitment"),
-    "cl": Button(of_body, "body?"),
-    "cnew": Button(record_in, "body?"),
-    "cc": Button(confirm, "commitment party?"),
-    "cx": Button(decline, "commitment"),
-    "cs": Button(check_in, "commitment standing"),
-    "cd": Button(move, "commitment"),
-    "cf": Button(fulfil, "commitment"),
-    "cv": Button(verify, "commitment"),
-    "cr": Button(reopen, "commitment"),
-    "ch": Button(ask_new_owner, "commitment"),
-    "chh": Button(hand_over, "commitment person"),
-    "co": Button(drop, "commitment"),
+    "c": view,
+    "cl": of_body,
+    "cnew": record_in,
+    "cc": confirm,
+    "cx": decline,
+    "cs": check_in,
+    "cd": move,
+    "cf": fulfil,
+    "cv": verify,
+    "cr": reopen,
+    "ch": ask_new_owner,
+    "chh": hand_over,
+    "co": drop,
 }

@@ -16,6 +16,7 @@ from telegram import Update
 from bot.actions import carrying, dialogues
 from bot.handlers.context import Context
 from bot.handlers.readers import Answers, Given, Reader, unread
+from bot.rules import presses
 from bot.rules.dialogue import PAPERS, Flow
 from bot.rules.refusals import ChangedMeanwhile, Outdated, Refusal
 from storage.db import savepoint
@@ -64,7 +65,7 @@ async def begin(context: Context, guide: Guide, answers: Answers) -> None:
 
 async def pressed(_update: Update, context: Context, guides: Mapping[str, Guide]) -> None:
     """A button of a guided entry."""
-    kind, step, value = (*":".join(context.codes).split(":", 3), "", "", "")[1:4]
+    kind, step, value = context.given
     entry = await _open(context)
     guide = guides.get(kind)
     if guide is None or entry is None or entry.kind != kind:
@@ -74,13 +75,13 @@ async def pressed(_update: Update, context: Context, guides: Mapping[str, Guide]
 
 async def _press(context: Context, guide: Guide, entry: dialogues.OpenEntry, step: str, value: str) -> None:
     current = guide.flow.current(entry.data)
-    if current == "kept" and step in {"kept", "again"}:
+    if current == "kept" and step in {"kept", presses.AGAIN}:
         _about_this_text(entry, value)
-    if step == "back":
+    if step == presses.BACK:
         await _step_back(context, guide, entry)
-    elif step == "redo" and current == guide.flow.steps[-1].name and value in guide.flow.redoable:
+    elif step == presses.REDO and current == guide.flow.steps[-1].name and value in guide.flow.redoable:
         await _ask(context, guide, entry.person_id, guide.flow.redo(entry.data, value))
-    elif step == "again" and current == "kept":
+    elif step == presses.AGAIN and current == "kept":
         await _step_back(context, guide, entry)
     elif step == current and context.page is not None and not value:
         await _ask(context, guide, entry.person_id, dict(entry.data))

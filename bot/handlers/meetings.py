@@ -11,12 +11,11 @@ from telegram import Update
 from bot.actions import access
 from bot.actions.meetings import arrangements, invitations, meetings, moving, placing, reaching
 from bot.actions.meetings.arrangements import Arrangement
-from bot.handlers import buttons, dialogues, readers
-from bot.handlers.buttons import Button
+from bot.handlers import dialogues, readers
 from bot.handlers.context import Context
 from bot.handlers.dialogues import Guide
 from bot.handlers.readers import Answers, Given, Reader
-from bot.rules import join_links, permissions, reading
+from bot.rules import join_links, permissions, presses, reading
 from bot.rules.calendar_grid import month_grid
 from bot.rules.dialogue import CANCEL, INVITE, MEETING, MOVE, PLACE
 from bot.rules.facts import JoinLink, Place, Plain, Text, Title
@@ -184,13 +183,13 @@ async def _link(given: Given) -> Answers:
 
 
 async def _format(given: Given) -> Answers:
-    return {"format": buttons.word(MeetingFormat, given.text).value}
+    return {"format": presses.word(MeetingFormat, given.text).value}
 
 
 async def _picked(given: Given) -> Answers:
     """A day or a time from the calendar; or another month of it: g2026-12."""
     if given.text.startswith("g"):
-        return {"month": buttons.matching(MONTH, given.text[1:]), "day": None, "options": []}
+        return {"month": presses.matching(MONTH, given.text[1:]), "day": None, "options": []}
     return await _when(given)
 
 
@@ -457,19 +456,19 @@ GUIDES = {
 }
 
 BUTTONS = {
-    "meetings": Button(upcoming),
-    "m": Button(view, "meeting"),
-    "ma": Button(answer, "meeting answer minute?"),
-    "md": Button(deputies, "meeting person?"),
-    "mdd": Button(delegate, "meeting person person?"),
-    "mw": Button(answers, "meeting"),
-    "mu": Button(tell_again, "meeting"),
-    "mf": Button(answer_for, "meeting person?"),
-    "mfa": Button(answered_for, "meeting person answer"),
-    "mnew": Button(schedule, "body?"),
-    "mi": Button(invite, "meeting"),
-    "mm": Button(move, "meeting"),
-    "mp": Button(relocate, "meeting"),
-    "mc": Button(cancel, "meeting"),
-    "mt": Button(tell_now, "meeting"),
+    "meetings": upcoming,
+    "m": view,
+    "ma": answer,
+    "md": deputies,
+    "mdd": delegate,
+    "mw": answers,
+    "mu": tell_again,
+    "mf": answer_for,
+    "mfa": answered_for,
+    "mnew": schedule,
+    "mi": invite,
+    "mm": move,
+    "mp": relocate,
+    "mc": cancel,
+    "mt": tell_now,
 }

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NoReturn
 
-from bot.handlers import buttons
 from bot.handlers.context import Context
-from bot.rules import guard
+from bot.rules import guard, presses
 from bot.rules.facts import Plain
 from bot.rules.refusals import NotUnderstood, TooLong
 from storage.models import Body, Person
@@ -35,7 +34,7 @@ class Given:
     @property
     def thing(self) -> int | str:
         """The id that the button carries, or the name that was typed. Raises Outdated."""
-        return buttons.number(self.text) if self.pressed else self.text
+        return presses.number(self.text) if self.pressed else self.text
 
     def not_understood(self) -> NotUnderstood:
         """The refusal that says what an answer to this question looks like."""
@@ -74,7 +73,7 @@ async def unread(given: Given) -> NoReturn:
 
 
 async def _number(given: Given) -> Answers:
-    return {given.step: buttons.number(given.text)}
+    return {given.step: presses.number(given.text)}
 
 
 async def _kept(_given: Given) -> Answers:
