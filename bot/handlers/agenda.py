@@ -14,7 +14,7 @@ from bot.handlers.context import Context
 from bot.handlers.dialogues import Guide
 from bot.handlers.readers import Answers, Given
 from bot.rules import permissions, presses, reading
-from bot.rules.dialogue import ITEM, PAPERS, REJECT, RETITLE
+from bot.rules.dialogue import ITEM, PAPERS, REJECT, RETITLE, Notes
 from bot.rules.facts import Plain, Text, Title
 from bot.rules.procedure import LateItems
 from bot.rules.refusals import NotAMember, NotUnderstood
@@ -217,7 +217,7 @@ async def _show_order(context: Context, meeting: int) -> None:
 async def _body(given: Given) -> Answers:
     chosen = await readers.body(partial(access.body, may=permissions.may_submit))(given)
     following = await _next_meeting(given.context, chosen["body"])
-    return {**chosen, **following, "preset": [*given.answers.get("preset", ()), *following]}
+    return {**chosen, **following, "preset": [*given.notes.preset, *following]}
 
 
 async def _purpose(given: Given) -> Answers:
@@ -300,7 +300,8 @@ async def _all_attached(context: Context, answers: Answers, _choice: str) -> Non
 async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
     """What the questions about an item show; a text that looks like case data is not repeated."""
     by = await context.speaker()
-    told = answers.get("kept") or not answers.get("suspicious")
+    notes = Notes.of(answers)
+    told = not notes.withheld
     return {
         "purposes": [Plain(purpose.value) for purpose in Purpose],
         "purpose": Plain(answers["purpose"]) if "purpose" in answers else None,
@@ -310,7 +311,7 @@ async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
         "lengths": list(MINUTES),
         "slot_choices": list(SLOTS),
         "papers": len(answers.get("papers", ())),
-        "flagged": bool(answers.get("kept")),
+        "flagged": notes.kept,
         "reason": Text(answers["reason"]) if answers.get("reason") and told else None,
         **await _place(context, answers),
         **(await agenda_items.view(by=by, item=answers["item"], now=context.now) if "item" in answers else {}),
@@ -319,7 +320,7 @@ async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
 
 def _has_title(answers: Answers) -> bool:
     """A new title that looks like case data, and may stay, is shown when all is checked; a Fallberatung has none."""
-    new = "item" not in answers and answers.get("suspicious")
+    new = "item" not in answers and Notes.of(answers).suspicious
     checked = ITEM.current(answers) == "confirm" and answers["purpose"] != Purpose.CASE_CONSULTATION
     return checked if new else True
 
@@ -351,7 +352,7 @@ async def _submitted(context: Context, answers: Answers, _choice: str) -> None:
         minutes=answers.get("minutes"),
         slots=answers.get("slots") if case else None,
         papers=() if case else tuple(answers.get("papers", ())),
-        kept=bool(answers.get("kept")),
+        kept=Notes.of(answers).kept,
     )
     if case:
         dialogues.erase_texts(context, answers)
@@ -386,7 +387,7 @@ async def _retitled(context: Context, answers: Answers, _choice: str) -> None:
         by=await context.speaker(),
         item=answers["item"],
         title=answers["title"],
-        kept=bool(answers.get("kept")),
+        kept=Notes.of(answers).kept,
         now=context.now,
     )
     context.show("item", facts)

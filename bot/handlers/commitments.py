@@ -16,7 +16,7 @@ from bot.handlers.context import Context
 from bot.handlers.dialogues import Guide
 from bot.handlers.readers import Answers, Given
 from bot.rules import parties, permissions, presses, reading
-from bot.rules.dialogue import COMMITMENT, COMMITMENT_DECLINE, COMMITMENT_DROP, DUE
+from bot.rules.dialogue import COMMITMENT, COMMITMENT_DECLINE, COMMITMENT_DROP, DUE, Notes
 from bot.rules.facts import PersonName, Plain, Text, Title
 from bot.rules.followup import date_words, due_words
 from bot.rules.parties import Directory, Party
@@ -286,13 +286,13 @@ async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
     bodies = await access.bodies(by, context.now, permissions.may_record)
     chosen = next((body for body in bodies if body.id == answers.get("body")), None)
     directory = await ledger.directory(now=context.now)
-    told = not answers.get("suspicious") or answers.get("kept")
+    notes = Notes.of(answers)
     return {
         "level": chosen.level if chosen else None,
         "bodies": [_body_facts(body) for body in bodies],
         "body": Title(chosen.name) if chosen else None,
-        "what": Text(answers["what"]) if answers.get("what") and told else None,
-        "flagged": bool(answers.get("kept")),
+        "what": Text(answers["what"]) if answers.get("what") and not notes.withheld else None,
+        "flagged": notes.kept,
         "members": await _members(context, chosen, answers) if chosen else [],
         "owners": _chosen(answers, "owners", directory, by.id),
         "owners_asked": _asked(answers, "owners", directory),
@@ -388,8 +388,8 @@ async def _reason_questions(context: Context, answers: Answers) -> dict[str, Any
 
 def _reason(answers: Answers) -> Text | None:
     """The reason; one that looks like case data is not repeated until somebody has said that it is none."""
-    told = answers.get("kept") or not answers.get("suspicious")
-    return Text(answers["reason"]) if "reason" in answers and told else None
+    notes = Notes.of(answers)
+    return Text(answers["reason"]) if "reason" in answers and not notes.withheld else None
 
 
 async def _recorded(context: Context, answers: Answers, _choice: str) -> None:
@@ -400,7 +400,7 @@ async def _recorded(context: Context, answers: Answers, _choice: str) -> None:
         owners=[Party.from_stored(stored) for stored in answers["owners"]],
         counterparts=[Party.from_stored(stored) for stored in answers["counterparts"]],
         due=_ends(answers),
-        kept=bool(answers.get("kept")),
+        kept=Notes.of(answers).kept,
         now=context.now,
     )
     context.show("commitment_recorded", facts)
@@ -412,7 +412,7 @@ async def _moved(context: Context, answers: Answers, _choice: str) -> None:
         commitment=answers["commitment"],
         due=_ends(answers),
         reason=answers["reason"],
-        kept=bool(answers.get("kept")),
+        kept=Notes.of(answers).kept,
         now=context.now,
     )
     context.show("commitment", facts)
@@ -423,7 +423,7 @@ async def _declined(context: Context, answers: Answers, _choice: str) -> None:
         by=await context.speaker(),
         commitment=answers["commitment"],
         reason=answers["reason"],
-        kept=bool(answers.get("kept")),
+        kept=Notes.of(answers).kept,
         now=context.now,
     )
     context.show("commitment_declined_by_me", facts)
@@ -434,7 +434,7 @@ async def _dropped(context: Context, answers: Answers, _choice: str) -> None:
         by=await context.speaker(),
         commitment=answers["commitment"],
         reason=answers["reason"],
-        kept=bool(answers.get("kept")),
+        kept=Notes.of(answers).kept,
         now=context.now,
     )
     context.show("commitment", facts)

@@ -17,7 +17,7 @@ from bot.actions import carrying, dialogues
 from bot.handlers.context import Context
 from bot.handlers.readers import Answers, Given, Reader, unread
 from bot.rules import presses
-from bot.rules.dialogue import PAPERS, Flow
+from bot.rules.dialogue import PAPERS, Flow, Notes, answered
 from bot.rules.refusals import ChangedMeanwhile, Outdated, Refusal
 from storage.db import savepoint
 from storage.vocabulary import Network
@@ -175,9 +175,11 @@ async def _take(
         return
     given = {key: value for key, value in entry.data.items() if key != "redo"}
     if step == "kept" and not pressed and text:
-        step = given["suspicious"]  # no button, but another wording at once
+        step = Notes.of(given).suspicious  # no button, but another wording at once
         given = _without_text(context, given)
-    added = await guide.read(Given(context=context, answers=given, step=step, text=text, pressed=pressed))
+    added = await guide.read(
+        Given(context=context, answers=answered(given), notes=Notes.of(given), step=step, text=text, pressed=pressed)
+    )
     context.taken = True
     await _ask(context, guide, entry.person_id, _with(context, given, added))
 
@@ -193,7 +195,7 @@ async def _finish(context: Context, guide: Guide, entry: dialogues.OpenEntry, ch
         async with savepoint():
             await done()
     except ChangedMeanwhile:
-        if "seen" not in entry.data:
+        if Notes.of(entry.data).seen is None:
             raise
         await _ask(context, guide, entry.person_id, dict(entry.data))
 
@@ -210,7 +212,7 @@ async def _ask(context: Context, guide: Guide, person: int, answers: Answers) ->
         data=answers,
         now=context.now,
     )
-    begins = {"first": guide.flow.begins(answers), "source": answers.get("source")}
+    begins = {"first": guide.flow.begins(answers), "source": Notes.of(answers).source}
     context.show(f"guided/{guide.flow.kind}_{step}", {**begins, **facts})
 
 
@@ -222,7 +224,7 @@ def _about_this_text(entry: dialogues.OpenEntry, source: str) -> None:
 
     Raises Outdated.
     """
-    if source != str(entry.data.get("source")):
+    if source != str(Notes.of(entry.data).source):
         raise Outdated
 
 
@@ -230,7 +232,7 @@ def _with(context: Context, given: Mapping[str, Any], added: Answers) -> Answers
     """The answers and a new one. A new text asks anew whether it may stay; `doubtful` are the messages of those that asked."""
     if "source" not in added:
         return {**given, **added}
-    doubtful = dict(given.get("doubtful", {}))
+    doubtful = dict(Notes.of(given).doubtful)
     for name in doubtful.keys() & added.keys():
         context.erase(doubtful.pop(name))
     if added["suspicious"] and added["source"] is not None:
@@ -240,16 +242,18 @@ def _with(context: Context, given: Mapping[str, Any], added: Answers) -> Answers
 
 def _without_text(context: Context, data: Mapping[str, Any]) -> Answers:
     """Without the text that is asked about; its message goes too."""
-    doubtful = dict(data.get("doubtful", {}))
-    if data["suspicious"] in doubtful:
-        context.erase(doubtful.pop(data["suspicious"]))
-    gone = {data["suspicious"], "suspicious", "source", "kept"}
+    notes = Notes.of(data)
+    doubtful = dict(notes.doubtful)
+    if notes.suspicious in doubtful:
+        context.erase(doubtful.pop(notes.suspicious))
+    gone = {notes.suspicious, "suspicious", "source", "kept"}
     return {**{key: value for key, value in data.items() if key not in gone}, "doubtful": doubtful}
 
 
 def erase_texts(context: Context, answers: Mapping[str, Any]) -> None:
     """Nothing of what was typed is wanted after all."""
-    sources = {answers.get("source"), *answers.get("doubtful", {}).values()}
+    notes = Notes.of(answers)
+    sources = {notes.source, *notes.doubtful.values()}
     for source in sorted(source for source in sources if source is not None):
         context.erase(source)
 

@@ -17,7 +17,7 @@ from bot.handlers.dialogues import Guide
 from bot.handlers.readers import Answers, Given, Reader
 from bot.rules import join_links, permissions, presses, reading
 from bot.rules.calendar_grid import month_grid
-from bot.rules.dialogue import CANCEL, INVITE, MEETING, MOVE, PLACE
+from bot.rules.dialogue import CANCEL, INVITE, MEETING, MOVE, PLACE, Notes
 from bot.rules.facts import JoinLink, Place, Plain, Text, Title
 from bot.rules.refusals import NotAllowed, NotUnderstood
 from storage.vocabulary import MeetingFormat
@@ -219,7 +219,7 @@ async def _when(given: Given) -> Answers:
     minutes = understood.minutes(zone)
     if minutes is not None:
         added["minutes"] = minutes
-        added["preset"] = [*answers.get("preset", ()), "minutes"]
+        added["preset"] = [*given.notes.preset, "minutes"]
     return added
 
 
@@ -277,8 +277,8 @@ def _wall(stored: str) -> datetime:
 
 async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
     """What the questions about a meeting show; a text that looks like case data is not repeated."""
-    if answers.get("suspicious") and not answers.get("kept"):
-        answers = {**answers, answers["suspicious"]: None}
+    if withheld := Notes.of(answers).withheld:
+        answers = {**answers, withheld: None}
     person = await context.speaker()
     zone = ZoneInfo(person.zone)
     bodies = await access.bodies(person, context.now, permissions.may_schedule)
@@ -332,7 +332,7 @@ async def _existing(context: Context, answers: Answers) -> dict[str, Any]:
         return {}
     person = await context.speaker()
     since = await arrangements.meanwhile(
-        by=person, meeting=answers["meeting"], began=answers.get("seen"), now=context.now
+        by=person, meeting=answers["meeting"], began=Notes.of(answers).seen, now=context.now
     )
     if "short_notice" in answers:
         check = await invitations.notice_check(
@@ -379,7 +379,7 @@ async def _scheduled(context: Context, answers: Answers, _choice: str) -> None:
 
 def _seen(answers: Answers, choice: str) -> str | None:
     """The mark of the meeting as it stood above the button; a form from before there were marks has none."""
-    return choice if "seen" in answers else None
+    return None if Notes.of(answers).seen is None else choice
 
 
 async def _invited(context: Context, answers: Answers, choice: str) -> None:

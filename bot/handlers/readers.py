@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from bot.handlers.context import Context
 from bot.rules import guard, presses
+from bot.rules.dialogue import Notes
 from bot.rules.facts import Plain
 from bot.rules.refusals import NotUnderstood, TooLong
 from storage.models import Body, Person
@@ -22,11 +23,12 @@ Answers = dict[str, Any]
 class Given:
     """An answer as it came: `text` is what was typed, or the value of the button that was `pressed`.
 
-    `answers` are those to the earlier questions, and `step` is the question that it answers.
+    `answers` are those to the earlier questions, `notes` what is kept beside them, and `step` is the question that it answers.
     """
 
     context: Context
     answers: Mapping[str, Any]
+    notes: Notes
     step: str
     text: str
     pressed: bool

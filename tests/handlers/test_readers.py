@@ -10,7 +10,7 @@ from bot.handlers import readers
 from bot.handlers.context import Context
 from bot.handlers.dialogues import Guide
 from bot.handlers.readers import Answers, Given, Reader
-from bot.rules.dialogue import Flow, Step
+from bot.rules.dialogue import Flow, Notes, Step
 from bot.rules.refusals import NotUnderstood
 
 FLOW = Flow("walk", (Step("where"), Step("why"), Step("confirm")))
@@ -18,7 +18,7 @@ NOBODY = cast("Context", None)  # what is refused here is refused before anybody
 
 
 def given(step: str, text: str = "", *, pressed: bool = False) -> Given:
-    return Given(context=NOBODY, answers={}, step=step, text=text, pressed=pressed)
+    return Given(context=NOBODY, answers={}, notes=Notes(), step=step, text=text, pressed=pressed)
 
 
 async def echo(answer: Given) -> Answers:
