@@ -19,14 +19,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from bot.rules import paging
+from bot.rules import paging, presses
 from bot.rules.join_links import is_address
+from bot.rules.refusals import Outdated
 
 TEMPLATES = Path(__file__).parent / "templates"
 LOCALE = Path(__file__).parent / "locale"
 LANGUAGES = ("de", "en")
 CALLBACK_BYTES = 64
-PAGE = "p"  # the code before that of a list's own button, with the number of a page: p:2:cl
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,8 @@ class Keyboard:
     """Collects the buttons while a template is rendered; a new row begins with `row()`.
 
     Lists that can grow are shown a page at a time (`page`, from 0): a template says which (`folded`), and puts the way to the
-    other pages below (`leaf` of `lists.html`). A message that is read elsewhere than in a chat is `whole`.
+    other pages below (`leaf` of `lists.html`). A message that is read elsewhere than in a chat is `whole`. `template` is named
+    where a button is wrong.
     """
 
     base_url: str
@@ -53,13 +54,21 @@ class Keyboard:
     before: int = 0  # entries on the pages before this one
     whole: bool = False
     rows: list[list[Button]] = field(default_factory=lambda: [[]])
+    template: str = ""
     _list: tuple[object, ...] = ()
 
     def button(self, label: object, code: object, *arguments: object) -> str:
-        """A button that sends `code:argument:…`. Raises ValueError when that is over 64 bytes."""
+        """A button that sends `code:argument:…`.
+
+        Raises ValueError when that is over 64 bytes, or not what the code's row in `bot/rules/presses.py` says.
+        """
         data = ":".join(str(part) for part in (code, *arguments))
         if len(data.encode()) > CALLBACK_BYTES:
-            raise ValueError(data)
+            raise ValueError(f"{self.template}: the button {code} carries more than {CALLBACK_BYTES} bytes: {data}")
+        try:
+            presses.check(data)
+        except Outdated as error:
+            raise ValueError(f"{self.template}: the button {code} carries what nothing reads: {data}") from error
         self.rows[-1].append(Button(label=_plain(label), data=data))
         return ""
 
@@ -101,11 +110,11 @@ class Keyboard:
 
     def turn(self, label: str, by: int) -> str:
         """A button to another page of the list."""
-        return self.button(label, PAGE, self.page + by, *self._list)
+        return self.button(label, presses.PAGE, self.page + by, *self._list)
 
     def here(self, label: object, code: str, *arguments: object) -> str:
         """A button in a list after which the same page is shown again."""
-        at = (PAGE, self.page, code) if self.page else (code,)
+        at = (presses.PAGE, self.page, code) if self.page else (code,)
         return self.button(label, *at, *arguments)
 
     def filled(self) -> tuple[tuple[Button, ...], ...]:
@@ -293,8 +302,9 @@ def chat(template: str, facts: Mapping[str, Any], voice: Voice, *, whole: bool =
 
     Raises jinja2.UndefinedError when a fact is missing. Three or more line breaks become two.
     """
-    keyboard = Keyboard(voice.base_url, voice.start_url, page=facts.get("page", 0), whole=whole)
-    text = _rendered(f"chat/{template}.html", facts, voice, keyboard=keyboard)
+    name = f"chat/{template}.html"
+    keyboard = Keyboard(voice.base_url, voice.start_url, page=facts.get("page", 0), whole=whole, template=name)
+    text = _rendered(name, facts, voice, keyboard=keyboard)
     return ChatMessage(text=re.sub(r"\n{3,}", "\n\n", text).strip(), buttons=keyboard.filled())
 
 

@@ -164,7 +164,7 @@ CHOSEN: Mapping[tuple[str, str], Sequence[str] | None] = {
     ("bot.calendars", "f'(?<!\\\\S){re.escape(link)}(?!\\\\S)'"): [r"(?<!\S)https://a\.a(?!\S)"],
     ("bot.config", "pattern"): None,
     ("bot.config", "PLATFORMS_VALUES[what]"): [*config.PLATFORMS_VALUES.values()],
-    ("bot.handlers.buttons", "pattern"): None,  # those that are handed to `matching` are found where they stand
+    ("bot.rules.presses", "pattern"): None,  # those that are handed to `matching` are found where they stand
 }
 
 

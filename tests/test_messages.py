@@ -167,6 +167,7 @@ def little_templates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     for name, source in {
         "chat/hello.html": "<b>{{ name }}</b>\n\n\n\n{{ 1 }}\n{% do keyboard.button(name, 'm', 7) %}\n"
         "{% do keyboard.row() %}\n{% do keyboard.link(_('Seite'), '/seite') %}\n{% do keyboard.start('Los', 'top') %}\n",
+        "chat/wrong.html": "{% do keyboard.button('Sitzung', 'm', 'seven') %}",
         "chat/du.html": "{% if du %}du{% else %}Sie{% endif %} {{ language }} {{ base_url }}",
         "mail/hello.html": "{% block subject %}An\n  {{ name }}{% endblock %}"
         "{% block text %}\n{{ name }}\n\n\n\n{{ du }}{% endblock %}{% block html %}<p>{{ name }} {{ base_url }}</p>{% endblock %}",
@@ -225,7 +226,7 @@ def test_voice_decides_where_no_body_does() -> None:
 
 
 def keyboard() -> Keyboard:
-    return Keyboard("https://faden.example", "https://t.me/FadenBot?start=")
+    return Keyboard("https://faden.example", "https://t.me/FadenBot?start=", template="chat/meeting.html")
 
 
 def test_button_carries_its_code_and_arguments() -> None:
@@ -236,17 +237,39 @@ def test_button_carries_its_code_and_arguments() -> None:
     assert made.filled() == ((Button(label="Ja", data="ma:7:accepted"),),)
 
 
-@pytest.mark.parametrize(("rest", "fits"), [("x" * 61, True), ("x" * 62, False), ("ü" * 30, True), ("ü" * 31, False)])
+@pytest.mark.parametrize(("rest", "fits"), [("x" * 51, True), ("x" * 52, False), ("ü" * 25, True), ("ü" * 26, False)])
 def test_button_has_room_for_64_bytes(rest: str, *, fits: bool) -> None:
     made = keyboard()
 
     if fits:
-        made.button("Ja", "ma", rest)
+        made.button("Ja", "d", "item", "title", rest)
     else:
-        with pytest.raises(ValueError, match="ma:"):
-            made.button("Ja", "ma", rest)
+        with pytest.raises(
+            ValueError, match=r"^chat/meeting\.html: the button d carries more than 64 bytes: d:item:title:"
+        ):
+            made.button("Ja", "d", "item", "title", rest)
 
     assert len(made.filled()) == fits
+
+
+@pytest.mark.parametrize(
+    "carried", [("ma", 7, None), ("m",), ("nonsense",), ("d", "item", "body"), ("p", 2, "m", 7, 8), ("k", "topp")]
+)
+def test_button_that_nothing_reads_is_not_rendered(carried: tuple[object, ...]) -> None:
+    made = keyboard()
+
+    with pytest.raises(
+        ValueError, match=rf"^chat/meeting\.html: the button {carried[0]} carries what nothing reads: {carried[0]}"
+    ):
+        made.button("Ja", *carried)
+
+    assert made.filled() == ()
+
+
+@pytest.mark.usefixtures("little_templates")
+def test_template_that_fills_a_button_wrongly_is_named() -> None:
+    with pytest.raises(ValueError, match=r"^chat/wrong\.html: the button m carries what nothing reads: m:seven$"):
+        messages.chat("wrong", {}, HERE)
 
 
 def test_link_opens_a_page_of_ours_or_an_address() -> None:
@@ -269,10 +292,10 @@ def test_rows_without_a_button_are_none() -> None:
     for step in (
         made.row,
         made.row,
-        lambda: made.button("A", "a"),
+        lambda: made.button("A", "menu"),
         made.row,
         made.row,
-        lambda: made.button("B", "b"),
+        lambda: made.button("B", "help"),
         made.row,
     ):
         step()
@@ -292,7 +315,7 @@ def test_rows_without_a_button_are_none() -> None:
 def test_label_is_plain_text(label: object, shown: str) -> None:
     made = keyboard()
 
-    made.button(label, "a")
+    made.button(label, "menu")
 
     assert made.filled()[0][0].label == shown
 

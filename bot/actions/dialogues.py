@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.actions import notices, papers
-from bot.rules.dialogue import LIFETIME
+from bot.rules.dialogue import LIFETIME, Notes, answered
 from storage.db import transaction
 from storage.erasing import erased
 from storage.models import Dialogue, Person
@@ -76,9 +76,8 @@ async def expire(*, now: datetime) -> int:
 
 async def _forget(entry: Dialogue, now: datetime) -> None:
     erased()
-    data: Mapping[str, Any] = entry.data
-    await papers.forget(by=entry.person, papers=data.get("papers", ()))
-    await _erase(entry.network, entry.chat_id, data.get("doubtful", {}).values(), now, now)
+    await papers.forget(by=entry.person, papers=answered(entry.data).get("papers", ()))
+    await _erase(entry.network, entry.chat_id, Notes.of(entry.data).doubtful.values(), now, now)
 
 
 # --- a text that looks like case data and answers nothing -----------------------------------------------------------

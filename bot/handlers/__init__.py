@@ -27,16 +27,15 @@ from telegram.ext import (
 from bot import messages
 from bot.actions.papers import NothingToAttachTo
 from bot.handlers import agenda, commitments, dialogues, groups, joining, meetings, organise, people, settings, start
-from bot.handlers.buttons import Button
 from bot.handlers.context import Context, Desk, Town
 from bot.handlers.dialogues import Guide
 from bot.messages import Voice
 from bot.post import texts
-from bot.rules import guard
+from bot.rules import guard, presses
 from bot.rules.facts import Plain
 from bot.rules.reading import Reason
 from bot.rules.reading.words import fold
-from bot.rules.refusals import NotUnderstood, Outdated, Refusal, TooLong
+from bot.rules.refusals import NotUnderstood, Refusal, TooLong
 from storage.db import savepoint
 
 Handler = Callable[[Update, Context], Coroutine[Any, Any, None]]
@@ -92,13 +91,22 @@ async def _guided(update: Update, context: Context) -> None:
     await dialogues.pressed(update, context, GUIDES)
 
 
-BUTTONS: dict[str, Button] = {
-    "drop": Button(_discard_warned),
-    "menu": Button(start.menu),
-    "help": Button(start.help_),
-    "privacy": Button(start.privacy),
-    "stop": Button(start.give_up),
-    "noop": Button(start.nothing),
+async def _by_button(update: Update, context: Context) -> None:
+    """The command that a button names."""
+    (name,) = context.given
+    await _BY_NAME[name].handler(update, context)
+
+
+# What each code does; `bot/rules/presses.py` says what stands behind it.
+BUTTONS: dict[str, Handler] = {
+    presses.GUIDED: _guided,
+    presses.COMMAND: _by_button,
+    "drop": _discard_warned,
+    "menu": start.menu,
+    "help": start.help_,
+    "privacy": start.privacy,
+    "stop": start.give_up,
+    "noop": start.nothing,
     **meetings.BUTTONS,
     **agenda.BUTTONS,
     **commitments.BUTTONS,
@@ -175,22 +183,8 @@ async def _pressed(update: Update, context: Context) -> None:
     code, *arguments = context.codes
     if not context.private and code not in IN_GROUPS:
         raise start.PrivateOnly
-    handler, context.given = _meant(code, arguments)
-    await handler(update, context)
-
-
-def _meant(code: str, arguments: list[str]) -> tuple[Handler, tuple[Any, ...]]:
-    """What a button does, and what it carries. Raises Outdated: from here on whatever fails is a defect of ours."""
-    if code == "d":
-        return _guided, ()
-    if code == "k":
-        for command in COMMANDS:
-            if [command.german] == arguments:
-                return command.handler, ()
-    button = BUTTONS.get(code)
-    if button is None:
-        raise Outdated
-    return button.handler, button.read(arguments)
+    context.given = presses.read(code, arguments)  # from here on whatever fails is a defect of ours
+    await BUTTONS[code](update, context)
 
 
 def _watched(handler: Handler) -> Handler:

@@ -2,18 +2,19 @@
 
 import re
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from telegram import Update
 
 from bot.actions import access, papers
 from bot.actions.agenda import agenda, agenda_items
-from bot.handlers import buttons, dialogues
-from bot.handlers.buttons import Button
+from bot.handlers import dialogues, readers
 from bot.handlers.context import Context
-from bot.handlers.dialogues import Answers, Guide
-from bot.rules import permissions, reading
-from bot.rules.dialogue import ITEM, PAPERS, REJECT, RETITLE
+from bot.handlers.dialogues import Guide
+from bot.handlers.readers import Answers, Given
+from bot.rules import permissions, presses, reading
+from bot.rules.dialogue import ITEM, PAPERS, REJECT, RETITLE, Notes
 from bot.rules.facts import Plain, Text, Title
 from bot.rules.procedure import LateItems
 from bot.rules.refusals import NotAMember, NotUnderstood
@@ -65,7 +66,7 @@ def _of_line(line: reading.AgendaLine, body: Body | None, context: Context) -> A
 
 
 def _titled(title: str, context: Context) -> Answers:
-    return dialogues.worded(context, "title", title, limit=agenda_items.TITLE_LIMIT)
+    return readers.worded(context, "title", title, limit=agenda_items.TITLE_LIMIT)
 
 
 async def submit_for_meeting(_update: Update, context: Context) -> None:
@@ -215,66 +216,55 @@ async def _show_order(context: Context, meeting: int) -> None:
 # --- the guided entries ---------------------------------------------------------------------------------------------
 
 
-async def _take(context: Context, answers: Answers, step: str, text: str, pressed: bool) -> Answers:  # noqa: C901, FBT001, PLR0911  # a guide's signature; one case for each step
-    if context.upload is not None and "item" not in answers:
-        return await _paper(context, answers)
-    match step:
-        case "body":
-            wanted = buttons.number(text) if pressed else text
-            body = await access.body(await context.speaker(), wanted, context.now, permissions.may_submit)
-            following = await _next_meeting(context, body.id)
-            return {"body": body.id, **following, "preset": [*answers.get("preset", ()), *following]}
-        case "meeting" if pressed:
-            return {"meeting": buttons.number(text)}
-        case "purpose" if text:
-            return _purpose(context, text, pressed=pressed)
-        case "slots" if re.fullmatch("[0-9]{1,9}", text):
-            return {"slots": int(text)}
-        case "title" if not pressed and text:
-            return _titled(text, context)
-        case "kept" if pressed:
-            return {"kept": True}
-        case "minutes":
-            return {"minutes": _minutes(text, pressed=pressed)}
-        case "person":
-            return {"person": await _person(context, answers, text, pressed=pressed)}
-        case "reason" if not pressed and text:
-            return dialogues.worded(context, "reason", text, limit=agenda_items.REASON_LIMIT)
-        case _:
-            raise NotUnderstood(step=Plain(step))
+async def _body(given: Given) -> Answers:
+    chosen = await readers.body(partial(access.body, may=permissions.may_submit))(given)
+    following = await _next_meeting(given.context, chosen["body"])
+    return {**chosen, **following, "preset": [*given.notes.preset, *following]}
 
 
-def _purpose(context: Context, text: str, *, pressed: bool) -> Answers:
+async def _purpose(given: Given) -> Answers:
     """The purpose, pressed or named; other words are the title, and the purpose is asked again."""
-    named = buttons.word(Purpose, text).value if pressed else reading.purpose(text)
-    return _titled(text, context) if named is None else {"purpose": named}
+    if not given.text:
+        raise given.not_understood()
+    named = presses.word(Purpose, given.text).value if given.pressed else reading.purpose(given.text)
+    return _titled(given.text, given.context) if named is None else {"purpose": named}
 
 
-def _minutes(text: str, *, pressed: bool) -> int | None:
-    if pressed and text == "none":
-        return None
-    length = reading.duration(text)
+async def _slots(given: Given) -> Answers:
+    if re.fullmatch("[0-9]{1,9}", given.text) is None:
+        raise given.not_understood()
+    return {"slots": int(given.text)}
+
+
+async def _minutes(given: Given) -> Answers:
+    if given.pressed and given.text == "none":
+        return {"minutes": None}
+    length = reading.duration(given.text)
     if length is None:
-        raise NotUnderstood(step=Plain("minutes"))
-    return int(length.total_seconds()) // 60
+        raise given.not_understood()
+    return {"minutes": int(length.total_seconds()) // 60}
 
 
-async def _person(context: Context, answers: Answers, text: str, *, pressed: bool) -> int | None:
-    """Who phoned, by button or by name; None is the speaker."""
-    if pressed:
-        return buttons.number(text) or None
-    people = await agenda_items.represented(by=await context.speaker(), body=answers["body"], now=context.now)
-    found = [person["id"] for person in people if text.casefold() in person["name"].casefold()]
-    if not text or len(found) != 1:
-        raise NotUnderstood(step=Plain("person"))
-    return int(found[0])
+async def _phoned(given: Given) -> Answers:
+    """Who phoned, by button; 0 is the speaker."""
+    return {"person": presses.number(given.text) or None}
 
 
-async def _paper(context: Context, answers: Answers) -> Answers:
+async def _named(given: Given) -> Answers:
+    """Who phoned, by name."""
+    by, body = await given.context.speaker(), given.answers["body"]
+    people = await agenda_items.represented(by=by, body=body, now=given.context.now)
+    found = [person["id"] for person in people if given.text.casefold() in person["name"].casefold()]
+    if len(found) != 1:
+        raise given.not_understood()
+    return {"person": int(found[0])}
+
+
+async def _paper(given: Given) -> Answers:
     """A file that belongs to the item; several may come, at any step."""
-    if answers.get("purpose") == Purpose.CASE_CONSULTATION:
+    if given.answers.get("purpose") == Purpose.CASE_CONSULTATION:
         raise papers.NoPapersHere
-    return {"papers": [*answers.get("papers", ()), await _uploaded(context)]}
+    return {"papers": [*given.answers.get("papers", ()), await _uploaded(given.context)]}
 
 
 async def _uploaded(context: Context) -> int:
@@ -292,11 +282,12 @@ async def _uploaded(context: Context) -> int:
     )
 
 
-async def _attach(context: Context, answers: Answers, _step: str, _text: str, _pressed: bool) -> Answers:  # noqa: FBT001  # a guide's signature
+async def _attach(given: Given) -> Answers:
     """A file for an item that is handed in already: it belongs to it at once."""
+    context, item = given.context, given.answers["item"]
     by = await context.speaker()
-    await agenda_items.for_papers(by=by, item=answers["item"], now=context.now)
-    await agenda_items.add_paper(by=by, item=answers["item"], paper=await _uploaded(context), now=context.now)
+    await agenda_items.for_papers(by=by, item=item, now=context.now)
+    await agenda_items.add_paper(by=by, item=item, paper=await _uploaded(context), now=context.now)
     return {}
 
 
@@ -311,7 +302,8 @@ async def _all_attached(context: Context, answers: Answers, _choice: str) -> Non
 async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
     """What the questions about an item show; a text that looks like case data is not repeated."""
     by = await context.speaker()
-    told = answers.get("kept") or not answers.get("suspicious")
+    notes = Notes.of(answers)
+    told = not notes.withheld
     return {
         "purposes": [Plain(purpose.value) for purpose in Purpose],
         "purpose": Plain(answers["purpose"]) if "purpose" in answers else None,
@@ -321,7 +313,7 @@ async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
         "lengths": list(MINUTES),
         "slot_choices": list(SLOTS),
         "papers": len(answers.get("papers", ())),
-        "flagged": bool(answers.get("kept")),
+        "flagged": notes.kept,
         "reason": Text(answers["reason"]) if answers.get("reason") and told else None,
         **await _place(context, answers),
         **(await agenda_items.view(by=by, item=answers["item"], now=context.now) if "item" in answers else {}),
@@ -330,7 +322,7 @@ async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
 
 def _has_title(answers: Answers) -> bool:
     """A new title that looks like case data, and may stay, is shown when all is checked; a Fallberatung has none."""
-    new = "item" not in answers and answers.get("suspicious")
+    new = "item" not in answers and Notes.of(answers).suspicious
     checked = ITEM.current(answers) == "confirm" and answers["purpose"] != Purpose.CASE_CONSULTATION
     return checked if new else True
 
@@ -362,7 +354,7 @@ async def _submitted(context: Context, answers: Answers, _choice: str) -> None:
         minutes=answers.get("minutes"),
         slots=answers.get("slots") if case else None,
         papers=() if case else tuple(answers.get("papers", ())),
-        kept=bool(answers.get("kept")),
+        kept=Notes.of(answers).kept,
     )
     if case:
         dialogues.erase_texts(context, answers)
@@ -397,31 +389,51 @@ async def _retitled(context: Context, answers: Answers, _choice: str) -> None:
         by=await context.speaker(),
         item=answers["item"],
         title=answers["title"],
-        kept=bool(answers.get("kept")),
+        kept=Notes.of(answers).kept,
         now=context.now,
     )
     context.show("agenda/item", facts)
 
 
+_TITLE = readers.text(limit=agenda_items.TITLE_LIMIT)
+
+ITEM_READERS = {
+    "kept": readers.kept,
+    "body": _body,
+    "meeting": readers.number,
+    "purpose": _purpose,
+    "slots": _slots,
+    "title": _TITLE,
+    "minutes": _minutes,
+    "person": readers.either(pressed=_phoned, typed=readers.typed(_named)),
+}
+REJECT_READERS = {
+    "item": readers.unread,
+    "reason": readers.text(limit=agenda_items.REASON_LIMIT),
+    "kept": readers.kept,
+}
+RETITLE_READERS = {"item": readers.unread, "title": _TITLE, "kept": readers.kept}
+PAPERS_READERS = {"item": readers.unread, "confirm": _attach}
+
 GUIDES = {
-    "item": Guide("agenda", ITEM, _take, _facts, _submitted),
-    "reject": Guide("agenda", REJECT, _take, _facts, _rejected, OVER),
-    "retitle": Guide("agenda", RETITLE, _take, _facts, _retitled, OVER),
-    "papers": Guide("agenda", PAPERS, _attach, _attached, _all_attached, OVER),
+    "item": Guide("agenda", ITEM, ITEM_READERS, _facts, _submitted, files=_paper),
+    "reject": Guide("agenda", REJECT, REJECT_READERS, _facts, _rejected, OVER),
+    "retitle": Guide("agenda", RETITLE, RETITLE_READERS, _facts, _retitled, OVER),
+    "papers": Guide("agenda", PAPERS, PAPERS_READERS, _attached, _all_attached, OVER),
 }
 
 BUTTONS = {
-    "a": Button(of_meeting, "meeting"),
-    "ao": Button(order, "meeting"),
-    "as": Button(shift, "item way"),
-    "i": Button(view, "item"),
-    "inew": Button(submit_for_meeting, "meeting"),
-    "it": Button(change_title, "item"),
-    "il": Button(change_length, "item length? length?"),
-    "ip": Button(attach, "item"),
-    "ipx": Button(detach, "item paper"),
-    "iw": Button(withdraw, "item"),
-    "ia": Button(accept, "item stays?"),
-    "ir": Button(reject, "item"),
-    "idrop": Button(discard, "source"),
+    "a": of_meeting,
+    "ao": order,
+    "as": shift,
+    "i": view,
+    "inew": submit_for_meeting,
+    "it": change_title,
+    "il": change_length,
+    "ip": attach,
+    "ipx": detach,
+    "iw": withdraw,
+    "ia": accept,
+    "ir": reject,
+    "idrop": discard,
 }

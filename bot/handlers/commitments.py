@@ -1,6 +1,6 @@
 """Commitments in the chat: record (guided or from one line), confirm, say how it stands, move, finish."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -11,12 +11,12 @@ from telegram import Update
 from bot.actions import access
 from bot.actions.commitments import commitments, handing_over, ledger
 from bot.actions.commitments.commitments import Due
-from bot.handlers import buttons, dialogues
-from bot.handlers.buttons import Button
+from bot.handlers import dialogues, readers
 from bot.handlers.context import Context
-from bot.handlers.dialogues import Answers, Guide
-from bot.rules import parties, permissions, reading
-from bot.rules.dialogue import COMMITMENT, COMMITMENT_DECLINE, COMMITMENT_DROP, DUE
+from bot.handlers.dialogues import Guide
+from bot.handlers.readers import Answers, Given
+from bot.rules import parties, permissions, presses, reading
+from bot.rules.dialogue import COMMITMENT, COMMITMENT_DECLINE, COMMITMENT_DROP, DUE, Notes
 from bot.rules.facts import PersonName, Plain, Text, Title
 from bot.rules.followup import date_words, due_words
 from bot.rules.parties import Directory, Party
@@ -72,7 +72,7 @@ async def _of_line(context: Context, line: reading.CommitmentLine) -> Answers:
     alone = await access.own(await context.speaker(), line.what, context.now, permissions.may_record)
     if alone is not None and line.body is None:
         return {"body": alone.id}
-    answers = dialogues.worded(context, "what", line.what, limit=commitments.WHAT_LIMIT)
+    answers = readers.worded(context, "what", line.what, limit=commitments.WHAT_LIMIT)
     if line.body:
         body = await ledger.body_to_record_in(await context.speaker(), line.body, context.now)
         answers["body"] = body.id
@@ -82,7 +82,7 @@ async def _of_line(context: Context, line: reading.CommitmentLine) -> Answers:
         answers |= _with_names("counterparts", line.parties[1:], {}, directory)
     if line.due_text:
         try:
-            answers |= await _due(context, line.due_text)
+            answers |= await _ends_at(context, line.due_text)
         except NotUnderstood:
             return answers  # then it is asked
     return answers
@@ -171,49 +171,35 @@ async def move(_update: Update, context: Context) -> None:
 # --- the guided entries ---------------------------------------------------------------------------------------------
 
 
-async def _take(context: Context, answers: Answers, step: str, text: str, pressed: bool) -> Answers:  # noqa: FBT001  # a guide's signature
-    match step:
-        case "body":
-            wanted = buttons.number(text) if pressed else text
-            return {"body": (await ledger.body_to_record_in(await context.speaker(), wanted, context.now)).id}
-        case "what" | "reason" if not pressed and text:
-            limit = commitments.WHAT_LIMIT if step == "what" else commitments.REASON_LIMIT
-            return dialogues.worded(context, step, text, limit=limit)
-        case "kept" if pressed:
-            return {"kept": True}
-        case "owners" | "counterparts":
-            return await _parties(context, answers, step, text, pressed=pressed)
-        case "due":
-            return await _due(context, text)
-        case "due_body":
-            return await _due_body(context, answers, text, pressed=pressed)
-        case _:
-            raise NotUnderstood(step=Plain(step))
-
-
 # Parties are gathered under `<side>_so_far`; the names that are not clear yet wait under `<side>_open`, the first is asked about.
 
 
-async def _parties(context: Context, answers: Answers, side: str, text: str, *, pressed: bool) -> Answers:
-    directory = await ledger.directory(now=context.now)
-    so_far = list(answers.get(f"{side}_so_far", ()))
-    waiting = list(answers.get(f"{side}_open", ()))
-    if not pressed:
-        return _with_names(side, parties.split(text, directory), {**answers, f"{side}_open": []}, directory)
+async def _pressed_party(given: Given) -> Answers:
+    """One more on this side; or none more, all of them again, the unclear name as it is or left out."""
+    side, text = given.step, given.text
+    so_far = list(given.answers.get(f"{side}_so_far", ()))
+    waiting = list(given.answers.get(f"{side}_open", ()))
     if text == "again":
         return {f"{side}_so_far": [], f"{side}_open": []}
     if text == "done" and (so_far or side == "counterparts") and not waiting:
         return {side: so_far}
+    directory = await ledger.directory(now=given.context.now)
     if text == "skip" and waiting:
         return _with_names(side, waiting[1:], {f"{side}_so_far": so_far}, directory)
     chosen = Party(name=waiting[0]) if text == "name" and waiting else parties.from_code(text)
     if chosen is None:
-        raise NotUnderstood(step=Plain(side))
+        raise given.not_understood()
     gathered = {f"{side}_so_far": [*so_far, chosen.stored()]}
     return _with_names(side, waiting[1:], gathered, directory) if waiting else gathered
 
 
-def _with_names(side: str, names: Sequence[str], answers: Answers, directory: Directory) -> Answers:
+async def _typed_parties(given: Given) -> Answers:
+    """Names, beside those that are clear already; they take the place of those that are not."""
+    directory = await ledger.directory(now=given.context.now)
+    return _with_names(given.step, parties.split(given.text, directory), given.answers, directory)
+
+
+def _with_names(side: str, names: Sequence[str], answers: Mapping[str, Any], directory: Directory) -> Answers:
     """Take the names whose meaning is clear; the rest waits. When all are clear, the question is answered.
 
     Raises TooLong.
@@ -234,7 +220,11 @@ def _with_names(side: str, names: Sequence[str], answers: Answers, directory: Di
     return {**added, side: so_far} if so_far and not waiting else added
 
 
-async def _due(context: Context, text: str) -> Answers:
+async def _due(given: Given) -> Answers:
+    return await _ends_at(given.context, given.text)
+
+
+async def _ends_at(context: Context, text: str) -> Answers:
     """A button, words ("dauerhaft", "in der übernächsten Sitzung von TK"), or a date; two readings are offered."""
     fresh: Answers = {"due_options": [], "due_bodies": []}
     if text in MEETINGS or text in WITHOUT_DATE:
@@ -256,21 +246,28 @@ async def _due(context: Context, text: str) -> Answers:
     return {"due": understood.date.isoformat(), **fresh}
 
 
-async def _due_body(context: Context, answers: Answers, text: str, *, pressed: bool) -> Answers:
-    """In whose meeting: one or several bodies, pressed or typed by their codes."""
-    chosen = list(answers.get("due_bodies", ()))
-    if pressed and text == "done" and chosen:
-        return {"due_body": chosen}
-    if pressed and text != "done":
-        return {"due_bodies": list(dict.fromkeys([*chosen, buttons.number(text)]))}
-    directory = await ledger.directory(now=context.now)
-    found = [
-        parties.named(name, replace(directory, people=(), organisations=())) for name in parties.split(text, directory)
-    ]
+# Bodies that are pressed are gathered under `due_bodies` until one says that these are all.
+
+
+async def _pressed_due_body(given: Given) -> Answers:
+    """One more body in whose meeting it ends, or none more."""
+    chosen = given.answers.get("due_bodies", ())
+    if given.text != "done":
+        return {"due_bodies": list(dict.fromkeys([*chosen, presses.number(given.text)]))}
+    if not chosen:
+        raise given.not_understood()
+    return {"due_body": list(chosen)}
+
+
+async def _typed_due_bodies(given: Given) -> Answers:
+    """The bodies by their codes, beside those that were pressed."""
+    directory = await ledger.directory(now=given.context.now)
+    only_bodies = replace(directory, people=(), organisations=())
+    found = [parties.named(name, only_bodies) for name in parties.split(given.text, directory)]
     bodies = [match[0].body for match in found if len(match) == 1]
-    if pressed or not bodies or len(bodies) != len(found):
-        raise NotUnderstood(step=Plain("due_body"))
-    return {"due_body": list(dict.fromkeys([*chosen, *bodies]))}
+    if not bodies or len(bodies) != len(found):
+        raise given.not_understood()
+    return {"due_body": list(dict.fromkeys([*given.answers.get("due_bodies", ()), *bodies]))}
 
 
 def _ends(answers: Answers) -> Due:
@@ -289,13 +286,13 @@ async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
     bodies = await access.bodies(by, context.now, permissions.may_record)
     chosen = next((body for body in bodies if body.id == answers.get("body")), None)
     directory = await ledger.directory(now=context.now)
-    told = not answers.get("suspicious") or answers.get("kept")
+    notes = Notes.of(answers)
     return {
         "level": chosen.level if chosen else None,
         "bodies": [_body_facts(body) for body in bodies],
         "body": Title(chosen.name) if chosen else None,
-        "what": Text(answers["what"]) if answers.get("what") and told else None,
-        "flagged": bool(answers.get("kept")),
+        "what": Text(answers["what"]) if answers.get("what") and not notes.withheld else None,
+        "flagged": notes.kept,
         "members": await _members(context, chosen, answers) if chosen else [],
         "owners": _chosen(answers, "owners", directory, by.id),
         "owners_asked": _asked(answers, "owners", directory),
@@ -391,8 +388,8 @@ async def _reason_questions(context: Context, answers: Answers) -> dict[str, Any
 
 def _reason(answers: Answers) -> Text | None:
     """The reason; one that looks like case data is not repeated until somebody has said that it is none."""
-    told = answers.get("kept") or not answers.get("suspicious")
-    return Text(answers["reason"]) if "reason" in answers and told else None
+    notes = Notes.of(answers)
+    return Text(answers["reason"]) if "reason" in answers and not notes.withheld else None
 
 
 async def _recorded(context: Context, answers: Answers, _choice: str) -> None:
@@ -403,7 +400,7 @@ async def _recorded(context: Context, answers: Answers, _choice: str) -> None:
         owners=[Party.from_stored(stored) for stored in answers["owners"]],
         counterparts=[Party.from_stored(stored) for stored in answers["counterparts"]],
         due=_ends(answers),
-        kept=bool(answers.get("kept")),
+        kept=Notes.of(answers).kept,
         now=context.now,
     )
     context.show("commitments/recorded", facts)
@@ -415,7 +412,7 @@ async def _moved(context: Context, answers: Answers, _choice: str) -> None:
         commitment=answers["commitment"],
         due=_ends(answers),
         reason=answers["reason"],
-        kept=bool(answers.get("kept")),
+        kept=Notes.of(answers).kept,
         now=context.now,
     )
     context.show("commitments/commitment", facts)
@@ -426,7 +423,7 @@ async def _declined(context: Context, answers: Answers, _choice: str) -> None:
         by=await context.speaker(),
         commitment=answers["commitment"],
         reason=answers["reason"],
-        kept=bool(answers.get("kept")),
+        kept=Notes.of(answers).kept,
         now=context.now,
     )
     context.show("commitments/declined_by_me", facts)
@@ -437,31 +434,46 @@ async def _dropped(context: Context, answers: Answers, _choice: str) -> None:
         by=await context.speaker(),
         commitment=answers["commitment"],
         reason=answers["reason"],
-        kept=bool(answers.get("kept")),
+        kept=Notes.of(answers).kept,
         now=context.now,
     )
     context.show("commitments/commitment", facts)
 
 
+_PARTIES = readers.either(pressed=_pressed_party, typed=_typed_parties)
+_ENDS = {"due": _due, "due_body": readers.either(pressed=_pressed_due_body, typed=_typed_due_bodies)}
+_WHY = {"reason": readers.text(limit=commitments.REASON_LIMIT), "kept": readers.kept}
+
+COMMITMENT_READERS = {
+    "kept": readers.kept,
+    "body": readers.body(ledger.body_to_record_in),
+    "what": readers.text(limit=commitments.WHAT_LIMIT),
+    "owners": _PARTIES,
+    "counterparts": _PARTIES,
+    **_ENDS,
+}
+DUE_READERS = {"commitment": readers.unread, **_ENDS, **_WHY}
+REASON_READERS = {"commitment": readers.unread, **_WHY}
+
 GUIDES = {
-    "commitment": Guide("commitments", COMMITMENT, _take, _facts, _recorded),
-    "due": Guide("commitments", DUE, _take, _due_questions, _moved),
-    "commitment_decline": Guide("commitments", COMMITMENT_DECLINE, _take, _reason_questions, _declined),
-    "commitment_drop": Guide("commitments", COMMITMENT_DROP, _take, _reason_questions, _dropped),
+    "commitment": Guide("commitments", COMMITMENT, COMMITMENT_READERS, _facts, _recorded),
+    "due": Guide("commitments", DUE, DUE_READERS, _due_questions, _moved),
+    "commitment_decline": Guide("commitments", COMMITMENT_DECLINE, REASON_READERS, _reason_questions, _declined),
+    "commitment_drop": Guide("commitments", COMMITMENT_DROP, REASON_READERS, _reason_questions, _dropped),
 }
 
 BUTTONS = {
-    "c": Button(view, "commitment"),
-    "cl": Button(of_body, "body?"),
-    "cnew": Button(record_in, "body?"),
-    "cc": Button(confirm, "commitment party?"),
-    "cx": Button(decline, "commitment"),
-    "cs": Button(check_in, "commitment standing"),
-    "cd": Button(move, "commitment"),
-    "cf": Button(fulfil, "commitment"),
-    "cv": Button(verify, "commitment"),
-    "cr": Button(reopen, "commitment"),
-    "ch": Button(ask_new_owner, "commitment"),
-    "chh": Button(hand_over, "commitment person"),
-    "co": Button(drop, "commitment"),
+    "c": view,
+    "cl": of_body,
+    "cnew": record_in,
+    "cc": confirm,
+    "cx": decline,
+    "cs": check_in,
+    "cd": move,
+    "cf": fulfil,
+    "cv": verify,
+    "cr": reopen,
+    "ch": ask_new_owner,
+    "chh": hand_over,
+    "co": drop,
 }

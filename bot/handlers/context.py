@@ -1,6 +1,5 @@
 """What a handler has at hand: who speaks, what they typed, the time, and how to answer."""
 
-import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,13 +10,11 @@ from telegram.ext import Application, CallbackContext, ExtBot
 
 from bot.actions import access
 from bot.inbox import Turn, turn
-from bot.messages import PAGE
+from bot.rules import presses
 from bot.rules.facts import Facts
 from bot.rules.refusals import Outdated, Refusal
 from storage.models import Person
 from storage.vocabulary import Network, NoticeKind
-
-PAGED = re.compile(rf"{PAGE}:([0-9]{{1,4}}):")
 
 
 class Stranger(Refusal):
@@ -57,7 +54,7 @@ class Context(CallbackContext[ExtBot[None], dict[Any, Any], dict[Any, Any], dict
         self.incoming: Update | None = None
         self.taken = False  # what was typed answered something, or is erased
         self.is_command = False  # what was typed begins with a command's name
-        self.given: tuple[Any, ...] = ()  # what the pressed button carries, as `bot.handlers.buttons` reads it
+        self.given: tuple[Any, ...] = ()  # what the pressed button carries, as `bot.rules.presses` reads it
 
     @classmethod
     def from_update(cls, update: object, application: "AnyDesk") -> "Context":
@@ -122,16 +119,13 @@ class Context(CallbackContext[ExtBot[None], dict[Any, Any], dict[Any, Any], dict
     @property
     def codes(self) -> list[str]:
         """The pressed button's code and arguments, without the page that it leads to."""
-        data = self.query.data or ""
-        paged = PAGED.match(data)
-        return (data[paged.end() :] if paged else data).split(":")
+        return presses.parted(self.query.data or "")[1]
 
     @property
     def page(self) -> int | None:
         """The page of a list to which the pressed button leads, from 0; None when it names none."""
         query = self.incoming.callback_query if self.incoming else None
-        paged = PAGED.match(query.data or "") if query else None
-        return int(paged[1]) if paged else None
+        return presses.parted(query.data or "")[0] if query else None
 
     @property
     def private(self) -> bool:

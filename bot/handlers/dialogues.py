@@ -1,7 +1,7 @@
 """Guided entries: ask one thing after the other, in one message that changes; a way back and a way out at every step.
 
-A `Guide` says what is particular to a kind of entry: how an answer is read, which facts its questions show, and what is done
-at the end. Buttons carry `d:<kind>:<step>:<value>`; a press on a step that is over says so and changes nothing. Besides the
+A `Guide` says what is particular to a kind of entry: who reads the answer to each question, which facts its questions show,
+and what is done at the end. Buttons carry `d:<kind>:<step>:<value>`; a press on a step that is over says so and changes nothing. Besides the
 steps there are `back`, `redo:<step>` (from the end), and `again`: another wording for a text that looked like case data.
 Without a value a press asks the same again: on another page of what there is to choose from.
 """
@@ -15,30 +15,46 @@ from telegram import Update
 
 from bot.actions import carrying, dialogues
 from bot.handlers.context import Context
-from bot.rules import guard
-from bot.rules.dialogue import PAPERS, Flow
-from bot.rules.refusals import ChangedMeanwhile, Outdated, Refusal, TooLong
+from bot.handlers.readers import Answers, Given, Reader, unread
+from bot.rules import presses
+from bot.rules.dialogue import PAPERS, Flow, Notes, answered
+from bot.rules.refusals import ChangedMeanwhile, Outdated, Refusal
 from storage.db import savepoint
 from storage.vocabulary import Network
-
-Answers = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Guide:
     """One kind of guided entry; its questions are among the templates of the `room`.
 
-    `take(context, answers, step, text, pressed)` gives the answers to add; it raises NotUnderstood or another refusal, and the
-    question stays open. `facts(context, answers)` is what the step's template shows. `finish` does it.
-    A refusal of the kinds `over` says that what the entry is about is over: that ends the entry, too.
+    `readers` read the answers, one for each step; the last step is answered by `finish`, and has a reader only where something
+    is taken while it is open. `facts(context, answers)` is what the step's template shows. A refusal of
+    the kinds `over` says that what the entry is about is over: that ends the entry, too. `files` reads a file at any step.
+
+    Raises ValueError when a step has no reader, or a reader no step.
     """
 
     room: str
     flow: Flow
-    take: Callable[[Context, Answers, str, str, bool], Awaitable[Answers]]
+    readers: Mapping[str, Reader]
     facts: Callable[[Context, Answers], Awaitable[Mapping[str, Any]]]
     finish: Callable[[Context, Answers, str], Awaitable[None]]
     over: tuple[type[Refusal], ...] = ()
+    files: Reader | None = None
+
+    def __post_init__(self) -> None:
+        """Hold the readers against the steps."""
+        steps = [step.name for step in self.flow.steps]
+        if unanswered := [name for name in steps[:-1] if name not in self.readers]:
+            raise ValueError(f"the guided entry {self.flow.kind} asks for {unanswered}, and nothing reads the answer")
+        if unasked := [name for name in self.readers if name not in steps]:
+            raise ValueError(f"the guided entry {self.flow.kind} has readers for {unasked}, and never asks for it")
+
+    async def read(self, given: Given) -> Answers:
+        """The answers to add. Raises what the reader raises."""
+        if self.files is not None and given.context.upload is not None:
+            return await self.files(given)
+        return await self.readers.get(given.step, unread)(given)
 
     def question(self, step: str) -> str:
         """The template of a step: `agenda/form/item_title`."""
@@ -54,7 +70,7 @@ async def begin(context: Context, guide: Guide, answers: Answers) -> None:
 
 async def pressed(_update: Update, context: Context, guides: Mapping[str, Guide]) -> None:
     """A button of a guided entry."""
-    kind, step, value = (*":".join(context.codes).split(":", 3), "", "", "")[1:4]
+    kind, step, value = context.given
     entry = await _open(context)
     guide = guides.get(kind)
     if guide is None or entry is None or entry.kind != kind:
@@ -64,13 +80,13 @@ async def pressed(_update: Update, context: Context, guides: Mapping[str, Guide]
 
 async def _press(context: Context, guide: Guide, entry: dialogues.OpenEntry, step: str, value: str) -> None:
     current = guide.flow.current(entry.data)
-    if current == "kept" and step in {"kept", "again"}:
+    if current == "kept" and step in {"kept", presses.AGAIN}:
         _about_this_text(entry, value)
-    if step == "back":
+    if step == presses.BACK:
         await _step_back(context, guide, entry)
-    elif step == "redo" and current == guide.flow.steps[-1].name and value in guide.flow.redoable:
+    elif step == presses.REDO and current == guide.flow.steps[-1].name and value in guide.flow.redoable:
         await _ask(context, guide, entry.person_id, guide.flow.redo(entry.data, value))
-    elif step == "again" and current == "kept":
+    elif step == presses.AGAIN and current == "kept":
         await _step_back(context, guide, entry)
     elif step == current and context.page is not None and not value:
         await _ask(context, guide, entry.person_id, dict(entry.data))
@@ -164,9 +180,11 @@ async def _take(
         return
     given = {key: value for key, value in entry.data.items() if key != "redo"}
     if step == "kept" and not pressed and text:
-        step = given["suspicious"]  # no button, but another wording at once
+        step = Notes.of(given).suspicious  # no button, but another wording at once
         given = _without_text(context, given)
-    added = await guide.take(context, dict(given), step, text, pressed)
+    added = await guide.read(
+        Given(context=context, answers=answered(given), notes=Notes.of(given), step=step, text=text, pressed=pressed)
+    )
     context.taken = True
     await _ask(context, guide, entry.person_id, _with(context, given, added))
 
@@ -182,7 +200,7 @@ async def _finish(context: Context, guide: Guide, entry: dialogues.OpenEntry, ch
         async with savepoint():
             await done()
     except ChangedMeanwhile:
-        if "seen" not in entry.data:
+        if Notes.of(entry.data).seen is None:
             raise
         await _ask(context, guide, entry.person_id, dict(entry.data))
 
@@ -199,7 +217,7 @@ async def _ask(context: Context, guide: Guide, person: int, answers: Answers) ->
         data=answers,
         now=context.now,
     )
-    begins = {"first": guide.flow.begins(answers), "source": answers.get("source")}
+    begins = {"first": guide.flow.begins(answers), "source": Notes.of(answers).source}
     context.show(guide.question(step), {**begins, **facts})
 
 
@@ -211,28 +229,15 @@ def _about_this_text(entry: dialogues.OpenEntry, source: str) -> None:
 
     Raises Outdated.
     """
-    if source != str(entry.data.get("source")):
+    if source != str(Notes.of(entry.data).source):
         raise Outdated
-
-
-def worded(context: Context, name: str, text: str, *, limit: int, whereabouts: bool = False) -> Answers:
-    """A typed text as the answer `name`; when it looks like case data, the step "kept" asks what is to become of it.
-
-    `whereabouts` as in `bot.rules.guard`. Raises TooLong.
-    """
-    if len(text) > limit:
-        raise TooLong(limit=limit)
-    context.taken = True
-    source = context.message.message_id if context.message else None
-    suspicious = guard.suspicious(text, whereabouts=whereabouts)
-    return {name: text, "suspicious": name if suspicious else "", "source": source}
 
 
 def _with(context: Context, given: Mapping[str, Any], added: Answers) -> Answers:
     """The answers and a new one. A new text asks anew whether it may stay; `doubtful` are the messages of those that asked."""
     if "source" not in added:
         return {**given, **added}
-    doubtful = dict(given.get("doubtful", {}))
+    doubtful = dict(Notes.of(given).doubtful)
     for name in doubtful.keys() & added.keys():
         context.erase(doubtful.pop(name))
     if added["suspicious"] and added["source"] is not None:
@@ -242,16 +247,18 @@ def _with(context: Context, given: Mapping[str, Any], added: Answers) -> Answers
 
 def _without_text(context: Context, data: Mapping[str, Any]) -> Answers:
     """Without the text that is asked about; its message goes too."""
-    doubtful = dict(data.get("doubtful", {}))
-    if data["suspicious"] in doubtful:
-        context.erase(doubtful.pop(data["suspicious"]))
-    gone = {data["suspicious"], "suspicious", "source", "kept"}
+    notes = Notes.of(data)
+    doubtful = dict(notes.doubtful)
+    if notes.suspicious in doubtful:
+        context.erase(doubtful.pop(notes.suspicious))
+    gone = {notes.suspicious, "suspicious", "source", "kept"}
     return {**{key: value for key, value in data.items() if key not in gone}, "doubtful": doubtful}
 
 
 def erase_texts(context: Context, answers: Mapping[str, Any]) -> None:
     """Nothing of what was typed is wanted after all."""
-    sources = {answers.get("source"), *answers.get("doubtful", {}).values()}
+    notes = Notes.of(answers)
+    sources = {notes.source, *notes.doubtful.values()}
     for source in sorted(source for source in sources if source is not None):
         context.erase(source)
 

@@ -4,7 +4,6 @@ from telegram import Update
 
 from bot.actions.accounts import groups
 from bot.handlers import start
-from bot.handlers.buttons import Button
 from bot.handlers.context import Context
 from bot.post import move_chat
 
@@ -59,4 +58,4 @@ async def migrated(_update: Update, context: Context) -> None:
         await groups.moved(network=network, chat_id=new, now=context.now)
 
 
-BUTTONS = {"gl": Button(link, "body"), "go": Button(offer)}
+BUTTONS = {"gl": link, "go": offer}

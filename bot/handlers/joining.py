@@ -4,7 +4,6 @@ from telegram import ChatMember, Update
 
 from bot.actions.accounts import joining, sessions
 from bot.handlers import groups, start
-from bot.handlers.buttons import Button
 from bot.handlers.context import Context, Stranger
 from bot.messages import LANGUAGES
 from storage.vocabulary import TokenPurpose
@@ -74,4 +73,4 @@ async def membership(update: Update, context: Context) -> None:
         await groups.offer(update, context)
 
 
-BUTTONS = {"joined": Button(privacy_read)}
+BUTTONS = {"joined": privacy_read}

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,13 +11,13 @@ from telegram import Update
 from bot.actions import access
 from bot.actions.meetings import arrangements, invitations, meetings, moving, placing, reaching
 from bot.actions.meetings.arrangements import Arrangement
-from bot.handlers import buttons, dialogues
-from bot.handlers.buttons import Button
+from bot.handlers import dialogues, readers
 from bot.handlers.context import Context
-from bot.handlers.dialogues import Answers, Guide
-from bot.rules import join_links, permissions, reading
+from bot.handlers.dialogues import Guide
+from bot.handlers.readers import Answers, Given, Reader
+from bot.rules import join_links, permissions, presses, reading
 from bot.rules.calendar_grid import month_grid
-from bot.rules.dialogue import CANCEL, INVITE, MEETING, MOVE, PLACE
+from bot.rules.dialogue import CANCEL, INVITE, MEETING, MOVE, PLACE, Notes
 from bot.rules.facts import JoinLink, Place, Plain, Text, Title
 from bot.rules.refusals import NotAllowed, NotUnderstood
 from storage.vocabulary import MeetingFormat
@@ -164,60 +165,49 @@ async def tell_now(_update: Update, context: Context) -> None:
 # --- the guided entries ---------------------------------------------------------------------------------------------
 
 
-async def _take(context: Context, answers: Answers, step: str, text: str, pressed: bool) -> Answers:  # noqa: FBT001, PLR0911  # a guide's signature; one return for each step
-    match step:
-        case "body":
-            wanted = buttons.number(text) if pressed else text
-            body = await access.body(await context.speaker(), wanted, context.now, permissions.may_schedule)
-            return {"body": body.id}
-        case "when" if pressed and text.startswith("g"):  # leafs to a month: g2026-12
-            return {"month": buttons.matching(MONTH, text[1:]), "day": None, "options": []}
-        case "when":
-            return _when(context, answers, text, (await context.speaker()).zone, pressed=pressed)
-        case "minutes":
-            return _minutes(context, answers, text, (await context.speaker()).zone)
-        case "format":
-            return {"format": buttons.word(MeetingFormat, text).value} if pressed else _typed_only("format")
-        case "place" | "join_link" if pressed:
-            return {step: await _known(context, answers, step, text)}
-        case "kept" if pressed:
-            return {"kept": True}
-        case "reason" if not pressed and text:
-            return dialogues.worded(context, "reason", text, limit=invitations.REASON_LIMIT)
-        case "place" | "join_link" if text:
-            limit = meetings.TITLE_LIMIT if step == "place" else meetings.LINK_LIMIT
-            added = dialogues.worded(context, step, text, limit=limit, whereabouts=True)
-            return added if step == "place" else {**added, step: join_links.read(text)}
-        case _:
-            raise NotUnderstood(step=Plain(step))
+def _known(name: str) -> Reader:
+    """The body's usual place or link, the one that the meeting has at present, or none."""
+
+    async def read(given: Given) -> Answers:
+        context, by = given.context, await given.context.speaker()
+        if given.text == "usual":
+            body = await access.body(by, given.answers["body"], context.now, permissions.may_schedule)
+            return {name: body.place if name == "place" else body.join_link}
+        if given.text == "same":
+            facts = await moving.changeable(by=by, meeting=given.answers["meeting"], now=context.now)
+            return {name: facts["meeting"][name]}
+        return {name: None}
+
+    return read
 
 
-async def _known(context: Context, answers: Answers, step: str, which: str) -> str | None:
-    """The body's usual place or link, the one that the meeting has now, or none."""
-    by = await context.speaker()
-    if which == "usual":
-        body = await access.body(by, answers["body"], context.now, permissions.may_schedule)
-        return body.place if step == "place" else body.join_link
-    if which == "same":
-        facts = await moving.changeable(by=by, meeting=answers["meeting"], now=context.now)
-        known: str | None = facts["meeting"][step]
-        return known
-    return None
+async def _link(given: Given) -> Answers:
+    written = await readers.text(limit=meetings.LINK_LIMIT, whereabouts=True)(given)
+    return {**written, "join_link": join_links.read(given.text)}
 
 
-def _typed_only(step: str) -> Answers:
-    raise NotUnderstood(step=Plain(step))
+async def _format(given: Given) -> Answers:
+    return {"format": presses.word(MeetingFormat, given.text).value}
 
 
-def _when(context: Context, answers: Answers, text: str, zone: str, *, pressed: bool) -> Answers:
+async def _picked(given: Given) -> Answers:
+    """A day or a time from the calendar; or another month of it: g2026-12."""
+    if given.text.startswith("g"):
+        return {"month": presses.matching(MONTH, given.text[1:]), "day": None, "options": []}
+    return await _when(given)
+
+
+async def _when(given: Given) -> Answers:
     """A date as typed or picked; a day without a time asks for the time, and days that are offered take the chosen one's place."""
-    known = () if pressed else answers.get("options") or filter(None, [answers.get("day")])
+    context, answers = given.context, given.answers
+    known = () if given.pressed else answers.get("options") or filter(None, [answers.get("day")])
     days = tuple(dict.fromkeys(date.fromisoformat(stored[:10]) for stored in known))
-    clock: dict[str, Any] = {"now": context.now, "zone": ZoneInfo(zone)}
+    zone = ZoneInfo((await context.speaker()).zone)
     if days:
-        understood = reading.at(text, days=days, sure=not answers.get("options"), **clock)
+        understood = reading.at(given.text, days=days, sure=not answers.get("options"), now=context.now, zone=zone)
     else:
-        understood = (_one_of_two(text) if pressed else None) or reading.when(text, **clock)
+        exact = _one_of_two(given.text) if given.pressed else None
+        understood = exact or reading.when(given.text, now=context.now, zone=zone)
     if isinstance(understood, reading.NotADate):
         raise NotUnderstood(
             step=Plain("time" if answers.get("day") else "when"), why=Plain(understood.reason.name.lower())
@@ -230,26 +220,26 @@ def _when(context: Context, answers: Answers, text: str, zone: str, *, pressed: 
     added: Answers = {"when": _stored(replace(understood, end=None, end_fold=None)), "options": []}
     if answers.get("day"):
         added["day"] = understood.date.isoformat()
-    minutes = understood.minutes(clock["zone"])
+    minutes = understood.minutes(zone)
     if minutes is not None:
         added["minutes"] = minutes
-        added["preset"] = [*answers.get("preset", ()), "minutes"]
+        added["preset"] = [*given.notes.preset, "minutes"]
     return added
 
 
-def _minutes(context: Context, answers: Answers, text: str, zone: str) -> Answers:
+async def _minutes(given: Given) -> Answers:
     """A length, or the end ("bis 12", "10-12"); where an end may be one of two, or is none, the lengths to choose from."""
-    length = reading.duration(text)
+    length = reading.duration(given.text)
     if length is not None:
         return {"minutes": int(length.total_seconds()) // 60, "ends": []}
-    clock = ZoneInfo(zone)
-    understood = reading.until(text, start=_exact(answers["when"]), now=context.now, zone=clock)
+    zone = ZoneInfo((await given.context.speaker()).zone)
+    understood = reading.until(given.text, start=_exact(given.answers["when"]), now=given.context.now, zone=zone)
     match understood:
         case reading.Exact():
-            return {"minutes": understood.minutes(clock), "ends": []}
+            return {"minutes": understood.minutes(zone), "ends": []}
         case reading.Choices(options=options, skipped=skipped):
-            return {"ends": [option.minutes(clock) for option in options], "skipped": skipped}
-    raise NotUnderstood(step=Plain("minutes"))
+            return {"ends": [option.minutes(zone) for option in options], "skipped": skipped}
+    raise given.not_understood()
 
 
 def _stored(exact: reading.Exact) -> str:
@@ -291,8 +281,8 @@ def _wall(stored: str) -> datetime:
 
 async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
     """What the questions about a meeting show; a text that looks like case data is not repeated."""
-    if answers.get("suspicious") and not answers.get("kept"):
-        answers = {**answers, answers["suspicious"]: None}
+    if withheld := Notes.of(answers).withheld:
+        answers = {**answers, withheld: None}
     person = await context.speaker()
     zone = ZoneInfo(person.zone)
     bodies = await access.bodies(person, context.now, permissions.may_schedule)
@@ -346,7 +336,7 @@ async def _existing(context: Context, answers: Answers) -> dict[str, Any]:
         return {}
     person = await context.speaker()
     since = await arrangements.meanwhile(
-        by=person, meeting=answers["meeting"], began=answers.get("seen"), now=context.now
+        by=person, meeting=answers["meeting"], began=Notes.of(answers).seen, now=context.now
     )
     if "short_notice" in answers:
         check = await invitations.notice_check(
@@ -393,7 +383,7 @@ async def _scheduled(context: Context, answers: Answers, _choice: str) -> None:
 
 def _seen(answers: Answers, choice: str) -> str | None:
     """The mark of the meeting as it stood above the button; a form from before there were marks has none."""
-    return choice if "seen" in answers else None
+    return None if Notes.of(answers).seen is None else choice
 
 
 async def _invited(context: Context, answers: Answers, choice: str) -> None:
@@ -446,28 +436,43 @@ async def _cancelled(context: Context, answers: Answers, choice: str) -> None:
     context.show("meetings/cancelled_by_me", facts)
 
 
+_TIMES = {"when": readers.either(pressed=_picked, typed=_when), "minutes": _minutes}
+_WHERE = {
+    "kept": readers.kept,
+    "format": readers.pressed(_format),
+    "place": readers.either(pressed=_known("place"), typed=readers.text(limit=meetings.TITLE_LIMIT, whereabouts=True)),
+    "join_link": readers.either(pressed=_known("join_link"), typed=_link),
+}
+_WHY = {"reason": readers.text(limit=invitations.REASON_LIMIT), "kept": readers.kept}
+
+MEETING_READERS = {"body": readers.body(partial(access.body, may=permissions.may_schedule)), **_TIMES, **_WHERE}
+INVITE_READERS = {"meeting": readers.unread, **_WHY}
+MOVE_READERS = {"meeting": readers.unread, **_TIMES}
+PLACE_READERS = {"meeting": readers.unread, **_WHERE}
+CANCEL_READERS = {"meeting": readers.unread, **_WHY}
+
 GUIDES = {
-    "meeting": Guide("meetings", MEETING, _take, _facts, _scheduled),
-    "invite": Guide("meetings", INVITE, _take, _facts, _invited, OVER),
-    "move": Guide("meetings", MOVE, _take, _facts, _moved, OVER),
-    "place": Guide("meetings", PLACE, _take, _facts, _relocated, OVER),
-    "cancel": Guide("meetings", CANCEL, _take, _facts, _cancelled, OVER),
+    "meeting": Guide("meetings", MEETING, MEETING_READERS, _facts, _scheduled),
+    "invite": Guide("meetings", INVITE, INVITE_READERS, _facts, _invited, OVER),
+    "move": Guide("meetings", MOVE, MOVE_READERS, _facts, _moved, OVER),
+    "place": Guide("meetings", PLACE, PLACE_READERS, _facts, _relocated, OVER),
+    "cancel": Guide("meetings", CANCEL, CANCEL_READERS, _facts, _cancelled, OVER),
 }
 
 BUTTONS = {
-    "meetings": Button(upcoming),
-    "m": Button(view, "meeting"),
-    "ma": Button(answer, "meeting answer minute?"),
-    "md": Button(deputies, "meeting person?"),
-    "mdd": Button(delegate, "meeting person person?"),
-    "mw": Button(answers, "meeting"),
-    "mu": Button(tell_again, "meeting"),
-    "mf": Button(answer_for, "meeting person?"),
-    "mfa": Button(answered_for, "meeting person answer"),
-    "mnew": Button(schedule, "body?"),
-    "mi": Button(invite, "meeting"),
-    "mm": Button(move, "meeting"),
-    "mp": Button(relocate, "meeting"),
-    "mc": Button(cancel, "meeting"),
-    "mt": Button(tell_now, "meeting"),
+    "meetings": upcoming,
+    "m": view,
+    "ma": answer,
+    "md": deputies,
+    "mdd": delegate,
+    "mw": answers,
+    "mu": tell_again,
+    "mf": answer_for,
+    "mfa": answered_for,
+    "mnew": schedule,
+    "mi": invite,
+    "mm": move,
+    "mp": relocate,
+    "mc": cancel,
+    "mt": tell_now,
 }

@@ -4,7 +4,6 @@ from telegram import Update
 
 from bot.actions.accounts import onboarding
 from bot.actions.people import bodies
-from bot.handlers.buttons import Button
 from bot.handlers.context import Context
 from bot.rules.facts import Facts
 
@@ -52,10 +51,10 @@ async def _seated(context: Context, body: int) -> Facts:
 
 # What stands in the place of a page is passed over: buttons in older messages open the first one.
 BUTTONS = {
-    "o": Button(organise),
-    "ob": Button(one_body, "body"),
-    "tl": Button(town, "page?"),
-    "tb": Button(town_body, "body page?"),
-    "ta": Button(ask_all, "body"),
-    "taa": Button(invite_all, "body"),
+    "o": organise,
+    "ob": one_body,
+    "tl": town,
+    "tb": town_body,
+    "ta": ask_all,
+    "taa": invite_all,
 }

@@ -11,7 +11,6 @@ from telegram.error import TelegramError
 from bot.actions.accounts import joining
 from bot.actions.people import leaving, people_files
 from bot.actions.people.people_files import Waiting
-from bot.handlers.buttons import Button
 from bot.handlers.context import Context
 from bot.post.files import download
 from bot.rules import spreadsheet
@@ -163,12 +162,12 @@ async def drop(_update: Update, context: Context) -> None:
 
 # What stands in the place of a page is passed over: buttons in older messages open the first one.
 BUTTONS = {
-    "os": Button(seats, "body page?"),
-    "op": Button(seat, "seat"),
-    "oe": Button(ask_end, "seat"),
-    "oee": Button(end, "seat"),
-    "oi": Button(invite, "person"),
-    "pf": Button(page, "page?"),
-    "pfi": Button(confirm),
-    "pfd": Button(drop),
+    "os": seats,
+    "op": seat,
+    "oe": ask_end,
+    "oee": end,
+    "oi": invite,
+    "pf": page,
+    "pfi": confirm,
+    "pfd": drop,
 }

@@ -4,7 +4,6 @@ from telegram import Update
 
 from bot.actions import feeds
 from bot.actions.accounts import preferences
-from bot.handlers.buttons import Button
 from bot.handlers.context import Context
 from bot.rules.facts import FeedLink, Plain
 from bot.rules.refusals import Outdated
@@ -66,8 +65,8 @@ async def renew(_update: Update, context: Context) -> None:
 
 
 BUTTONS = {
-    "sl": Button(speak, "language"),
-    "sq": Button(rest, "rest"),
-    "kr": Button(ask_renewal),
-    "krr": Button(renew),
+    "sl": speak,
+    "sq": rest,
+    "kr": ask_renewal,
+    "krr": renew,
 }

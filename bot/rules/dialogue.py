@@ -6,14 +6,51 @@ one-line command) simply starts further on. Whether a text that looks like case 
 such a text can be there before another question is asked.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Any
 
 Data = Mapping[str, Any]
 
 LIFETIME = timedelta(hours=24)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notes:
+    """What an entry keeps beside the answers; it is stored among them (docs/decisions/0008).
+
+    `preset` are the answers that nobody had to give, `redo` is the old answer to a question that is asked again. `suspicious`
+    names the text that looks like case data, and `kept` says that it may stay. `source` is the message in which the latest text
+    came, and `doubtful` has the message of each text that was asked about. `seen` is the meeting that the entry is about, as it
+    stood when the entry began.
+    """
+
+    preset: Sequence[str] = ()
+    redo: Mapping[str, Any] | None = None
+    suspicious: str = ""
+    kept: bool = False
+    source: int | None = None
+    doubtful: Mapping[str, int] = field(default_factory=dict)
+    seen: Mapping[str, Any] | None = None
+
+    @classmethod
+    def of(cls, data: Data) -> "Notes":
+        """The notes of an entry, as it is stored."""
+        return cls(**{key: value for key, value in data.items() if key in _NOTED})
+
+    @property
+    def withheld(self) -> str:
+        """The name of the text that is not repeated, because nobody has said yet that it is no case data; else empty."""
+        return "" if self.kept else self.suspicious
+
+
+_NOTED = frozenset(known.name for known in fields(Notes))
+
+
+def answered(data: Data) -> dict[str, Any]:
+    """What people answered, without the notes."""
+    return {key: value for key, value in data.items() if key not in _NOTED}
 
 
 def _always(_data: Data) -> bool:
@@ -52,17 +89,17 @@ class Flow:
         Half an answer goes alone. Answers that nobody had to give (listed in `preset`) are not asked for; one that was to be
         given anew is as before.
         """
-        if "redo" in data:
-            return {**{key: value for key, value in data.items() if key != "redo"}, **data["redo"]}
+        notes = Notes.of(data)
+        if notes.redo is not None:
+            return {**{key: value for key, value in data.items() if key != "redo"}, **notes.redo}
         half = self._half(data)
         if half:
             return {key: value for key, value in data.items() if key not in half}
         names = [step.name for step in self.steps]
-        preset = data.get("preset", ())
-        answered = [name for name in names if name in data and name not in preset]
-        if not answered:
+        given = [name for name in names if name in data and name not in notes.preset]
+        if not given:
             return dict(data)
-        gone = set(names[names.index(answered[-1]) :]) - set(preset)
+        gone = set(names[names.index(given[-1]) :]) - set(notes.preset)
         return {key: value for key, value in data.items() if key not in gone}
 
     def _half(self, data: Data) -> set[str]:
@@ -91,7 +128,7 @@ def _is(key: str) -> Callable[[Data], bool]:
 
 def _on_request(name: str) -> Callable[[Data], bool]:
     """Asked only when somebody wants to answer it (`Flow.redo`)."""
-    return lambda data: name in data or name in data.get("redo", ())
+    return lambda data: name in data or name in (Notes.of(data).redo or ())
 
 
 def _lacks(key: str, *values: object) -> Callable[[Data], bool]:

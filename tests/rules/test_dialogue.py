@@ -1,9 +1,10 @@
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
 from bot.rules import dialogue
-from bot.rules.dialogue import FLOWS, INVITE, ITEM, MEETING, Flow, Step
+from bot.rules.dialogue import FLOWS, INVITE, ITEM, MEETING, Flow, Notes, Step
 
 Data = dict[str, Any]
 
@@ -203,3 +204,46 @@ def test_back_from_half_an_answer_forgets_only_that() -> None:
 )
 def test_entry_begins_where_nothing_is_behind_the_open_step(data: Data, begins: bool) -> None:  # noqa: FBT001  # a table
     assert MEETING.begins(data) is begins
+
+
+def test_answers_and_notes_of_a_stored_entry_are_told_apart() -> None:
+    stored: Data = {
+        "body": 1,
+        "title": "Kinderbauernhof",
+        "papers": [4],
+        "preset": ["body"],
+        "redo": {"minutes": 20},
+        "suspicious": "title",
+        "kept": True,
+        "source": 71,
+        "doubtful": {"title": 71},
+        "seen": {"version": 3},
+    }
+
+    assert dialogue.answered(stored) == {"body": 1, "title": "Kinderbauernhof", "papers": [4]}
+    assert dialogue.answered(stored) | asdict(Notes.of(stored)) == stored
+
+
+def test_entry_without_notes_has_answers_alone() -> None:
+    assert dialogue.answered({"body": 1}) == {"body": 1}
+    assert Notes.of({"body": 1}) == Notes()
+
+
+@pytest.mark.parametrize(
+    ("stored", "withheld"),
+    [
+        ({}, ""),
+        ({"suspicious": ""}, ""),
+        ({"suspicious": "title"}, "title"),
+        ({"suspicious": "title", "kept": True}, ""),
+    ],
+)
+def test_text_that_looks_like_case_data_is_withheld_until_somebody_keeps_it(stored: Data, withheld: str) -> None:
+    assert Notes.of(stored).withheld == withheld
+
+
+@EVERY_FLOW
+def test_no_step_is_called_like_a_note_but_the_one_that_asks_for_it(flow: Flow) -> None:
+    asked_of_people = {step.name: 1 for step in flow.steps if step.name != "kept"}
+
+    assert dialogue.answered(asked_of_people) == asked_of_people

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from bot import messages
-from bot.messages import CALLBACK_BYTES, PAGE, Button, ChatMessage, Voice
+from bot.messages import CALLBACK_BYTES, Button, ChatMessage, Voice
 from bot.post import texts
 from bot.rules import channels
 from bot.rules.facts import PersonName, Place, Text, Title
+from bot.rules.presses import PAGE
 from bot.webchat.limits import BUTTONS, BUTTONS_IN_A_ROW
 from tests.post import samples
 

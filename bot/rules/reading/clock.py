@@ -267,10 +267,10 @@ def _span(match: re.Match[str]) -> Clock | None:
     marked = bool(match["from"]) or not (start_bare and end_bare)
     if match["to"] and not marked:  # "ten to two"
         return None
-    return Clock(_start_of_span(_face(start), start_bare, end), _face(end), marked)
+    return Clock(_start_of_span(_face(start), end, bare=start_bare), _face(end), marked)
 
 
-def _start_of_span(start: Face, bare: bool, end: str) -> Face:  # noqa: FBT001 - private, and read once
+def _start_of_span(start: Face, end: str, *, bare: bool) -> Face:
     """A bare start takes its style from its end: "9-11 Uhr", "2 to 4 pm"; a written one where that settles it."""
     style = Style.OPEN if re.search(r"[ap]\.?m\.?$", end) else _face(end).style
     takes = bare or (start.style is Style.WRITTEN and style in (Style.OPEN, Style.SETTLED))
