@@ -58,6 +58,7 @@ def test_nth_meeting_that_is_not_planned_is_unknown() -> None:
         ([date(2026, 11, 17), None], None),
         ([date(2026, 11, 16), date(2026, 11, 17)], date(2026, 11, 17)),
         ([WEDNESDAY], WEDNESDAY),
+        ([WEDNESDAY, date(2026, 11, 20)], WEDNESDAY),
     ],
 )
 def test_next_due_is_the_nearest_ahead_or_the_last_of_all(days: list[date | None], due: date | None) -> None:
