@@ -30,6 +30,7 @@ TOWN = Directory(
         ("Herr Dr. Özdemir", (Party(person=2),)),
         ("Diakonie", (Party(organisation=6),)),
         ("caritas", (Party(organisation=5),)),
+        ("Jugendamt", (Party(organisation=4),)),
         ("Amt für Jugend und Familie", (Party(organisation=4),)),
         ("rlk", (Party(body=7),)),
         ("Leitung RLK", (Party(body=7, role=Role.CHAIR),)),
