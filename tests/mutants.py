@@ -26,9 +26,21 @@ RULES = "bot/rules"
 TESTS = "tests/rules"
 LIST = Path(__file__).with_suffix(".toml")
 NEEDED = ("bot", "storage", "tests", "docs", "config.example.toml", "town.example.toml")
+PRELOADED = "preloaded.txt"
+LIBRARIES = ("tortoise.backends.asyncpg.client", "tortoise.backends.sqlite.client", "structlog", "holidays")
 LEAST = 0.95
-NOTICED = frozenset({"killed", "timeout", "segfault", "suspicious"})
+KILLED, ENDED, NOT_LOADED = "killed", "ended", "not loaded"
+NOTICED = frozenset({KILLED, ENDED, NOT_LOADED})
 UNNOTICED = frozenset({"survived", "no tests"})
+# How the processes end: pytest's codes, mutmut's own, and what the limits of time leave. 2 and 255 are of a mutant that cannot be
+# imported by its tests or by their conftest.
+STATUS = {
+    0: "survived",
+    **dict.fromkeys((5, 33), "no tests"),
+    **dict.fromkeys((1, 3), KILLED),
+    **dict.fromkeys((2, 255), NOT_LOADED),
+    **dict.fromkeys((-24, 24, 152, 36, -9, -11), ENDED),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +57,7 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class Mutant:
-    """A mutant that was run; `status` is mutmut's word for what came of it."""
+    """A mutant, and what came of it."""
 
     change: Change
     status: str
@@ -82,8 +94,11 @@ def run(wanted: Sequence[str], workers: int) -> list[Mutant]:
             (place / name).symlink_to(HOUSE / name)
         own = (HOUSE / "pyproject.toml").read_text(encoding="utf-8")
         (place / "pyproject.toml").write_text(own + _settings(wanted), encoding="utf-8")
-        _mutmut(place, "run", "--max-children", str(workers), quietly=not sys.stdout.isatty())
-        return read(place / "mutants", _mutmut(place, "results", "--all", "true", quietly=True))
+        (place / PRELOADED).write_text("\n".join(LIBRARIES), encoding="utf-8")
+        command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(workers)]
+        progress = None if sys.stdout.isatty() else subprocess.PIPE
+        subprocess.run(command, cwd=place, stdout=progress, text=True, check=True)
+        return [mutant for module in wanted for mutant in read(place / "mutants" / RULES, module)]
 
 
 def _settings(wanted: Sequence[str]) -> str:
@@ -92,37 +107,30 @@ def _settings(wanted: Sequence[str]) -> str:
         "only_mutate": [f"{RULES}/{module}.py" for module in wanted],
         "also_copy": [name for name in NEEDED if name not in {"bot", "tests"}],
         "pytest_add_cli_args_test_selection": [TESTS],
-        "pytest_add_cli_args": ["--hypothesis-profile=ci"],  # the same examples for each, and no limit in seconds
-        "process_isolation": "forkserver",  # else a mutant finds in caches what the original has answered
+        "pytest_add_cli_args": [
+            *("-p", "tests.reached"),
+            "--hypothesis-profile=ci",  # fixed examples, and no limit in seconds
+            *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # the libraries are loaded before pytest
+        ],
+        "process_isolation": "forkserver",  # nothing of ours is loaded before the fork: what runs while a module loads,
+        "forkserver_warmup": "import",  # and what fills a cache, must be the mutant's too
+        "preload_modules_file": PRELOADED,
         "use_git_change_detection": False,
     }
     return "\n[tool.mutmut]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
 
 
-def _mutmut(place: Path, *arguments: str, quietly: bool) -> str:
-    command = [sys.executable, "-m", "mutmut", *arguments]
-    try:
-        done = subprocess.run(command, cwd=place, stdout=subprocess.PIPE if quietly else None, text=True, check=True)
-    except subprocess.CalledProcessError as failed:
-        sys.stdout.write(failed.stdout or "")
-        raise
-    return done.stdout or ""
-
-
-def read(made: Path, results: str) -> list[Mutant]:
-    """What came of the mutants that mutmut has `made`, by the lines of its `results`: "bot.rules.quiet.x_f__mutmut_1: killed"."""
-    keys = [line.strip().rpartition(": ") for line in results.splitlines() if line.strip()]
-    status = {key: word for key, _, word in keys}
-    mutants = []
-    for module in sorted({key.rpartition(".")[0] for key in status}):
-        path = made / f"{module.replace('.', '/')}.py"
-        if not path.exists():
-            path = path.with_suffix("") / "__init__.py"
-        name = path.relative_to(made / RULES).with_suffix("").as_posix()
-        for mutant, change in changes(name, path.read_text(encoding="utf-8")).items():
-            if (key := f"{module}.{mutant}") in status:
-                mutants.append(Mutant(change=change, status=status[key]))
-    return mutants
+def read(made: Path, module: str) -> list[Mutant]:
+    """What came of the mutants of a module, from what mutmut has `made` of it; of one without functions it makes none."""
+    results = made / f"{module}.py.meta"
+    if not results.exists():
+        return []
+    codes = json.loads(results.read_text(encoding="utf-8"))["exit_code_by_key"]
+    changed = changes(module, (made / f"{module}.py").read_text(encoding="utf-8"))
+    return [
+        Mutant(change=changed[key.rpartition(".")[2]], status=STATUS.get(code, f"not run: {code}"))
+        for key, code in codes.items()
+    ]
 
 
 def changes(module: str, source: str) -> dict[str, Change]:
@@ -152,9 +160,7 @@ def judged(mutants: Iterable[Mutant], wanted: Sequence[str], known: frozenset[Ch
     run = list(mutants)
     survivors = [mutant.change for mutant in run if mutant.status in UNNOTICED]
     figures = []
-    wrong = [
-        f"This one was not run ({one.status}).\n{one.change}" for one in run if one.status not in NOTICED | UNNOTICED
-    ]
+    wrong = [f"{one.status}\n{one.change}" for one in run if one.status not in NOTICED | UNNOTICED]
     for module in wanted:
         words = Counter(mutant.status for mutant in run if mutant.change.module == module)
         noticed = sum(words[word] for word in NOTICED)
@@ -164,6 +170,8 @@ def judged(mutants: Iterable[Mutant], wanted: Sequence[str], known: frozenset[Ch
         share = noticed / counted if counted else 1.0
         figures.append(f"{module}: {noticed} of {counted} noticed ({share:.1%}), {len(survived) - len(left)} listed")
         figures += [f"  survived: {change}" for change in left]
+        if words[NOT_LOADED] > counted / 2:
+            wrong.append(f"{module}: most of its mutants cannot be imported, or mutmut cannot run the tests.")
         if share < LEAST:
             wrong.append(f"{module}: fewer than {LEAST:.0%} of its mutants are noticed.")
     return figures, wrong + _outdated(run, wanted, known - set(survivors))
@@ -192,8 +200,10 @@ def main(arguments: Sequence[str]) -> str | None:
     try:
         wanted, known = modules(given.modules), listed(LIST.read_text(encoding="utf-8"))
         figures, wrong = judged(run(wanted, given.workers), wanted, known)
-    except (ValueError, subprocess.CalledProcessError) as error:
+    except ValueError as error:
         return str(error)
+    except subprocess.CalledProcessError as error:
+        return f"{error.stdout or ''}\n{error}"
     sys.stdout.writelines(f"{line}\n" for line in figures)
     return "\n".join(wrong) or None
 

@@ -1,10 +1,11 @@
 """The gate that asks whether the tests of the rules notice mutants; mutmut itself runs in `make mutants` only."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from tests import mutants
+from tests import mutants, reached
 from tests.mutants import LIST, Change, Mutant
 
 # What mutmut makes of a module with a function and a method, one mutant each.
@@ -35,10 +36,7 @@ class Rest:
             False,
         )
 '''
-RESULTS = """
-    bot.rules.quiet.x_is_over__mutmut_1: survived
-    bot.rules.quiet.xǁRestǁ_absent__mutmut_1: killed
-"""
+RESULTS = {"bot.rules.quiet.x_is_over__mutmut_1": 0, "bot.rules.quiet.xǁRestǁ_absent__mutmut_1": 1}
 OVER = Change(module="quiet", function="is_over", lines=("- return now > limit", "+ return now >= limit"))
 ABSENT = Change(module="quiet", function="Rest._absent", lines=("- day,",))
 
@@ -76,23 +74,28 @@ def test_module_that_does_not_exist_is_named() -> None:
         mutants.modules(["followup", "rhythm"])
 
 
-@pytest.mark.parametrize("file", ["quiet.py", "quiet/__init__.py"])
-def test_what_mutmut_has_made_is_read_with_what_came_of_it(tmp_path: Path, file: str) -> None:
-    path = tmp_path / "bot" / "rules" / file
-    path.parent.mkdir(parents=True)
-    path.write_text(MADE, encoding="utf-8")
+def test_what_mutmut_has_made_is_read_with_what_came_of_it(tmp_path: Path) -> None:
+    (tmp_path / "quiet.py").write_text(MADE, encoding="utf-8")
+    (tmp_path / "quiet.py.meta").write_text(json.dumps({"exit_code_by_key": RESULTS}), encoding="utf-8")
 
-    read = mutants.read(tmp_path, RESULTS)
-
-    name = file.removesuffix(".py")
-    assert [(mutant.change.module, mutant.change.function, mutant.status) for mutant in read] == [
-        (name, "is_over", "survived"),
-        (name, "Rest._absent", "killed"),
+    assert mutants.read(tmp_path, "quiet") == [
+        Mutant(change=OVER, status="survived"),
+        Mutant(change=ABSENT, status="killed"),
     ]
+
+
+def test_module_without_functions_has_no_mutants(tmp_path: Path) -> None:
+    assert mutants.read(tmp_path, "quiet") == []
 
 
 def test_change_is_the_lines_that_differ() -> None:
     assert list(mutants.changes("quiet", MADE).values()) == [OVER, ABSENT]
+
+
+def test_test_of_a_module_counts_for_all_of_it_that_was_called_before() -> None:
+    before = {"bot.rules.quiet.x_once", "bot.rules.quiet.xǁRestǁ_absent", "bot.rules.reach.x_f"}
+
+    assert reached.of_same_modules(before, {"bot.rules.quiet.x_is_over"}) == before - {"bot.rules.reach.x_f"}
 
 
 def test_listed_are_read_as_changes() -> None:
@@ -155,14 +158,28 @@ def test_survivor_is_shown(status: str) -> None:
     ]
 
 
-def test_mutant_whose_tests_hang_is_noticed() -> None:
-    assert mutants.judged([Mutant(change=OVER, status="timeout")], ["quiet"], frozenset())[1] == []
+@pytest.mark.parametrize("code", [-24, 152, -9])
+def test_mutant_whose_tests_hang_is_noticed(code: int) -> None:
+    run = [Mutant(change=OVER, status=mutants.STATUS[code])]
+
+    assert mutants.judged(run, ["quiet"], frozenset())[1] == []
+
+
+def test_module_whose_mutants_cannot_be_imported_is_no_success() -> None:
+    run = many(killed=2, survived=0)
+    broken = [Mutant(change=mutant.change, status="not loaded") for mutant in run]
+
+    _, wrong = mutants.judged([run[0], broken[1]], ["quiet"], frozenset())
+    _, mostly = mutants.judged(broken, ["quiet"], frozenset())
+
+    assert wrong == []
+    assert mostly == ["quiet: most of its mutants cannot be imported, or mutmut cannot run the tests."]
 
 
 def test_mutant_that_was_not_run_is_no_success() -> None:
-    _, wrong = mutants.judged([Mutant(change=OVER, status="not checked")], ["quiet"], frozenset())
+    _, wrong = mutants.judged([Mutant(change=OVER, status="not run: None")], ["quiet"], frozenset())
 
-    assert wrong == [f"This one was not run (not checked).\n{OVER}"]
+    assert wrong == [f"not run: None\n{OVER}"]
 
 
 @pytest.mark.parametrize(
