@@ -1,6 +1,6 @@
 """Changes the rules one small way at a time and asks whether a test notices: `make mutants ARGS="followup reading/days"`.
 
-mutmut makes the mutants of each module of `bot/rules` (all of them unless some are named; that takes hours) and runs
+mutmut makes the mutants of each module of `bot/rules` (all of them unless some are named, which takes long) and runs
 `tests/rules` on them, in a folder of its own. 95 of 100 must be noticed in each module. `mutants.toml` beside this file lists
 the mutants that behave like the original, each with its reason; they do not count. A mutant whose tests hang is ended and
 counts as noticed. mutmut leaves tables, patterns and decorated functions as they are: nothing is said about those.
@@ -34,7 +34,7 @@ NOTICED = frozenset({KILLED, ENDED, NOT_LOADED})
 UNNOTICED = frozenset({"survived", "no tests"})
 # How the processes end: pytest's codes, mutmut's own, and what the limits of time leave. 2 and 255 are of a mutant that cannot be
 # imported by its tests or by their conftest.
-STATUS = {
+STATUS: dict[int | None, str] = {
     0: "survived",
     **dict.fromkeys((5, 33), "no tests"),
     **dict.fromkeys((1, 3), KILLED),
@@ -87,21 +87,27 @@ def listed(text: str) -> frozenset[Change]:
 
 
 def run(wanted: Sequence[str], workers: int) -> list[Mutant]:
-    """Make the mutants of these modules and run their tests. Raises CalledProcessError when the tests fail without any mutant."""
+    """Make the mutants of these modules and run their tests. Raises CalledProcessError when the tests fail without any mutant.
+
+    First each mutant takes over when everything is loaded, which is quick. Those that survive are run once more in processes
+    that load it all by themselves: so the mutant is there, too, for what runs while a module loads.
+    """
     with tempfile.TemporaryDirectory(prefix="faden-mutants-") as directory:
         place = Path(directory)
         for name in NEEDED:
             (place / name).symlink_to(HOUSE / name)
-        own = (HOUSE / "pyproject.toml").read_text(encoding="utf-8")
-        (place / "pyproject.toml").write_text(own + _settings(wanted), encoding="utf-8")
         (place / PRELOADED).write_text("\n".join(LIBRARIES), encoding="utf-8")
-        command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(workers)]
-        progress = None if sys.stdout.isatty() else subprocess.PIPE
-        subprocess.run(command, cwd=place, stdout=progress, text=True, check=True)
-        return [mutant for module in wanted for mutant in read(place / "mutants" / RULES, module)]
+        made = place / "mutants" / RULES
+        _mutmut(place, wanted, workers, warmup="collect")
+        survivors = [
+            key for module in wanted for key, code in codes(made, module).items() if STATUS.get(code) in UNNOTICED
+        ]
+        if survivors:
+            _mutmut(place, wanted, workers, *survivors, warmup="import")
+        return [mutant for module in wanted for mutant in read(made, module)]
 
 
-def _settings(wanted: Sequence[str]) -> str:
+def _mutmut(place: Path, wanted: Sequence[str], workers: int, *mutants: str, warmup: str) -> None:
     settings: dict[str, Any] = {
         "source_paths": ["bot"],
         "only_mutate": [f"{RULES}/{module}.py" for module in wanted],
@@ -112,24 +118,36 @@ def _settings(wanted: Sequence[str]) -> str:
             "--hypothesis-profile=ci",  # fixed examples, and no limit in seconds
             *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # the libraries are loaded before pytest
         ],
-        "process_isolation": "forkserver",  # nothing of ours is loaded before the fork: what runs while a module loads,
-        "forkserver_warmup": "import",  # and what fills a cache, must be the mutant's too
+        "process_isolation": "forkserver",  # no test runs before the fork, so no cache holds what the original answered
+        "forkserver_warmup": warmup,
         "preload_modules_file": PRELOADED,
+        "timeout_constant": 4.0,  # seconds, of which mutmut allows fifteen times as many
         "use_git_change_detection": False,
     }
-    return "\n[tool.mutmut]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
+    own = (HOUSE / "pyproject.toml").read_text(encoding="utf-8")
+    lines = (f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
+    (place / "pyproject.toml").write_text(f"{own}\n[tool.mutmut]\n{''.join(lines)}", encoding="utf-8")
+    command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(workers), *mutants]
+    progress = None if sys.stdout.isatty() else subprocess.PIPE
+    subprocess.run(command, cwd=place, stdout=progress, text=True, check=True)
+
+
+def codes(made: Path, module: str) -> dict[str, int | None]:
+    """How the processes of a module's mutants ended; mutmut makes none of a module without functions."""
+    results = made / f"{module}.py.meta"
+    if not results.exists():
+        return {}
+    ended: dict[str, int | None] = json.loads(results.read_text(encoding="utf-8"))["exit_code_by_key"]
+    return ended
 
 
 def read(made: Path, module: str) -> list[Mutant]:
-    """What came of the mutants of a module, from what mutmut has `made` of it; of one without functions it makes none."""
-    results = made / f"{module}.py.meta"
-    if not results.exists():
-        return []
-    codes = json.loads(results.read_text(encoding="utf-8"))["exit_code_by_key"]
-    changed = changes(module, (made / f"{module}.py").read_text(encoding="utf-8"))
+    """What came of the mutants of a module, from what mutmut has `made` of it."""
+    ended = codes(made, module)
+    changed = changes(module, (made / f"{module}.py").read_text(encoding="utf-8")) if ended else {}
     return [
         Mutant(change=changed[key.rpartition(".")[2]], status=STATUS.get(code, f"not run: {code}"))
-        for key, code in codes.items()
+        for key, code in ended.items()
     ]
 
 
