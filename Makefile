@@ -29,7 +29,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test coverage check environments crash bench bench-large pictures words lock
+.PHONY: help run test coverage mutants check environments crash bench bench-large pictures words lock
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -43,6 +43,9 @@ test: $(tools) ## Run the tests, on SQLite and PostgreSQL (ARGS="--store both" f
 coverage: $(tools) ## Run the tests on SQLite and count the lines: the coverage gates
 	.venv/bin/pytest --numprocesses $(WORKERS) --dist loadgroup --store sqlite -m 'not crash and not bench and not browser' --cov --cov-report term --cov-report json $(ARGS)
 	.venv/bin/python -m tests.coverage_gate
+
+mutants: $(tools) ## Change the rules in small ways: the tests must notice (ARGS="followup parties" for these modules)
+	.venv/bin/python -m tests.mutants --workers $(WORKERS) $(ARGS)
 
 check: $(tools) ## Check formatting, style, types, imports and the Dockerfile
 	.venv/bin/ruff format --check .

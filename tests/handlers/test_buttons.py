@@ -27,6 +27,7 @@ from storage.models import (
     AgendaItemPaper,
     Body,
     CommitmentParty,
+    Dialogue,
     Document,
     InboxUpdate,
     Membership,
@@ -247,6 +248,27 @@ async def test_forged_answer_to_an_open_question_is_refused_and_never_a_defect(
             await presses(stage, KATHARINA, pattern.format(odd=odd))
 
     assert await InboxUpdate.filter(state=UpdateState.PARKED).count() == 0
+
+
+@pytest.mark.parametrize(
+    ("begin", "open_step", "data"),
+    [
+        (["/top TK: Fachtag", "d:item:purpose:decision"], "confirm", "d:item:redo:title"),
+        (["/top TK: Fachtag"], "purpose", "d:item:redo:meeting"),
+    ],
+)
+async def test_forged_redo_of_a_step_that_is_not_offered_is_outdated(
+    stage: Stage, begin: list[str], open_step: str, data: str
+) -> None:
+    for act in begin:
+        await (stage.says(KATHARINA, act) if act.startswith("/") else presses(stage, KATHARINA, act))
+    before = (await Dialogue.get()).data
+
+    told = await presses(stage, KATHARINA, data)
+
+    entry = await Dialogue.get()
+    assert told[0][-1:] == ["Das ist schon erledigt oder gilt nicht mehr. Mit /start geht es weiter."]
+    assert (entry.step, entry.data) == (open_step, before)
 
 
 async def test_number_typed_with_a_raised_digit_is_no_number(stage: Stage) -> None:

@@ -10,7 +10,7 @@ from storage.models import AgendaItem, Body, Dialogue, Meeting
 from storage.vocabulary import Network, Purpose
 from tests.stage import Button, Stage, raise_curtain
 
-PETRA = "Petra Wimmer"
+PETRA, KATHARINA = "Petra Wimmer", "Katharina Brandl"  # Katharina has one seat, in the TK
 
 
 @pytest.fixture
@@ -125,6 +125,14 @@ async def test_other_words_without_a_colon_are_the_title(stage: Stage, typed: st
     await stage.says(PETRA, typed)
 
     assert (await Dialogue.get()).data["title"] == typed.removeprefix("/top ")
+
+
+async def test_line_whose_body_is_unknown_is_confirmed_before_it_is_handed_in(stage: Stage) -> None:
+    await stage.says(KATHARINA, "/top Kinderbauernhof: Stand der Planung, Bericht, 10 min")
+
+    entry = await Dialogue.get()
+    assert (entry.step, entry.data["title"]) == ("confirm", "Kinderbauernhof: Stand der Planung")
+    assert await AgendaItem.all().count() == 0
 
 
 TWICE = "So, 31.10.2027 (KW 43), {}"

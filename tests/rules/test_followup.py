@@ -57,7 +57,9 @@ def test_nth_meeting_that_is_not_planned_is_unknown() -> None:
         ([date(2026, 11, 20), None], date(2026, 11, 20)),
         ([date(2026, 11, 17), None], None),
         ([date(2026, 11, 16), date(2026, 11, 17)], date(2026, 11, 17)),
+        ([date(2026, 11, 17)], date(2026, 11, 17)),
         ([WEDNESDAY], WEDNESDAY),
+        ([WEDNESDAY, date(2026, 11, 20)], WEDNESDAY),
     ],
 )
 def test_next_due_is_the_nearest_ahead_or_the_last_of_all(days: list[date | None], due: date | None) -> None:
@@ -96,6 +98,14 @@ def test_is_to_be_asked_from_then_on_until_the_day_itself() -> None:
     asked = [day for day in range(20, 29) if is_to_be_asked(THURSDAY, date(2026, 11, day), rest(), "HH")]
 
     assert asked == [23, 24, 25, 26]
+
+
+def test_is_to_be_asked_earlier_where_the_land_has_a_holiday_before() -> None:
+    after_epiphany, new_years_eve = date(2027, 1, 7), date(2026, 12, 31)
+
+    asked = [land for land in ("BY", "HH") if is_to_be_asked(after_epiphany, new_years_eve, rest(), land)]
+
+    assert asked == ["BY"]
 
 
 # --- who ------------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ TOWN = Directory(
         Named(id=4, short="jugendamt", name="Amt für Jugend und Familie"),
         Named(id=5, short="caritas-lindental", name="Caritas Lindental"),
         Named(id=6, short="diakonie", name="Diakonie Lindental"),
+        Named(id=8, short="meier-und-oezdemir", name="Meier und Özdemir"),
     ),
     bodies=(Named(id=7, short="RLK", name="Regionalleiterkonferenz"),),
 )
@@ -29,6 +30,7 @@ TOWN = Directory(
         ("Herr Dr. Özdemir", (Party(person=2),)),
         ("Diakonie", (Party(organisation=6),)),
         ("caritas", (Party(organisation=5),)),
+        ("Jugendamt", (Party(organisation=4),)),
         ("Amt für Jugend und Familie", (Party(organisation=4),)),
         ("rlk", (Party(body=7),)),
         ("Leitung RLK", (Party(body=7, role=Role.CHAIR),)),
@@ -51,6 +53,7 @@ def test_named_finds_all_who_may_be_meant(text: str, parties: tuple[Party, ...])
         ("Özdemir und Leitung RLK", ("Özdemir", "Leitung RLK")),
         ("Amt für Jugend und Familie", ("Amt für Jugend und Familie",)),
         ("Verein Kind und Kegel", ("Verein Kind und Kegel",)),
+        ("Meier und Özdemir", ("Meier und Özdemir",)),
         (" + ", ()),
         ("Anna  Meier ,\n Özdemir   und\tLeitung  RLK", ("Anna Meier", "Özdemir", "Leitung RLK")),
     ],

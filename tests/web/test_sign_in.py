@@ -230,6 +230,7 @@ async def test_leaving_ends_the_session(visitor: Visitor, town: Town, outside: O
 
     assert (response.status, response.headers["Location"]) == (303, "/")
     assert await WebSession.all().count() == 0
+    assert [cookie.key for cookie in visitor.session.cookie_jar] == []
     assert (await get(visitor, "/einstellungen")).status == 303
 
 

@@ -325,6 +325,12 @@ async def test_submit_for_somebody_who_phoned(town: Town, now: datetime) -> None
     assert [list(untyped(facts)), list(untyped(choices))] == [[], []]
 
 
+async def test_submit_for_another_lead_tells_them_once(town: Town, now: datetime) -> None:
+    await submitted(town, now, "anna", person=town.ada.id)
+
+    assert await cast.by_chat() == [("item_entered", "Ada")]
+
+
 async def test_submit_for_others_is_refused_to_who_does_not_lead(town: Town, now: datetime) -> None:
     assert await agenda_items.represented(by=town.ben, body=town.tk.id, now=now) == []
     for by, person in (("ben", "carla"), ("dora", "ben"), ("anna", "nora"), ("anna", "frida"), ("anna", "lars")):

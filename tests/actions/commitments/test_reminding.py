@@ -281,6 +281,23 @@ async def test_clock_does_not_tell_what_has_changed_while_it_told_the_others(
     assert await told("commitments/overdue") == [("commitments/overdue", town.anna.id)]
 
 
+async def test_clock_does_not_tell_people_whose_seat_ended_while_it_told_the_others(
+    town: Town, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reminding, "AT_ONCE", 1)
+    await agreed(town, now, owners=[Party(body=town.rlk.id, role=Role.DEPUTY_CHAIR)])
+
+    async def then_end_the_seat(work: Callable[[], Awaitable[int]]) -> int:
+        people = await db.unit_of_work(work)
+        await Membership.filter(person_id=town.ben.id).update(ends_on=now.date())
+        return people
+
+    monkeypatch.setattr(reminding, "unit_of_work", then_end_the_seat)
+
+    assert await marked(THURSDAY_AFTER) == 1
+    assert await told("overdue") == [("overdue", town.anna.id)]
+
+
 @pytest.mark.parametrize("moment", [FRIDAY, THURSDAY_AFTER])
 async def test_clock_remembers_nothing_for_who_gets_another_bundle_meanwhile(
     town: Town, now: datetime, monkeypatch: pytest.MonkeyPatch, moment: datetime
