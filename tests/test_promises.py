@@ -179,6 +179,13 @@ def test_every_command_of_the_menu_is_in_the_help() -> None:
     assert [command.german for command in MENU if f"/{command.german} " not in f"{help_} "] == ["hilfe"]  # it is itself
 
 
+def test_every_command_of_the_menu_has_its_line() -> None:
+    lines = messages.chat("general/commands", {}, Voice()).text.splitlines()
+    missing = {command.german for command in MENU} - {line.partition(": ")[0] for line in lines}
+
+    assert not missing, f"templates/chat/general/commands.html has no line for {sorted(missing)}"
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_command_of_the_menu_has_words_that_telegram_takes(language: str) -> None:
     for commands in menus(language).values():
