@@ -354,7 +354,7 @@ async def _submitted(context: Context, answers: Answers, _choice: str) -> None:
         minutes=answers.get("minutes"),
         slots=answers.get("slots") if case else None,
         papers=() if case else tuple(answers.get("papers", ())),
-        kept=Notes.of(answers).kept,
+        kept=Notes.of(answers).let_stay,
     )
     if case:
         dialogues.erase_texts(context, answers)
@@ -379,7 +379,11 @@ async def discard(_update: Update, context: Context) -> None:
 
 async def _rejected(context: Context, answers: Answers, _choice: str) -> None:
     facts = await agenda_items.reject(
-        by=await context.speaker(), item=answers["item"], reason=answers["reason"], now=context.now
+        by=await context.speaker(),
+        item=answers["item"],
+        reason=answers["reason"],
+        kept=Notes.of(answers).let_stay,
+        now=context.now,
     )
     context.show("agenda/item_rejected_by_me", facts)
 
@@ -389,7 +393,7 @@ async def _retitled(context: Context, answers: Answers, _choice: str) -> None:
         by=await context.speaker(),
         item=answers["item"],
         title=answers["title"],
-        kept=Notes.of(answers).kept,
+        kept=Notes.of(answers).let_stay,
         now=context.now,
     )
     context.show("agenda/item", facts)

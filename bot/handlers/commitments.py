@@ -400,7 +400,7 @@ async def _recorded(context: Context, answers: Answers, _choice: str) -> None:
         owners=[Party.from_stored(stored) for stored in answers["owners"]],
         counterparts=[Party.from_stored(stored) for stored in answers["counterparts"]],
         due=_ends(answers),
-        kept=Notes.of(answers).kept,
+        kept=Notes.of(answers).let_stay,
         now=context.now,
     )
     context.show("commitments/recorded", facts)
@@ -412,7 +412,7 @@ async def _moved(context: Context, answers: Answers, _choice: str) -> None:
         commitment=answers["commitment"],
         due=_ends(answers),
         reason=answers["reason"],
-        kept=Notes.of(answers).kept,
+        kept=Notes.of(answers).let_stay,
         now=context.now,
     )
     context.show("commitments/commitment", facts)
@@ -423,7 +423,7 @@ async def _declined(context: Context, answers: Answers, _choice: str) -> None:
         by=await context.speaker(),
         commitment=answers["commitment"],
         reason=answers["reason"],
-        kept=Notes.of(answers).kept,
+        kept=Notes.of(answers).let_stay,
         now=context.now,
     )
     context.show("commitments/declined_by_me", facts)
@@ -434,7 +434,7 @@ async def _dropped(context: Context, answers: Answers, _choice: str) -> None:
         by=await context.speaker(),
         commitment=answers["commitment"],
         reason=answers["reason"],
-        kept=Notes.of(answers).kept,
+        kept=Notes.of(answers).let_stay,
         now=context.now,
     )
     context.show("commitments/commitment", facts)

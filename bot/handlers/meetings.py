@@ -182,8 +182,9 @@ def _known(name: str) -> Reader:
 
 
 async def _link(given: Given) -> Answers:
-    written = await readers.text(limit=meetings.LINK_LIMIT, whereabouts=True)(given)
-    return {**written, "join_link": join_links.read(given.text)}
+    link = join_links.read(given.text)
+    written = readers.worded(given.context, "join_link", link or "", limit=meetings.LINK_LIMIT, whereabouts=True)
+    return {**written, "join_link": link}
 
 
 async def _format(given: Given) -> Answers:
@@ -369,6 +370,7 @@ async def _scheduled(context: Context, answers: Answers, _choice: str) -> None:
         format=MeetingFormat(answers["format"]),
         place=answers.get("place"),
         join_link=answers.get("join_link"),
+        kept=Notes.of(answers).let_stay,
     )
     facts = await placing.schedule(
         by=await context.speaker(),
@@ -392,6 +394,7 @@ async def _invited(context: Context, answers: Answers, choice: str) -> None:
         meeting=answers["meeting"],
         land=context.town.land,
         reason=answers.get("reason"),
+        kept=Notes.of(answers).let_stay,
         mailbox=context.town.mailbox,
         mails=context.town.mails,
         seen=_seen(answers, choice),
@@ -419,6 +422,7 @@ async def _relocated(context: Context, answers: Answers, choice: str) -> None:
         form=MeetingFormat(answers["format"]),
         place=answers.get("place"),
         join_link=answers.get("join_link"),
+        kept=Notes.of(answers).let_stay,
         seen=_seen(answers, choice),
         now=context.now,
     )
@@ -430,6 +434,7 @@ async def _cancelled(context: Context, answers: Answers, choice: str) -> None:
         by=await context.speaker(),
         meeting=answers["meeting"],
         reason=answers["reason"],
+        kept=Notes.of(answers).let_stay,
         seen=_seen(answers, choice),
         now=context.now,
     )
@@ -441,7 +446,7 @@ _WHERE = {
     "kept": readers.kept,
     "format": readers.pressed(_format),
     "place": readers.either(pressed=_known("place"), typed=readers.text(limit=meetings.TITLE_LIMIT, whereabouts=True)),
-    "join_link": readers.either(pressed=_known("join_link"), typed=_link),
+    "join_link": readers.either(pressed=_known("join_link"), typed=readers.typed(_link)),
 }
 _WHY = {"reason": readers.text(limit=invitations.REASON_LIMIT), "kept": readers.kept}
 

@@ -40,6 +40,11 @@ class Notes:
         return cls(**{key: value for key, value in data.items() if key in _NOTED})
 
     @property
+    def let_stay(self) -> bool:
+        """Whether a text that was asked about may stay: the last question comes when all of those have been answered."""
+        return self.kept or bool(self.doubtful)
+
+    @property
     def withheld(self) -> str:
         """The name of the text that is not repeated, because nobody has said yet that it is no case data; else empty."""
         return "" if self.kept else self.suspicious

@@ -247,3 +247,15 @@ def test_no_step_is_called_like_a_note_but_the_one_that_asks_for_it(flow: Flow) 
     asked_of_people = {step.name: 1 for step in flow.steps if step.name != "kept"}
 
     assert dialogue.answered(asked_of_people) == asked_of_people
+
+
+@pytest.mark.parametrize(
+    ("data", "may"),
+    [
+        ({"place": "Haus Huber"}, False),
+        ({"place": "Haus Huber", "suspicious": "place", "doubtful": {"place": 7}, "kept": True}, True),
+        ({"place": "Haus Huber", "join_link": None, "suspicious": "", "doubtful": {"place": 7}}, True),
+    ],
+)
+def test_text_that_may_stay_still_may_when_another_one_has_been_typed(data: dict[str, Any], may: bool) -> None:  # noqa: FBT001  # a parameter of the test
+    assert Notes.of(data).let_stay is may

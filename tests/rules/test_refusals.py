@@ -1,6 +1,6 @@
 import pytest
 
-from bot.actions.agenda.agenda_items import LooksLikeACase
+from bot.actions.texts import LooksLikeACase
 from bot.rules.facts import Plain
 from bot.rules.refusals import NotAMember, NotFoundHere, Refusal
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bot.actions import access, audit, notices, papers
+from bot.actions import access, audit, notices, papers, texts
 from bot.actions.meetings import placing
 from bot.actions.meetings.meetings import SETTLE, MeetingOver, facts_of, over
 from bot.actions.meetings.placing import OPEN, TAKING_ITEMS, item_facts
@@ -12,7 +12,7 @@ from bot.actions.notices import Draft
 from bot.rules import guard, names, permissions, procedure
 from bot.rules.facts import Plain
 from bot.rules.procedure import LateItems
-from bot.rules.refusals import NotAllowed, Outdated, ReasonMissing, Refusal, TooLong
+from bot.rules.refusals import NotAllowed, Outdated, ReasonMissing, Refusal
 from storage import queries
 from storage.db import once, transaction
 from storage.models import AgendaItem, Body, Meeting, Person, Topic
@@ -37,10 +37,6 @@ class DeadlineOver(Refusal):
 
 class ItemOver(Refusal):
     """The item is not open any more; `item` says what became of it."""
-
-
-class LooksLikeACase(Refusal):
-    """The text looks like case data and nobody has said that it is none."""
 
 
 class TitleMissing(Refusal):
@@ -174,12 +170,9 @@ def _check(proposal: Proposal) -> None:
             raise UnlikelyLength
     elif not proposal.title.strip():
         raise TitleMissing
-    if len(proposal.title) > TITLE_LIMIT:
-        raise TooLong(limit=TITLE_LIMIT)
+    texts.checked(proposal.title, limit=TITLE_LIMIT, kept=proposal.kept)
     if proposal.minutes is not None and not 1 <= proposal.minutes <= LONGEST_MINUTES:
         raise UnlikelyLength
-    if guard.suspicious(proposal.title) and not proposal.kept:
-        raise LooksLikeACase
 
 
 async def _target(body: Body, meeting: int | None, now: datetime) -> Meeting | None:
@@ -391,14 +384,15 @@ def _missed(item: AgendaItem, now: datetime) -> bool:
     return item.state is ItemState.PROPOSED and item.meeting is not None and over(item.meeting, now)
 
 
-async def reject(*, by: Person, item: int, reason: str, now: datetime) -> Facts:
-    """Turn an item down, with a reason that the submitter gets. Raises NotAllowed, ItemOver, ReasonMissing, TooLong."""
+async def reject(*, by: Person, item: int, reason: str, now: datetime, kept: bool = False) -> Facts:
+    """Turn an item down, with a reason that the submitter gets.
+
+    Raises NotAllowed, ItemOver, ReasonMissing, TooLong, LooksLikeACase.
+    """
     found, body = await decidable(by, item, now)
-    reason = reason.strip()
+    reason = texts.checked(reason, limit=REASON_LIMIT, kept=kept)
     if not reason:
         raise ReasonMissing
-    if len(reason) > REASON_LIMIT:
-        raise TooLong(limit=REASON_LIMIT)
     async with transaction():
         await placing.write(found, state=ItemState.REJECTED, reason=reason)
         await audit.record(by, "item.rejected", f"item:{item}", now=now)

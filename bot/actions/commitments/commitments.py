@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from bot.actions import access, audit, feeds, notices, numbering
-from bot.actions.agenda.agenda_items import LooksLikeACase, TitleMissing
+from bot.actions import access, audit, feeds, notices, numbering, texts
+from bot.actions.agenda.agenda_items import TitleMissing
 from bot.actions.commitments import ledger, reminding
 from bot.actions.commitments.ledger import STILL_SHOWN, Entry, MayNotRecord
 from bot.actions.meetings.meetings import InThePast
 from bot.actions.notices import Draft
-from bot.rules import followup, guard, permissions
+from bot.rules import followup, permissions
 from bot.rules.facts import Plain
 from bot.rules.followup import DONE, OPEN, STATE_AFTER, TOLD_AT_ONCE
 from bot.rules.parties import Party
-from bot.rules.refusals import ChangedMeanwhile, NotAllowed, Outdated, ReasonMissing, Refusal, TooLong
+from bot.rules.refusals import ChangedMeanwhile, NotAllowed, Outdated, ReasonMissing, Refusal
 from storage.db import transaction
 from storage.models import (
     Body,
@@ -125,27 +125,17 @@ async def record(
 def _check(what: str, owners: Sequence[Party], counterparts: Sequence[Party], *, kept: bool) -> None:
     if not what.strip():
         raise TitleMissing
-    if len(what.strip()) > WHAT_LIMIT:
-        raise TooLong(limit=WHAT_LIMIT)
-    if guard.suspicious(what) and not kept:
-        raise LooksLikeACase
+    texts.checked(what, limit=WHAT_LIMIT, kept=kept)
     if not owners:
         raise OwnerMissing
-    names = [party.name for party in (*owners, *counterparts) if party.name]
-    if any(len(name) > NAME_LIMIT for name in names):
-        raise TooLong(limit=NAME_LIMIT)
-    if any(guard.suspicious(name) for name in names):
-        raise LooksLikeACase
+    for party in (*owners, *counterparts):
+        texts.checked(party.name or "", limit=NAME_LIMIT)
 
 
 def _check_reason(reason: str, *, kept: bool) -> str:
     if not reason.strip():
         raise ReasonMissing
-    if len(reason.strip()) > REASON_LIMIT:
-        raise TooLong(limit=REASON_LIMIT)
-    if guard.suspicious(reason) and not kept:
-        raise LooksLikeACase
-    return reason.strip()
+    return texts.checked(reason, limit=REASON_LIMIT, kept=kept)
 
 
 async def _check_exist(parties: Iterable[Party], due: Due, meeting: int | None, body: Body, today: date) -> None:

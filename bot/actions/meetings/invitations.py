@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from tortoise.expressions import Q
 
-from bot.actions import access, audit, feeds
+from bot.actions import access, audit, feeds, texts
 from bot.actions.meetings import meetings, reaching
 from bot.actions.meetings.arrangements import check_seen
 from bot.actions.meetings.meetings import AHEAD, MeetingOver, facts_of, named
@@ -16,7 +16,7 @@ from bot.rules import names, permissions, procedure
 from bot.rules.facts import Plain
 from bot.rules.quiet import is_rest_day
 from bot.rules.reach import Mark
-from bot.rules.refusals import Refusal, TooLong
+from bot.rules.refusals import Refusal
 from storage import queries
 from storage.db import transaction
 from storage.models import Attendance, Body, Meeting, Membership, Person
@@ -96,19 +96,20 @@ async def invite(
     mailbox: str | None = None,
     mails: bool = False,
     seen: str | None = None,
+    kept: bool = False,
 ) -> Facts:
     """Invite every seat of the body: each person by one chat channel, and by calendar mail where an address is known.
 
     Inviting again reaches those who came since, and nobody twice. Raises ShortNotice when the notice period is not kept and
     no reason is given; the reason is for the minutes. `mailbox` becomes the organiser of its calendar objects, for good; `mails`
     says whether the town has a mail server. `seen` is the mark of what the form showed; raises ChangedMeanwhile, and
-    EverybodyInvited when somebody else was faster.
+    EverybodyInvited when somebody else was faster; TooLong and LooksLikeACase for the reason.
     """
-    reason = reason.strip() if reason else None
     found, body = await meetings.permitted(by, meeting, now, permissions.may_invite)
+    reason = texts.checked(reason or "", limit=REASON_LIMIT, kept=kept) or None
     newcomers = await _newcomers(found, body, access.today(by, now))
     _check_invitable(found, newcomers, seen, now)
-    _check_reason(found, body, reason, land, now)
+    _check_notice(found, body, reason, land, now)
     async with transaction():
         await meetings.lock(found)
         if found.state is MeetingState.SCHEDULED:
@@ -148,14 +149,12 @@ def _check_invitable(meeting: Meeting, newcomers: Sequence[Membership], seen: st
     check_seen(meeting, seen)
 
 
-def _check_reason(meeting: Meeting, body: Body, reason: str | None, land: str, now: datetime) -> None:
-    """Raises ShortNotice, TooLong."""
-    if meeting.state is MeetingState.SCHEDULED:
+def _check_notice(meeting: Meeting, body: Body, reason: str | None, land: str, now: datetime) -> None:
+    """Raises ShortNotice."""
+    if meeting.state is MeetingState.SCHEDULED and not reason:
         days = _missing_notice(meeting, body, land, now)
-        if days is not None and not reason:
+        if days is not None:
             raise ShortNotice(days=days, code=Plain(body.code), id=meeting.id)
-    if reason is not None and len(reason) > REASON_LIMIT:
-        raise TooLong(limit=REASON_LIMIT)
 
 
 async def _newcomers(meeting: Meeting, body: Body, day: date) -> list[Membership]:

@@ -1,6 +1,7 @@
 """Meetings: schedule and read; what may be told of one, and the group's card of it."""
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -9,11 +10,11 @@ from zoneinfo import ZoneInfo
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
-from bot.actions import access, audit, feeds, looks, notices, numbering
+from bot.actions import access, audit, feeds, looks, notices, numbering, texts
 from bot.actions.notices import Draft
 from bot.rules import permissions, procedure
 from bot.rules.facts import JoinLink, PersonName, Place, Plain, Text, Title
-from bot.rules.refusals import ChangedMeanwhile, Refusal, TooLong
+from bot.rules.refusals import ChangedMeanwhile, Refusal
 from storage import queries
 from storage.db import execute, transaction
 from storage.models import AgendaItem, Attendance, Body, GroupChat, Meeting, Person
@@ -50,7 +51,8 @@ class MeetingOver(Refusal):
 class Plan:
     """When and where: `starts` is local wall time without zone, in the zone of the one who plans.
 
-    Where the clocks show that time twice, its `fold` says which is meant, as in Python's datetime.
+    Where the clocks show that time twice, its `fold` says which is meant, as in Python's datetime. `kept` says that a warning
+    about place or link was answered.
     """
 
     starts: datetime
@@ -58,6 +60,7 @@ class Plan:
     format: MeetingFormat
     place: str | None = None
     join_link: str | None = None
+    kept: bool = False
 
 
 def facts_of(meeting: Meeting, body: Body) -> Facts:
@@ -89,13 +92,16 @@ def moment(local: datetime, zone: str) -> datetime:
     return at
 
 
-def check(plan: Plan, zone: str, now: datetime) -> datetime:
-    """The moment at which a meeting that can be held begins. Raises InThePast, NoSuchTime, UnlikelyDuration, TooLong."""
+def check(plan: Plan, zone: str, now: datetime, *, known: Collection[str | None]) -> datetime:
+    """The moment at which a meeting that can be held begins; of place and link those that are `known` are not asked about.
+
+    Raises InThePast, NoSuchTime, UnlikelyDuration, TooLong, LooksLikeACase.
+    """
     if not 5 <= plan.minutes <= LONGEST_MINUTES:  # noqa: PLR2004  # said in the refusal's docstring
         raise UnlikelyDuration
     for text, limit in ((plan.place, TITLE_LIMIT), (plan.join_link, LINK_LIMIT)):
-        if text is not None and len(text) > limit:
-            raise TooLong(limit=limit)
+        if text is not None:
+            texts.checked(text, limit=limit, kept=plan.kept or text in known, whereabouts=True)
     starts_at = moment(plan.starts, zone)
     if starts_at <= now:
         raise InThePast
@@ -132,10 +138,10 @@ async def schedule(
 ) -> Facts:
     """Put a meeting into the calendar, in the town's `zone`. Nobody is told before the invitation.
 
-    Raises NotAMember, NotAllowed, InThePast, NoSuchTime, UnlikelyDuration, TooLong.
+    Raises NotAMember, NotAllowed, InThePast, NoSuchTime, UnlikelyDuration, TooLong, LooksLikeACase.
     """
     where = await access.body(by, body, now, permissions.may_schedule)
-    starts_at = check(plan, by.zone, now)
+    starts_at = check(plan, by.zone, now, known=(where.place, where.join_link))
 
     async def create(number: int) -> Meeting:
         return await Meeting.create(

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from bot.actions import access, audit, looks, notices
+from bot.actions import access, audit, looks, notices, texts
 from bot.actions.meetings import meetings, placing
 from bot.actions.meetings.arrangements import Arrangement, check_seen
 from bot.actions.meetings.invitations import REASON_LIMIT
@@ -14,7 +14,7 @@ from bot.actions.meetings.meetings import SETTLE, MeetingOver, Plan, facts_of
 from bot.actions.meetings.telling import RELEASED, forget_entered, tell
 from bot.rules import facts, keys, permissions
 from bot.rules.facts import Plain
-from bot.rules.refusals import ReasonMissing, TooLong
+from bot.rules.refusals import ReasonMissing
 from storage import queries
 from storage.db import transaction
 from storage.models import Attendance, Body, Meeting, Notice, Person
@@ -63,15 +63,16 @@ async def relocate(
     join_link: str | None,
     now: datetime,
     seen: str | None = None,
+    kept: bool = False,
 ) -> Facts:
     """Give a meeting another form, place or join link; everyone who was invited is told once, and answers stay.
 
     Edits within two minutes become one message and one SEQUENCE step, with those of the time. `seen` is the mark of what the
-    form showed. Raises MeetingOver, TooLong, ChangedMeanwhile.
+    form showed. Raises MeetingOver, TooLong, LooksLikeACase, ChangedMeanwhile.
     """
     found, body = await _before(by, meeting, now, seen)
     starts = found.starts_at.astimezone(ZoneInfo(by.zone)).replace(tzinfo=None)
-    plan = Plan(starts=starts, minutes=found.minutes, format=form, place=place, join_link=join_link)
+    plan = Plan(starts=starts, minutes=found.minutes, format=form, place=place, join_link=join_link, kept=kept)
     return await _rearrange(by, found, body, plan, what="relocated", now=now)
 
 
@@ -86,7 +87,8 @@ async def _before(by: Person, meeting: int, now: datetime, seen: str | None) -> 
 
 async def _rearrange(by: Person, meeting: Meeting, body: Body, plan: Plan, *, what: Rearranged, now: datetime) -> Facts:
     before = Arrangement.of(meeting)
-    columns = meetings.columns(plan, meetings.check(plan, by.zone, now), meeting.zone)
+    usual = (meeting.place, meeting.join_link, body.place, body.join_link)
+    columns = meetings.columns(plan, meetings.check(plan, by.zone, now, known=usual), meeting.zone)
     same_names = {name: columns[name] for name in ("minutes", "format", "place", "join_link")}
     planned = Arrangement(starts=columns["starts_at"], **same_names)
     if planned == before:
@@ -140,20 +142,20 @@ def _was(was: Arrangement, new: Arrangement) -> Facts:
     return {"was": was.facts(), "changed": was.changes(new)}
 
 
-async def cancel(*, by: Person, meeting: int, reason: str, now: datetime, seen: str | None = None) -> Facts:
+async def cancel(
+    *, by: Person, meeting: int, reason: str, now: datetime, seen: str | None = None, kept: bool = False
+) -> Facts:
     """Call a meeting off; everyone who had been told of it is told once, and so are those whose items were on its agenda.
 
-    `seen` is the mark of what the form showed. Raises MeetingOver, ReasonMissing, TooLong, ChangedMeanwhile.
+    `seen` is the mark of what the form showed. Raises MeetingOver, ReasonMissing, TooLong, LooksLikeACase, ChangedMeanwhile.
     """
     found, body = await meetings.permitted(by, meeting, now, permissions.may_cancel)
     if found.state not in MOVABLE or found.ends_at <= now:
         raise MeetingOver(state=Plain(found.state.value))
     check_seen(found, seen)
-    reason = reason.strip()
+    reason = texts.checked(reason, limit=REASON_LIMIT, kept=kept)
     if not reason:
         raise ReasonMissing
-    if len(reason) > REASON_LIMIT:
-        raise TooLong(limit=REASON_LIMIT)
     async with transaction():
         known = await _overtake(found)
         present = Arrangement.of(found)

@@ -11,7 +11,6 @@ from bot.actions.agenda.agenda_items import (
     DeadlineOver,
     ItemOver,
     LateItem,
-    LooksLikeACase,
     Proposal,
     TitleMissing,
     UnlikelyLength,
@@ -19,6 +18,7 @@ from bot.actions.agenda.agenda_items import (
 from bot.actions.meetings import moving
 from bot.actions.meetings.meetings import MeetingOver
 from bot.actions.papers import NoPapersHere, PaperGone, PaperTooLarge
+from bot.actions.texts import LooksLikeACase
 from bot.rules.facts import Plain
 from bot.rules.refusals import (
     NotAllowed,
@@ -328,7 +328,7 @@ async def test_submit_for_somebody_who_phoned(town: Town, now: datetime) -> None
 async def test_submit_for_another_lead_tells_them_once(town: Town, now: datetime) -> None:
     await submitted(town, now, "anna", person=town.ada.id)
 
-    assert await cast.by_chat() == [("item_entered", "Ada")]
+    assert await cast.by_chat() == [("agenda/item_entered", "Ada")]
 
 
 async def test_submit_for_others_is_refused_to_who_does_not_lead(town: Town, now: datetime) -> None:

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from bot.actions import notices
-from bot.actions.agenda.agenda_items import LooksLikeACase, TitleMissing
+from bot.actions.agenda.agenda_items import TitleMissing
 from bot.actions.commitments import commitments, ledger
 from bot.actions.commitments.commitments import Due, DueMissing, OwnerMissing
 from bot.actions.commitments.ledger import MayNotRecord
 from bot.actions.meetings.meetings import InThePast
+from bot.actions.texts import LooksLikeACase
 from bot.rules.facts import PersonName, Plain, Text, Title
 from bot.rules.parties import Party
 from bot.rules.refusals import (

@@ -295,7 +295,7 @@ async def test_clock_does_not_tell_people_whose_seat_ended_while_it_told_the_oth
     monkeypatch.setattr(reminding, "unit_of_work", then_end_the_seat)
 
     assert await marked(THURSDAY_AFTER) == 1
-    assert await told("overdue") == [("overdue", town.anna.id)]
+    assert await told("commitments/overdue") == [("commitments/overdue", town.anna.id)]
 
 
 @pytest.mark.parametrize("moment", [FRIDAY, THURSDAY_AFTER])
