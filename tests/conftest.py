@@ -231,9 +231,12 @@ class Spoken:
                 self.outside.append(f"{place.relative_to(HOUSE)}: {statement}")
         written = WRITTEN.match(statement) if writes else None
         if written and not written["table"].startswith(OF_THE_HOUSE):
-            files = [name for name in _own_files() if name.startswith(f"{PROGRAM}/")]
-            if files and not any(name.startswith(f"{PROGRAM}/actions/") for name in files):
-                self.beside.append(f"{files[0].removeprefix(f'{HOUSE}/')}: {statement}")
+            writers = [name for name in _own_files() if not name.startswith(f"{HOUSE}/storage/")]
+            program = bool(writers) and writers[0].startswith(
+                f"{PROGRAM}/"
+            )  # else a test writes, whoever has called it
+            if program and not any(name.startswith(f"{PROGRAM}/actions/") for name in writers):
+                self.beside.append(f"{writers[0].removeprefix(f'{HOUSE}/')}: {statement}")
 
     @contextmanager
     def counting(self) -> Iterator[Counted]:
