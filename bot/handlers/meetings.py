@@ -301,6 +301,14 @@ async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
         "usual_link": bool(chosen and chosen.join_link and chosen.join_link != link),
         "grid": month_grid(month, today),
         "day": date.fromisoformat(answers["day"]) if answers.get("day") else None,
+        **_answered(answers, zone),
+        **existing,
+    }
+
+
+def _answered(answers: Answers, zone: ZoneInfo) -> dict[str, Any]:
+    """What has been answered so far, and what there is to choose from."""
+    return {
         "options": [_moment(option, zone) for option in answers.get("options", ())],
         "skipped": bool(answers.get("skipped")),
         "starts": _moment(answers["when"], zone) if "when" in answers else None,
@@ -312,7 +320,6 @@ async def _facts(context: Context, answers: Answers) -> dict[str, Any]:
         "join_link": JoinLink(answers["join_link"]) if answers.get("join_link") else None,
         "linked": bool(answers.get("join_link")),
         "reason": Text(answers["reason"]) if answers.get("reason") else None,
-        **existing,
     }
 
 

@@ -104,12 +104,9 @@ async def record(
 
     async with transaction():
         created = await numbering.following(Commitment.filter(body_id=where.id), create)
-        await CommitmentParty.bulk_create(
-            [
-                party_row(created, side, party, by=by, people=followup.speakers(party, seats, where.id), now=now)
-                for side, party in sides
-            ]
-        )
+        speakers = {party: followup.speakers(party, seats, where.id) for _, party in sides}
+        parties = [party_row(created, side, party, by=by, people=speakers[party], now=now) for side, party in sides]
+        await CommitmentParty.bulk_create(parties)
         await _write_due_in(created, due)
         [entry] = await ledger.load([created], today)
         if all(row.confirmed_at is not None for row, _ in entry.parties):

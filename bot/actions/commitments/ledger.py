@@ -23,6 +23,7 @@ from storage.models import (
     CommitmentDueIn,
     CommitmentParty,
     Meeting,
+    Membership,
     Organisation,
     Person,
 )
@@ -381,13 +382,7 @@ async def listed(*, by: Person, now: datetime) -> Facts:
     held = await access.memberships(by, now)
     seats = access.as_seats(held)
     recorded = {seat.body_id: seat.body for seat in held if permissions.may_record(seats, seat.body_id)}
-    concerned = CommitmentParty.filter(
-        Q(person_id=by.id)
-        | Q(organisation_id__in=[0, *(seat.organisation_id for seat in held if seat.organisation_id)])
-        | Q(body_id__in=[0, *(seat.body_id for seat in held)]),
-        commitment__state__in=(*OPEN, CommitmentState.FULFILLED),
-    )
-    ids = await concerned.values_list("commitment_id", flat=True)
+    ids = await _concerning(by, held)
     today = access.today(by, now)
     shown = await Commitment.filter(
         Q(id__in=[0, *ids]) | Q(body_id__in=[0, *recorded]), state__in=STILL_SHOWN
@@ -421,6 +416,17 @@ async def listed(*, by: Person, now: datetime) -> Facts:
         ],
         "may_record": bool(recorded),
     }
+
+
+async def _concerning(by: Person, held: Collection[Membership]) -> list[int]:
+    """The commitments in which the person, an organisation for which they sit, or a body where they sit is a party."""
+    parties = CommitmentParty.filter(
+        Q(person_id=by.id)
+        | Q(organisation_id__in=[0, *(seat.organisation_id for seat in held if seat.organisation_id)])
+        | Q(body_id__in=[0, *(seat.body_id for seat in held)]),
+        commitment__state__in=(*OPEN, CommitmentState.FULFILLED),
+    )
+    return await queries.column(parties, "commitment_id")
 
 
 def _is_shown(entry: Entry, now: datetime) -> bool:

@@ -1,6 +1,6 @@
 """What whoever runs a body has to do there."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from tortoise.expressions import Q
@@ -60,10 +60,6 @@ async def one(*, by: Person, body: int, now: datetime) -> Facts:
     unplaced = [item for item in items if item.state is ItemState.ACCEPTED]
     proposed = sorted((item for item in items if item.state is ItemState.PROPOSED), key=lambda item: item.id)
     orphaned = await Commitment.filter(body_id=body, state=CommitmentState.ORPHANED).order_by("number")
-    seats = [seat for seat in await queries.seats_in(body, access.today(by, now)) if seat.person is not None]
-    seats.sort(
-        key=lambda seat: names.sort_key(seat.person.given_name, seat.person.family_name) if seat.person else ("", "")
-    )
     return {
         "body": {"id": found.id, "level": found.level, "code": Plain(found.code), "name": Title(found.name)},
         "meetings": [facts_of(meeting, found) for meeting in meetings],
@@ -84,13 +80,19 @@ async def one(*, by: Person, body: int, now: datetime) -> Facts:
             }
             for commitment in orphaned
         ],
-        "people": [
-            {
-                "name": access.name_of(seat.person),
-                "role": Plain(seat.role.value),
-                "organisation": Plain(seat.organisation.name) if seat.organisation else None,
-            }
-            for seat in seats
-            if seat.person is not None
-        ],
+        "people": await _people(body, access.today(by, now)),
     }
+
+
+async def _people(body: int, day: date) -> list[Facts]:
+    """Who sits there, by name."""
+    sitting = [(seat, seat.person) for seat in await queries.seats_in(body, day) if seat.person is not None]
+    sitting.sort(key=lambda pair: names.sort_key(pair[1].given_name, pair[1].family_name))
+    return [
+        {
+            "name": access.name_of(person),
+            "role": Plain(seat.role.value),
+            "organisation": Plain(seat.organisation.name) if seat.organisation else None,
+        }
+        for seat, person in sitting
+    ]
