@@ -10,7 +10,8 @@ from bot.commands.frame import Stop, in_store, progress_bar, run, settings_of
 from bot.config import Settings
 
 if TYPE_CHECKING:
-    from bot.actions.people.importing import Difference, ImportReport, PeopleReport
+    from bot.actions.people.importing import ImportReport, PeopleReport
+    from bot.actions.people.merging import Difference
     from bot.rules.mistakes import Mistake
 
 MISTAKES = {

@@ -9,7 +9,8 @@ from typing import Any
 
 from bot.actions import carrying
 from bot.actions.people import importing, people_files
-from bot.actions.people.importing import Difference, PeopleReport, RowReport, RowState
+from bot.actions.people.importing import PeopleReport, RowReport, RowState
+from bot.actions.people.merging import Difference
 from bot.actions.people.people_files import CONFIRM, Waiting
 from bot.rules import merge, paging
 from bot.rules.facts import NOTHING, PersonName, Plain, Text

@@ -8,7 +8,8 @@ import pytest
 from bot.actions import looks
 from bot.actions.looks import Look
 from bot.actions.people import importing, leaving
-from bot.actions.people.importing import Difference, ImportReport
+from bot.actions.people.importing import ImportReport
+from bot.actions.people.merging import Difference
 from bot.rules import townfile
 from bot.rules.mistakes import FileErrors, Mistake
 from storage.models import (

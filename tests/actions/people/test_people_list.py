@@ -6,7 +6,8 @@ from textwrap import dedent
 import pytest
 
 from bot.actions.people import importing
-from bot.actions.people.importing import Difference, ImportReport, PeopleReport, RowReport, RowState
+from bot.actions.people.importing import ImportReport, PeopleReport, RowReport, RowState
+from bot.actions.people.merging import Difference
 from bot.rules import peoplefile, townfile
 from bot.rules.mistakes import Mistake
 from storage.models import AuditEvent, Body, FeedCache, Membership, Organisation, Person, Remembered
