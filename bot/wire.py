@@ -39,7 +39,8 @@ class PatientRequest(BaseRequest):
     """
 
     def __init__(self, address: str) -> None:
-        self._proxy = _proxy(address)
+        """Raises OSError when the environment names certificates that cannot be read."""
+        self._proxy, self._trusted = _proxy(address), _trusted()
         self._places = asyncio.Semaphore(CONNECTIONS)
         self._session: aiohttp.ClientSession | None = None
 
@@ -51,7 +52,7 @@ class PatientRequest(BaseRequest):
     async def initialize(self) -> None:
         """Open the session, unless it is open."""
         if self._session is None or self._session.closed:
-            connector = aiohttp.TCPConnector(limit=0, ssl=_trusted())
+            connector = aiohttp.TCPConnector(limit=0, ssl=self._trusted)
             headers = {"User-Agent": self.USER_AGENT}
             self._session = aiohttp.ClientSession(
                 connector=connector, headers=headers, cookie_jar=aiohttp.DummyCookieJar()
