@@ -4,14 +4,15 @@ Nothing is taken in where nothing may be said: an answer that Telegram may not c
 told to go on in the browser.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from bot.actions import access
 from bot.actions.notices import Draft
 from bot.rules import channels
 from bot.rules.channels import WITHOUT_CONTENT
-from bot.rules.facts import NOTHING, NUDGE, Facts
+from bot.rules.facts import NOTHING, NUDGE
 from bot.rules.refusals import Refusal
 from storage.models import Person
 from storage.vocabulary import Network
@@ -50,7 +51,7 @@ async def level(person: Person, now: datetime) -> int:
     return channels.person_level(person.level, await seats(person, now), None)
 
 
-async def check_question(person: Person, facts: Facts, now: datetime) -> None:
+async def check_question(person: Person, facts: Mapping[str, Any], now: datetime) -> None:
     """Raises NotOverTelegram or HintsOnly for a question that Telegram may not show to the person."""
     _check(channels.answer_level(person.level, await seats(person, now), facts), question=True)
 

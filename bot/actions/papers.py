@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from bot.actions import access
 from bot.rules import permissions
-from bot.rules.facts import Text
+from bot.rules.facts import Facts, Text
 from bot.rules.refusals import Refusal
 from storage import bells, queries
 from storage.db import transaction
@@ -17,8 +16,6 @@ from storage.vocabulary import Network
 
 PAPER_BYTES = 20 * 1024 * 1024
 WAITING = "papers"  # the bell that rings when there is something to fetch
-
-Facts = dict[str, Any]
 
 
 class PaperTooLarge(Refusal):

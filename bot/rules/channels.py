@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.rules import facts as typed
-from bot.rules.facts import FULL, NOTHING, TITLES, Facts
+from bot.rules.facts import FULL, NOTHING, TITLES
 from storage.vocabulary import Network
 
 WITHOUT_CONTENT = frozenset(  # what Telegram carries to whoever writes or presses there, whatever their level
@@ -60,7 +60,7 @@ def highest_level(person: int | None, places: Iterable[tuple[int | None, int]]) 
     return max((_strictest(person, *levels) for levels in places), default=_strictest(person))
 
 
-def body_level(body: int | None, facts: Facts) -> int | None:
+def body_level(body: int | None, facts: Mapping[str, Any]) -> int | None:
     """The level of the body that a notice is about: told by the row, or else by the facts that carry one; None if neither.
 
     Lists do not count: each of their entries carries its own.
@@ -72,13 +72,13 @@ def body_level(body: int | None, facts: Facts) -> int | None:
     return min(levels) if levels else None
 
 
-def bundle_level(facts: Facts) -> int | None:
+def bundle_level(facts: Mapping[str, Any]) -> int | None:
     """The level of a bundle over several bodies: that of its most open entry; None when no entry tells its own."""
     lists = [fact for fact in facts.values() if isinstance(fact, list | tuple) and fact and _has_levels(fact)]
     return max((entry["level"] for entries in lists for entry in entries), default=None)
 
 
-def answer_level(person: int | None, seats: Iterable[Seat], facts: Facts) -> int:
+def answer_level(person: int | None, seats: Iterable[Seat], facts: Mapping[str, Any]) -> int:
     """How much Telegram carries of an answer with these facts to somebody with that level and these seats."""
     body = body_level(None, facts)
     return min(person_level(person, seats, None), FULL if body is None else body)
@@ -90,7 +90,7 @@ def choose(ways: Iterable[Way], level: int) -> Way | None:
     return min(open_ways, key=lambda way: (not way.preferred, way.network is not Network.TELEGRAM), default=None)
 
 
-def shown_on_telegram(facts: Facts, *, body: int | None, person: int) -> dict[str, Any]:
+def shown_on_telegram(facts: Mapping[str, Any], *, body: int | None, person: int) -> dict[str, Any]:
     """What of the facts Telegram may carry at level 2 or 3.
 
     When nobody says which body it is about, the default level holds; entries of lists that carry their own keep it.
@@ -102,7 +102,7 @@ def shown_on_telegram(facts: Facts, *, body: int | None, person: int) -> dict[st
     return typed.at_level(rest, min(TITLES, person)) | typed.at_level(lists, person)
 
 
-def everything(facts: Facts) -> dict[str, Any]:
+def everything(facts: Mapping[str, Any]) -> dict[str, Any]:
     """The facts for a channel that carries all; nothing is folded away."""
     shown: dict[str, Any] = {}
     for key, fact in facts.items():

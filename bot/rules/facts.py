@@ -10,7 +10,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-Facts = Mapping[str, Any]
+Facts = dict[str, Any]  # what an action gives, and a template shows
 
 FULL = 3
 TITLES = 2
@@ -141,7 +141,7 @@ def decode(value: Any) -> Any:  # noqa: ANN401  # JSON has no better type
     return (_TEXTS.get(kind) or _LINKS[kind])(*content)
 
 
-def at_level(facts: Facts, level: int) -> dict[str, Any]:
+def at_level(facts: Mapping[str, Any], level: int) -> dict[str, Any]:
     """What level 2 or 3 lets through; hidden facts become None.
 
     An entry of a list may carry its body's own level as `level`: entries that may not be shown are taken out of `<name>`, and

@@ -2,20 +2,17 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 from bot.actions import access, audit, notices
 from bot.actions.meetings import meetings
 from bot.actions.notices import Draft
 from bot.rules import permissions
-from bot.rules.facts import NUDGE, Plain, Title
+from bot.rules.facts import NUDGE, Facts, Plain, Title
 from bot.rules.refusals import Refusal
 from storage import queries
 from storage.db import transaction
 from storage.models import Body, Dialogue, GroupChat, Meeting, Notice, Person
 from storage.vocabulary import BodyKind, MeetingState, Network, NoticeKind, NoticeState
-
-Facts = dict[str, Any]
 
 
 class LevelForbids(Refusal):

@@ -10,20 +10,17 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from bot.actions import access, audit, carrying, notices
 from bot.actions.accounts import sessions
 from bot.actions.notices import Draft
 from bot.rules import names, permissions
-from bot.rules.facts import NOTHING, TITLES, OneTimeLink, Plain
+from bot.rules.facts import NOTHING, TITLES, Facts, OneTimeLink, Plain
 from bot.rules.refusals import Refusal
 from storage import queries
 from storage.db import transaction
 from storage.models import Body, Channel, Membership, Person
 from storage.vocabulary import ChannelState, Lane, Network, NoticeKind, TokenPurpose
-
-Facts = dict[str, Any]
 
 
 class AlreadyLinked(Refusal):

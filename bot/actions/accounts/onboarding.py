@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any
 
 from tortoise.queryset import QuerySet
 
@@ -11,13 +10,11 @@ from bot.actions import access, audit, notices
 from bot.actions.accounts import joining
 from bot.actions.meetings import reaching
 from bot.rules import channels, names, permissions
-from bot.rules.facts import NOTHING, Plain, Title
+from bot.rules.facts import NOTHING, Facts, Plain, Title
 from bot.rules.reach import Hindrance
 from storage import queries
 from storage.db import transaction
 from storage.models import Body, Membership, Person
-
-Facts = dict[str, Any]
 
 
 async def bodies(*, by: Person, now: datetime) -> Facts:

@@ -1,7 +1,6 @@
 """The agenda as it stands: its order, its times; what somebody handed in."""
 
 from datetime import datetime
-from typing import Any
 
 from bot.actions import access, audit, papers
 from bot.actions.agenda import agenda_items
@@ -9,15 +8,13 @@ from bot.actions.meetings import meetings, placing
 from bot.actions.meetings.meetings import facts_of
 from bot.actions.meetings.placing import OPEN, TAKING_ITEMS, item_facts
 from bot.rules import agenda, permissions
-from bot.rules.facts import Title
+from bot.rules.facts import Facts, Title
 from bot.rules.refusals import Outdated
 from storage import queries
 from storage.db import transaction
 from storage.models import AgendaItem, Person
 from storage.rows import select
 from storage.vocabulary import ItemState
-
-Facts = dict[str, Any]
 
 _ITEMS = """
 FROM agenda_item i WHERE i.meeting_id = ? AND i.state NOT IN ('rejected', 'withdrawn', 'merged') ORDER BY i.id

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from bot.actions import access, audit, notices, papers, texts
 from bot.actions.meetings import placing
@@ -10,7 +9,7 @@ from bot.actions.meetings.meetings import SETTLE, MeetingOver, facts_of, over
 from bot.actions.meetings.placing import OPEN, TAKING_ITEMS, item_facts
 from bot.actions.notices import Draft
 from bot.rules import guard, names, permissions, procedure
-from bot.rules.facts import Plain
+from bot.rules.facts import Facts, Plain
 from bot.rules.procedure import LateItems
 from bot.rules.refusals import NotAllowed, Outdated, ReasonMissing, Refusal
 from storage import queries
@@ -23,8 +22,6 @@ REASON_LIMIT = 500
 LONGEST_MINUTES = 480
 MOST_SLOTS = 20
 TO_DECIDE = ("agenda/item_submitted", "agenda/item_changed")  # what asks those who decide
-
-Facts = dict[str, Any]
 
 
 class LateItem(Refusal):

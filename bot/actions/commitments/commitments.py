@@ -12,7 +12,7 @@ from bot.actions.commitments.ledger import STILL_SHOWN, Entry, MayNotRecord
 from bot.actions.meetings.meetings import InThePast
 from bot.actions.notices import Draft
 from bot.rules import followup, permissions
-from bot.rules.facts import Plain
+from bot.rules.facts import Facts, Plain
 from bot.rules.followup import DONE, OPEN, STATE_AFTER, TOLD_AT_ONCE
 from bot.rules.parties import Party
 from bot.rules.refusals import ChangedMeanwhile, NotAllowed, Outdated, ReasonMissing, Refusal
@@ -36,8 +36,6 @@ NAME_LIMIT = 200
 PARTIES_LIMIT = 1000  # characters of the names that are given at once
 CHECKED_IN = "commitments/check_in_told"  # the message to those who lead; its key says which answer it tells of
 NOT_DONE = {"done_from": None, "done_version": None, "done_by_id": None, "verified_by_id": None}
-
-Facts = dict[str, Any]
 
 
 class OwnerMissing(Refusal):

@@ -1,21 +1,18 @@
 """A commitment whose owner has left goes to somebody else of its body: the lead gives it, the new owner is asked to confirm."""
 
 from datetime import datetime
-from typing import Any
 
 from bot.actions import access, audit, feeds, notices
 from bot.actions.commitments import commitments, ledger, reminding
 from bot.actions.commitments.ledger import Entry
 from bot.rules import permissions
-from bot.rules.facts import PersonName, Plain
+from bot.rules.facts import Facts, PersonName, Plain
 from bot.rules.followup import OPEN
 from bot.rules.parties import Party
 from bot.rules.refusals import NotAllowed, Outdated
 from storage.db import transaction
 from storage.models import CommitmentParty, Person
 from storage.vocabulary import CommitmentState, Side
-
-Facts = dict[str, Any]
 
 
 async def choices(*, by: Person, commitment: int, now: datetime) -> Facts:

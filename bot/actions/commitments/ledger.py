@@ -4,13 +4,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 
 from tortoise.expressions import Q
 
 from bot.actions import access
 from bot.rules import followup, guard, names, permissions, quiet
-from bot.rules.facts import PersonName, Plain, Text, Title
+from bot.rules.facts import Facts, PersonName, Plain, Text, Title
 from bot.rules.followup import DONE, OPEN
 from bot.rules.parties import Directory, Named, Party
 from bot.rules.permissions import Seat
@@ -66,8 +65,6 @@ FROM membership m JOIN person p ON p.id = m.person_id
 WHERE (m.body_id IN ({bodies}) OR m.organisation_id IN ({organisations}))
   AND m.begins_on <= ? AND (m.ends_on IS NULL OR m.ends_on >= ?) AND p.left_at IS NULL
 """
-
-Facts = dict[str, Any]
 
 
 class MayNotRecord(Refusal):

@@ -14,6 +14,7 @@ from bot.actions.commitments.ledger import Entry, Outline
 from bot.actions.notices import Draft
 from bot.rules import facts as typed
 from bot.rules import followup, quiet
+from bot.rules.facts import Facts
 from bot.rules.followup import OPEN
 from bot.rules.quiet import Rest
 from storage import queries
@@ -34,8 +35,6 @@ BUNDLES = {  # templates, and the lists in their facts
     CHECK_IN: ("commitments",),
     "commitments/overdue": ("mine", "led"),
 }
-
-Facts = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)

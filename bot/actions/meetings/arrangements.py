@@ -9,12 +9,10 @@ from typing import Any, Self
 
 from bot.actions.meetings import meetings
 from bot.rules import permissions
-from bot.rules.facts import JoinLink, Place, Plain
+from bot.rules.facts import Facts, JoinLink, Place, Plain
 from bot.rules.refusals import ChangedMeanwhile
 from storage.models import Meeting, Person
 from storage.vocabulary import MeetingFormat, MeetingState
-
-Facts = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from tortoise.expressions import Q
@@ -13,7 +12,7 @@ from bot.actions.meetings.arrangements import check_seen
 from bot.actions.meetings.meetings import AHEAD, MeetingOver, facts_of, named
 from bot.actions.meetings.telling import RELEASED, forget_entered, step_past_cancel, tell, tell_entered
 from bot.rules import names, permissions, procedure
-from bot.rules.facts import Plain
+from bot.rules.facts import Facts, Plain
 from bot.rules.quiet import is_rest_day
 from bot.rules.reach import Mark
 from bot.rules.refusals import Refusal
@@ -24,8 +23,6 @@ from storage.rows import change
 from storage.vocabulary import ZONES_LIKE_BERLIN, Answer, MeetingState
 
 REASON_LIMIT = 500
-
-Facts = dict[str, Any]
 
 
 class ShortNotice(Refusal):

@@ -13,7 +13,7 @@ from tortoise.queryset import QuerySet
 from bot.actions import access, audit, feeds, looks, notices, numbering, texts
 from bot.actions.notices import Draft
 from bot.rules import permissions, procedure
-from bot.rules.facts import JoinLink, PersonName, Place, Plain, Text, Title
+from bot.rules.facts import Facts, JoinLink, PersonName, Place, Plain, Text, Title
 from bot.rules.refusals import ChangedMeanwhile, Refusal
 from storage import queries
 from storage.db import execute, transaction
@@ -27,8 +27,6 @@ SETTLE = timedelta(minutes=2)  # in which changes become one message
 AHEAD = (MeetingState.DRAFT, MeetingState.POLLING, MeetingState.SCHEDULED, MeetingState.INVITED, MeetingState.RUNNING)
 SOONEST = 10  # drafts that somebody may not see may stand before the first that they may
 CALLED_OFF = "called off"
-
-Facts = dict[str, Any]
 
 
 class InThePast(Refusal):

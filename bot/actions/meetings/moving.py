@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from bot.actions import access, audit, looks, notices, texts
@@ -13,7 +13,7 @@ from bot.actions.meetings.invitations import REASON_LIMIT
 from bot.actions.meetings.meetings import SETTLE, MeetingOver, Plan, facts_of
 from bot.actions.meetings.telling import RELEASED, forget_entered, tell
 from bot.rules import facts, keys, permissions
-from bot.rules.facts import Plain
+from bot.rules.facts import Facts, Plain
 from bot.rules.refusals import ReasonMissing
 from storage import queries
 from storage.db import transaction
@@ -23,7 +23,6 @@ from storage.vocabulary import Answer, MeetingFormat, MeetingState, NoticeKind, 
 LEFT_TO_THE_WEB_CHAT = "level"  # what post says of a notice whose words only the web chat may carry
 MOVABLE = (MeetingState.DRAFT, MeetingState.SCHEDULED, MeetingState.INVITED)
 
-Facts = dict[str, Any]
 Rearranged = Literal["moved", "relocated"]  # also what the columns of their authors are called
 
 

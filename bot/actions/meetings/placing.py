@@ -18,7 +18,7 @@ from bot.actions.meetings.meetings import Plan, facts_of
 from bot.actions.notices import Draft
 from bot.rules import facts as typed
 from bot.rules import permissions, procedure
-from bot.rules.facts import Plain, Text, Title
+from bot.rules.facts import Facts, Plain, Text, Title
 from bot.rules.refusals import ChangedMeanwhile
 from storage import queries
 from storage.db import transaction, unit_of_work
@@ -33,8 +33,6 @@ ALONE = frozenset({"agenda/item_accepted", "agenda/item_entered"})  # what tells
 _AHEAD = f"""
 FROM meeting m WHERE m.body_id = ? AND m.starts_at > ? AND m.state IN ({places(TAKING_ITEMS)}) ORDER BY m.starts_at, m.id
 """
-
-Facts = dict[str, Any]
 
 
 def item_facts(item: AgendaItem, body: Body, *, by: Person | None = None) -> Facts:

@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 from tortoise.functions import Max
 
@@ -17,7 +16,7 @@ from bot.actions.notices import NO_FILE
 from bot.rules import channels, keys, permissions, reach
 from bot.rules import facts as typed
 from bot.rules.channels import Seat, Way
-from bot.rules.facts import Plain
+from bot.rules.facts import Facts, Plain
 from bot.rules.reach import Hindrance, Mark
 from storage import queries
 from storage.db import transaction
@@ -26,8 +25,6 @@ from storage.vocabulary import ChannelState, MeetingState, NoticeKind, NoticeSta
 
 MADE_ANEW = frozenset({"meeting", "document", "calendar", "link"})
 MISSED = frozenset({Mark.UNREACHED, Mark.UNCERTAIN})
-
-Facts = dict[str, Any]
 
 
 # --- before it leaves -----------------------------------------------------------------------------------------------

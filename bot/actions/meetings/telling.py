@@ -12,7 +12,7 @@ from bot.actions.meetings.meetings import facts_of
 from bot.actions.notices import Draft
 from bot.rules import facts as typed
 from bot.rules import keys
-from bot.rules.facts import AnswerLink, Plain, Text
+from bot.rules.facts import AnswerLink, Facts, Plain, Text
 from storage.db import execute, transaction
 from storage.models import Attendance, Body, Meeting, Notice, Person
 from storage.rows import places
@@ -22,8 +22,6 @@ RELEASED = "meetings/deputy_released"
 LOST = "people/seat_lost"
 ENTERED = "meetings/answer_entered"
 URGENT_WITHIN = timedelta(hours=36)
-
-Facts = dict[str, Any]
 
 
 async def tell(

@@ -1,7 +1,6 @@
 """What whoever runs a body has to do there."""
 
 from datetime import date, datetime
-from typing import Any
 
 from tortoise.expressions import Q
 
@@ -9,12 +8,10 @@ from bot.actions import access
 from bot.actions.meetings.meetings import AHEAD, facts_of, over
 from bot.actions.meetings.placing import item_facts
 from bot.rules import names, permissions
-from bot.rules.facts import Plain, Text, Title
+from bot.rules.facts import Facts, Plain, Text, Title
 from storage import queries
 from storage.models import AgendaItem, Commitment, Meeting, Person
 from storage.vocabulary import CommitmentState, ItemState
-
-Facts = dict[str, Any]
 
 
 async def overview(*, by: Person, now: datetime) -> Facts:

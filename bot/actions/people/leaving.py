@@ -5,7 +5,6 @@ With the last seat that a lead ends the person leaves the town, and all their wa
 
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import Any
 
 from tortoise.expressions import F, Q
 
@@ -16,7 +15,7 @@ from bot.actions.meetings.telling import LOST, RELEASED, forget_entered, tell
 from bot.actions.notices import Draft
 from bot.rules import facts as typed
 from bot.rules import keys, names, permissions
-from bot.rules.facts import Plain, Text, Title
+from bot.rules.facts import Facts, Plain, Text, Title
 from bot.rules.followup import OPEN
 from bot.rules.refusals import NotAllowed
 from storage import queries
@@ -54,8 +53,6 @@ WHERE t.state = 'invited' AND t.starts_at > ? AND a.deputy_for_id IS NULL AND p.
 ORDER BY t.body_id, a.person_id
 """
 NEVER_ARRIVED = (NoticeState.WAITING, NoticeState.DEAD, NoticeState.DROPPED)
-
-Facts = dict[str, Any]
 
 
 async def seats(*, by: Person, body: int, now: datetime) -> Facts:

@@ -7,13 +7,12 @@ here waits for a network. What is in it, `bot.actions.people.people_reports` sho
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from bot.actions import carrying, dialogues, notices
 from bot.actions.notices import Draft
 from bot.rules import permissions
 from bot.rules.dialogue import LIFETIME
-from bot.rules.facts import FULL, NOTHING, NUDGE, PersonName, Plain, Text
+from bot.rules.facts import FULL, NOTHING, NUDGE, Facts, PersonName, Plain, Text
 from bot.rules.mistakes import Mistake
 from bot.rules.refusals import Outdated, Refusal
 from bot.rules.spreadsheet import BYTES
@@ -22,8 +21,6 @@ from storage.db import transaction
 from storage.erasing import erased
 from storage.models import Dialogue, Person
 from storage.vocabulary import Lane, Network
-
-Facts = dict[str, Any]
 
 KIND = "people_file"
 FETCH, CONFIRM = "fetch", "confirm"

@@ -5,7 +5,6 @@ Loaded with the first list that comes; `bot.actions.people.people_files` keeps t
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any
 
 from bot.actions import carrying
 from bot.actions.people import importing, people_files
@@ -13,13 +12,11 @@ from bot.actions.people.importing import PeopleReport, RowReport, RowState
 from bot.actions.people.merging import Difference
 from bot.actions.people.people_files import CONFIRM, Waiting
 from bot.rules import merge, paging
-from bot.rules.facts import NOTHING, PersonName, Plain, Text
+from bot.rules.facts import NOTHING, Facts, PersonName, Plain, Text
 from bot.rules.peoplefile import PeopleFile
 from storage.db import transaction
 from storage.models import Dialogue, Person
 from storage.vocabulary import Network
-
-Facts = dict[str, Any]
 
 _ORDER = (RowState.MISTAKEN, RowState.NEW, RowState.CHANGED, RowState.UNCHANGED)
 

@@ -6,7 +6,7 @@ import pytest
 from bot.actions.accounts import groups
 from bot.actions.accounts.groups import LevelForbids
 from bot.rules import facts as typed
-from bot.rules.facts import Plain, Title
+from bot.rules.facts import Facts, Plain, Title
 from bot.rules.refusals import NotAllowed, NotAMember, Refusal
 from storage.models import AuditEvent, Body, GroupChat, Notice, Person
 from storage.vocabulary import MeetingState, Network, NoticeKind, NoticeState, Role
@@ -16,7 +16,7 @@ from tests.actions.invented import a_meeting, a_seat
 CHAT = -100_200
 
 
-async def linked(town: Town, by: Person, now: datetime, **more: Any) -> groups.Facts:  # noqa: ANN401  # what `link` takes
+async def linked(town: Town, by: Person, now: datetime, **more: Any) -> Facts:  # noqa: ANN401  # what `link` takes
     values = {"body": town.tk.id, "network": Network.TELEGRAM, "chat_id": CHAT, "thread_id": None, "now": now, **more}
     return await groups.link(by=by, **values)
 

@@ -7,7 +7,7 @@ from bot.actions.accounts import joining, sessions
 from bot.actions.accounts.joining import AlreadyLinked, Introduction, NotIntroduced, NotOnTelegram
 from bot.actions.accounts.sessions import LinkUsedUp
 from bot.rules import facts as typed
-from bot.rules.facts import OneTimeLink, Plain
+from bot.rules.facts import Facts, OneTimeLink, Plain
 from bot.rules.refusals import NotFoundHere, Refusal
 from storage.models import AuditEvent, Body, Channel, Membership, Notice, OneTimeToken, Organisation, Person, WebSession
 from storage.vocabulary import ChannelState, Lane, Network, NoticeKind, TokenPurpose
@@ -22,7 +22,7 @@ async def token_for(person: Person, now: datetime, purpose: TokenPurpose = Token
     return await sessions.issue(person=person.id, purpose=purpose, now=now)
 
 
-async def opened(token: str, now: datetime, **more: Any) -> joining.Facts:  # noqa: ANN401  # what `open_link` takes
+async def opened(token: str, now: datetime, **more: Any) -> Facts:  # noqa: ANN401  # what `open_link` takes
     return await joining.open_link(
         **{"token": token, "network": TELEGRAM, "address": ACCOUNT, "now": now, "machine_now": now, **more}
     )

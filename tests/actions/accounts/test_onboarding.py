@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from bot.actions.accounts import joining, onboarding, sessions
-from bot.actions.accounts.joining import Facts
 from bot.rules import facts as typed
-from bot.rules.facts import OneTimeLink, PersonName
+from bot.rules.facts import Facts, OneTimeLink, PersonName
 from bot.rules.refusals import NotFoundHere
 from storage.models import AuditEvent, Channel, Membership, Notice, Person
 from storage.vocabulary import ChannelState, Lane, Network, NoticeKind, NoticeState, Role

@@ -6,7 +6,7 @@ import pytest
 
 from bot.actions.commitments import commitments, handing_over, ledger
 from bot.actions.people import leaving
-from bot.rules.facts import PersonName
+from bot.rules.facts import Facts, PersonName
 from bot.rules.parties import Party
 from bot.rules.refusals import NotAllowed, NotFoundHere, Outdated
 from storage.models import CommitmentParty, FeedCache, Membership, Notice, Person
@@ -34,7 +34,7 @@ async def orphaned(town: Town, now: datetime) -> int:
     return number
 
 
-async def gives(town: Town, number: int, to: Person, now: datetime, by: Person | None = None) -> handing_over.Facts:
+async def gives(town: Town, number: int, to: Person, now: datetime, by: Person | None = None) -> Facts:
     return await handing_over.hand_over(by=by or town.anna, commitment=number, to=to.id, now=now)
 
 

@@ -9,7 +9,7 @@ from bot.actions.accounts import sessions
 from bot.actions.meetings import invitations, meetings, moving, telling
 from bot.actions.people import leaving
 from bot.rules import facts as typed
-from bot.rules.facts import PersonName, Plain, Title
+from bot.rules.facts import Facts, PersonName, Plain, Title
 from bot.rules.refusals import NotAllowed, NotAMember, NotFoundHere, Refusal
 from storage.models import (
     AgendaItem,
@@ -53,7 +53,7 @@ async def seat_of(person: Person) -> int:
     return (await Membership.get(person_id=person.id)).id
 
 
-async def end(town: Town, person: Person, now: datetime, by: Person | None = None) -> leaving.Facts:
+async def end(town: Town, person: Person, now: datetime, by: Person | None = None) -> Facts:
     return await leaving.end_seat(by=by or town.anna, seat=await seat_of(person), now=now)
 
 
