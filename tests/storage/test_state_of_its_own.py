@@ -1,6 +1,5 @@
 """What only the record of deeds knew is carried over to columns and rows of its own, on a database of every age."""
 
-import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -10,7 +9,8 @@ from storage import db
 from storage.migrate import migrate
 from storage.models import AuditEvent, Commitment, CommitmentParty, Meeting, ToldOverdue
 from storage.vocabulary import CommitmentState
-from tests.conftest import HOUSE, NewDatabase
+from tests.conftest import NewDatabase
+from tests.storage import earlier
 from tests.storage.described import rows
 
 FIRST = "0007_state_of_its_own"
@@ -44,14 +44,7 @@ EVENTS = [
 @pytest.fixture
 async def before(new_database: NewDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A database as it was before: a town, and what was recorded of it."""
-    monkeypatch.syspath_prepend(tmp_path)
-    package = tmp_path / f"migrations_before_{tmp_path.name}"
-    package.mkdir()
-    for file in sorted((HOUSE / "storage/migrations").glob("*.py")):
-        if file.stem < FIRST or file.stem == "__init__":
-            shutil.copy(file, package)
-    url = await new_database()
-    await migrate(url, backup_dir=None, package=package.name)
+    url = await earlier.before(FIRST, new_database, tmp_path, monkeypatch)
     await rows(url, "INSERT INTO body (id, code, name, kind, rules) VALUES (1, 'TK', 'Trägerkonferenz', 'tk', '{}')")
     await _insert(
         url,

@@ -1,7 +1,6 @@
 """Notices that wait while Faden is updated find their templates, and what was told is told once, whatever it was called."""
 
 import importlib
-import shutil
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,8 @@ from storage import db
 from storage.migrate import migrate
 from storage.models import Notice
 from storage.vocabulary import NoticeState
-from tests.conftest import HOUSE, NewDatabase
+from tests.conftest import NewDatabase
+from tests.storage import earlier
 from tests.storage.described import rows
 
 FIRST = "0008_templates_in_rooms"
@@ -23,15 +23,7 @@ MEETING, SEQUENCE, ANNA, INVITATION = 5, 1, 7, 3
 @pytest.fixture
 async def before(new_database: NewDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """An empty database as it was before."""
-    monkeypatch.syspath_prepend(tmp_path)
-    package = tmp_path / f"migrations_before_{tmp_path.name}"
-    package.mkdir()
-    for file in sorted((HOUSE / "storage/migrations").glob("*.py")):
-        if file.stem < FIRST or file.stem == "__init__":
-            shutil.copy(file, package)
-    url = await new_database()
-    await migrate(url, backup_dir=None, package=package.name)
-    return url
+    return await earlier.before(FIRST, new_database, tmp_path, monkeypatch)
 
 
 async def _queued(url: str, *notices: tuple[str, str]) -> None:
